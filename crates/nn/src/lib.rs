@@ -1,0 +1,3 @@
+//! Networks on crossbars: the layer graph, ONNX in and out, training, analog inference.
+
+pub mod graph;

@@ -1,0 +1,3 @@
+//! The engine of studies: a description becomes trials becomes a record.
+
+pub mod record;
