@@ -193,6 +193,9 @@ pub struct Record {
     pub device: String,
     /// Title of the device, for people.
     pub device_title: String,
+    /// Where the device's numbers come from.
+    #[serde(default)]
+    pub device_source: String,
     /// The whole description, resolved, as TOML: enough to run it again.
     pub description: String,
     /// A command that runs it again.
@@ -209,6 +212,9 @@ pub struct Record {
     pub wall_s: f64,
     /// The scalar that stands for the study in a report card; a key of `scalars`.
     pub merit: String,
+    /// What the figure of merit must reach, where the study sets a target.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target: Option<f64>,
     /// Numbers by name.
     pub scalars: BTreeMap<String, Scalar>,
     /// Figures.
