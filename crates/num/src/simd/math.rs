@@ -1,0 +1,169 @@
+//! Elementary functions of `f32` without branches, tables, fused multiply-adds or calls, so that loops over
+//! them vectorise and give the same bits on every instruction set.
+//!
+//! `ln` and `exp` follow the range reductions and minimax polynomials of the Cephes library (Moshier 1989);
+//! their errors, measured against `f64` in the tests, are below 1.5 units in the last place.
+
+#![allow(clippy::inline_always)] // They must dissolve into the caller's vectorised loop.
+
+const LN2_HIGH: f32 = 0.693_359_375;
+const LN2_LOW: f32 = -2.121_944_4e-4;
+
+/// Larger of two, the second where either is NaN: one instruction, unlike `f32::max`.
+#[inline(always)]
+pub fn max(x: f32, y: f32) -> f32 {
+    if x > y { x } else { y }
+}
+
+/// Smaller of two, the second where either is NaN: one instruction, unlike `f32::min`.
+#[inline(always)]
+pub fn min(x: f32, y: f32) -> f32 {
+    if x < y { x } else { y }
+}
+
+/// Natural logarithm of a positive normal number; smaller ones (and NaN) count as the smallest normal,
+/// 1.2e-38, whose logarithm is -87.34.
+#[inline(always)]
+pub fn ln_positive(x: f32) -> f32 {
+    let bits = max(x, f32::MIN_POSITIVE).to_bits();
+    // x = m 2^e with m in [sqrt(1/2), sqrt 2).
+    let e = (bits.wrapping_sub(0x3f35_04f3) as i32) >> 23;
+    let f = f32::from_bits(bits.wrapping_sub((e << 23) as u32)) - 1.0;
+    let e = e as f32;
+    let z = f * f;
+    let p = 7.037_683_6e-2_f32;
+    let p = p * f - 1.151_461e-1;
+    let p = p * f + 1.167_699_9e-1;
+    let p = p * f - 1.242_014_1e-1;
+    let p = p * f + 1.424_932_3e-1;
+    let p = p * f - 1.666_805_8e-1;
+    let p = p * f + 2.000_071_5e-1;
+    let p = p * f - 2.499_999_4e-1;
+    let p = p * f + 3.333_333_1e-1;
+    let y = f * z * p + e * LN2_LOW - 0.5 * z;
+    (f + y) + e * LN2_HIGH
+}
+
+/// Natural logarithm: minus infinity at 0, NaN below, exact limits elsewhere, subnormal numbers included.
+#[inline(always)]
+pub fn ln(x: f32) -> f32 {
+    let small = x < f32::MIN_POSITIVE;
+    let scaled = if small { x * 16_777_216.0 } else { x };
+    let shift = if small { -16.635_532 } else { 0.0 };
+    let y = ln_positive(scaled) + shift;
+    let y = if x > f32::MAX { x } else { y };
+    let y = if x == 0.0 { f32::NEG_INFINITY } else { y };
+    if x >= 0.0 { y } else { f32::NAN }
+}
+
+/// Exponential function: 0 below -104, infinity above 88.73, subnormal results included.
+#[inline(always)]
+pub fn exp(x: f32) -> f32 {
+    let clamped = max(min(x, 89.0), -105.0);
+    // Adding 1.5 2^23 rounds to the nearest integer.
+    const ROUND: f32 = 12_582_912.0;
+    let shifted = clamped * std::f32::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = clamped - n * LN2_HIGH - n * LN2_LOW;
+    let p = 1.987_569_2e-4_f32;
+    let p = p * r + 1.398_2e-3;
+    let p = p * r + 8.333_452e-3;
+    let p = p * r + 4.166_579_6e-2;
+    let p = p * r + 1.666_666_5e-1;
+    let p = p * r + 5e-1;
+    let y = p * (r * r) + r + 1.0;
+    // 2^n in two steps, because n reaches past both ends of the exponent.
+    let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
+    let half = n >> 1;
+    let power = |k: i32| f32::from_bits(((k + 127) << 23) as u32);
+    let y = y * power(half) * power(n - half);
+    if x == x { y } else { x }
+}
+
+/// `x` to the power `y` for `x >= 0`, through `f64` so that the exponent's size costs no accuracy (one unit in
+/// the last place); NaN for negative `x`, 1 for `y = 0`.
+#[inline(always)]
+pub fn pow(x: f32, y: f32) -> f32 {
+    let product = f64::from(y) * ln_f64(f64::from(x));
+    let value = exp_f64(product) as f32;
+    let value = if x == 0.0 { if y > 0.0 { 0.0 } else { f32::INFINITY } } else { value };
+    let value = if x > f32::MAX { if y > 0.0 { f32::INFINITY } else { 0.0 } } else { value };
+    let value = if x >= 0.0 && y == y { value } else { f32::NAN };
+    if y == 0.0 { 1.0 } else { value }
+}
+
+/// Logarithm of a positive normal `f64` to 1e-13 or better: atanh series in s = (m - 1) / (m + 1).
+#[inline(always)]
+fn ln_f64(x: f64) -> f64 {
+    let bits = x.to_bits();
+    let e = (bits.wrapping_sub(0x3fe6_a09e_667f_3bcd) as i64) >> 52;
+    let m = f64::from_bits(bits.wrapping_sub((e << 52) as u64));
+    let s = (m - 1.0) / (m + 1.0);
+    let z = s * s;
+    let p = 1.0 / 15.0;
+    let p = p * z + 1.0 / 13.0;
+    let p = p * z + 1.0 / 11.0;
+    let p = p * z + 1.0 / 9.0;
+    let p = p * z + 1.0 / 7.0;
+    let p = p * z + 1.0 / 5.0;
+    let p = p * z + 1.0 / 3.0;
+    let p = p * z + 1.0;
+    2.0 * s * p + (e as i32 as f64) * std::f64::consts::LN_2
+}
+
+/// Exponential to 1e-11 or better, saturating far outside the range of `f32`.
+#[inline(always)]
+fn exp_f64(x: f64) -> f64 {
+    let x = if x < 200.0 { x } else { 200.0 };
+    let x = if x > -200.0 { x } else { -200.0 };
+    const ROUND: f64 = 6_755_399_441_055_744.0;
+    let shifted = x * std::f64::consts::LOG2_E + ROUND;
+    let n = shifted - ROUND;
+    let r = x - n * std::f64::consts::LN_2;
+    let mut p = 1.0 / 3_628_800.0;
+    p = p * r + 1.0 / 362_880.0;
+    p = p * r + 1.0 / 40_320.0;
+    p = p * r + 1.0 / 5_040.0;
+    p = p * r + 1.0 / 720.0;
+    p = p * r + 1.0 / 120.0;
+    p = p * r + 1.0 / 24.0;
+    p = p * r + 1.0 / 6.0;
+    p = p * r + 0.5;
+    p = p * r + 1.0;
+    p = p * r + 1.0;
+    let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i64;
+    p * f64::from_bits(((n + 1023) << 52) as u64)
+}
+
+crate::dispatch! {
+    /// Replaces every value by its exponential.
+    pub fn exp_in_place(values: &mut [f32]) {
+        for v in values {
+            *v = exp(*v);
+        }
+    }
+
+    /// Replaces every value by its natural logarithm.
+    pub fn ln_in_place(values: &mut [f32]) {
+        for v in values {
+            *v = ln(*v);
+        }
+    }
+
+    /// Replaces every value by its `exponent`-th power.
+    pub fn pow_in_place(values: &mut [f32], exponent: f32) {
+        for v in values {
+            *v = pow(*v, exponent);
+        }
+    }
+
+    /// Replaces every value by its square root (correctly rounded everywhere).
+    pub fn sqrt_in_place(values: &mut [f32]) {
+        for v in values {
+            *v = v.sqrt();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
