@@ -1,0 +1,232 @@
+//! A matrix as a map: its pixels are one PNG inside an SVG frame with a colour bar.
+
+use std::fmt::Write;
+
+use neurohm_study::record::{Axis, Map};
+
+use super::{Drawn, SMALL, WIDTH, axis_label};
+use crate::ReportError;
+use crate::colour;
+use crate::number;
+use crate::scale::Scale;
+use crate::svg::{Anchor, Svg, width};
+
+/// Pixels of a side beyond which neighbours are averaged: more than any screen shows in this column.
+const MOST: usize = 1024;
+
+/// Draws a map, its longer side across. Values that are not finite stay empty.
+///
+/// # Errors
+/// Where `values` does not hold rows x cols numbers.
+pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
+    if map.rows.checked_mul(map.cols) != Some(map.values.len()) || map.values.is_empty() {
+        let (rows, cols, values) = (map.rows, map.cols, map.values.len());
+        return Err(ReportError::MapShape { name: map.name.clone(), rows, cols, values });
+    }
+    let range = range(map);
+    let axis = Axis { label: map.label.clone(), unit: map.unit.clone(), log: false };
+    let turned = map.rows > map.cols;
+    let (wide, high_cells) = if turned { (map.rows, map.cols) } else { (map.cols, map.rows) };
+    let (across, down) = (wide.min(MOST), high_cells.min(MOST));
+    let pixels = pixels(map, turned, (across, down), &range);
+
+    // Square cells where that gives a figure, bands of at least a third of the width where it does not.
+    let (left, right) = (24.0, WIDTH - 74.0);
+    let shown_width = right - left;
+    let shown_height = (shown_width * high_cells as f64 / wide as f64).clamp(shown_width / 3.0, shown_width);
+    let (top, bottom) = (28.0, 28.0 + shown_height);
+    let ends = [range.low, range.high].map(|v| number::quantity(f64::from(v), None, &map.unit));
+    let [low, high] = &ends;
+    let about = format!("{} rows by {} columns; {} from {low} to {high}.", map.rows, map.cols, map.label);
+    let mut svg = Svg::new(id, WIDTH, bottom + 28.0, &map.caption, &about);
+    picture(&mut svg, &pixels, (across, down), [left, top], [shown_width, shown_height])?;
+    svg.rect("frame", [left, top], [right, bottom], "");
+
+    let (x_name, y_name) = if turned { ("row", "column") } else { ("column", "row") };
+    svg.text("tick", [left, bottom + 17.0], Anchor::Start, "0");
+    svg.text("tick", [right, bottom + 17.0], Anchor::End, &(wide - 1).to_string());
+    svg.text("tick", [0.5 * (left + right), bottom + 17.0], Anchor::Middle, x_name);
+    let middle = 0.5 * (top + bottom);
+    svg.raw(&format!(
+        "<text class=\"tick\" transform=\"translate({:.1} {middle:.1}) rotate(-90)\" text-anchor=\"middle\">{y_name}, 0 to {}</text>",
+        left - 8.0,
+        high_cells - 1
+    ));
+
+    bar(&mut svg, map.diverging, [right + 16.0, top], [14.0, shown_height])?;
+    svg.rect("frame", [right + 16.0, top], [right + 30.0, bottom], "");
+    let label = axis_label(&axis);
+    svg.text("label", [WIDTH.min(right + 30.0 + width(&label, SMALL)), 14.0], Anchor::End, &label);
+    let plain = Axis { unit: "-".into(), ..axis };
+    let scale = Scale::over([f64::from(range.low), f64::from(range.high)].into_iter(), &plain, false);
+    for tick in scale.ticks("-", shown_height, SMALL, false) {
+        if let (Some(at), Some(label)) = (scale.place(tick.at), &tick.label) {
+            svg.text("tick", [right + 35.0, bottom - at * shown_height + 4.0], Anchor::Start, label);
+        }
+    }
+    if range.clipped {
+        svg.text("tick", [WIDTH, bottom + 17.0], Anchor::End, "ends are clipped");
+    }
+    Ok(Drawn { svg: svg.finish(), legend: Vec::new() })
+}
+
+/// The values that the ends of the colours stand for, and whether anything lies beyond.
+struct Range {
+    low: f32,
+    high: f32,
+    clipped: bool,
+}
+
+/// The range of the values: without the outermost thousandth at either end where those few would leave the rest
+/// without contrast, around zero where zero is the middle.
+fn range(map: &Map) -> Range {
+    let mut sorted: Vec<f32> = map.values.iter().copied().filter(|v| v.is_finite()).collect();
+    sorted.sort_by(f32::total_cmp);
+    let (Some(&least), Some(&most)) = (sorted.first(), sorted.last()) else {
+        return Range { low: 0.0, high: 1.0, clipped: false };
+    };
+    let cut = sorted.len().div_ceil(1000).min(sorted.len() / 2);
+    let (inner_low, inner_high) = (sorted[cut], sorted[sorted.len() - 1 - cut]);
+    let (mut low, mut high) = (least, most);
+    if high - low > 2.0 * (inner_high - inner_low) && inner_high > inner_low {
+        (low, high) = (inner_low, inner_high);
+    }
+    if map.diverging {
+        high = high.abs().max(low.abs());
+        low = -high;
+    }
+    if high <= low {
+        let pad = if low == 0.0 { 0.5 } else { 0.05 * low.abs() };
+        (low, high) = (low - pad, high + pad);
+    }
+    Range { low, high, clipped: least < low || most > high }
+}
+
+/// RGBA pixels, `across` x `down`, each the mean of the cells it covers; transparent where none is finite.
+fn pixels(map: &Map, turned: bool, (across, down): (usize, usize), range: &Range) -> Vec<u8> {
+    let (wide, tall) = if turned { (map.rows, map.cols) } else { (map.cols, map.rows) };
+    let value = |u: usize, v: usize| {
+        let (row, col) = if turned { (u, v) } else { (v, u) };
+        map.values[row * map.cols + col]
+    };
+    let colours = if map.diverging { colour::diverging() } else { colour::sequential() };
+    let mut out = Vec::with_capacity(across * down * 4);
+    for v in 0..down {
+        for u in 0..across {
+            let (mut sum, mut count) = (0.0, 0u32);
+            for cell_v in v * tall / down..(v + 1) * tall / down {
+                for cell_u in u * wide / across..(u + 1) * wide / across {
+                    let cell = value(cell_u, cell_v);
+                    if cell.is_finite() {
+                        sum += f64::from(cell);
+                        count += 1;
+                    }
+                }
+            }
+            if count == 0 {
+                out.extend([0, 0, 0, 0]);
+                continue;
+            }
+            let (low, high) = (f64::from(range.low), f64::from(range.high));
+            let at = (sum / f64::from(count) - low) / (high - low);
+            let [r, g, b] = colours[(at.clamp(0.0, 1.0) * (colour::STEPS - 1) as f64).round() as usize];
+            out.extend([r, g, b, 255]);
+        }
+    }
+    out
+}
+
+/// The colours from low (below) to high (above).
+fn bar(svg: &mut Svg, diverging: bool, at: [f64; 2], size: [f64; 2]) -> Result<(), ReportError> {
+    let colours = if diverging { colour::diverging() } else { colour::sequential() };
+    let pixels: Vec<u8> = colours.into_iter().rev().flat_map(|[r, g, b]| [r, g, b, 255]).collect();
+    picture(svg, &pixels, (1, colour::STEPS), at, size)
+}
+
+/// Places RGBA pixels as a PNG data URI, stretched to a size.
+fn picture(
+    svg: &mut Svg,
+    pixels: &[u8],
+    (across, down): (usize, usize),
+    [x, y]: [f64; 2],
+    [w, h]: [f64; 2],
+) -> Result<(), ReportError> {
+    let mut file = Vec::new();
+    let mut encoder = png::Encoder::new(&mut file, across as u32, down as u32);
+    encoder.set_color(png::ColorType::Rgba);
+    encoder.set_depth(png::BitDepth::Eight);
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(pixels)?;
+    writer.finish()?;
+    svg.raw(&format!(
+        "<image x=\"{x:.1}\" y=\"{y:.1}\" width=\"{w:.1}\" height=\"{h:.1}\" preserveAspectRatio=\"none\" \
+         style=\"image-rendering:pixelated\" href=\"data:image/png;base64,{}\"/>",
+        base64(&file)
+    ));
+    Ok(())
+}
+
+/// RFC 4648, with padding.
+fn base64(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+    let mut out = String::with_capacity(bytes.len().div_ceil(3) * 4);
+    for chunk in bytes.chunks(3) {
+        let word = chunk.iter().fold(0u32, |word, b| word << 8 | u32::from(*b)) << (8 * (3 - chunk.len()));
+        for i in 0..4 {
+            let digit = DIGITS[(word >> (18 - 6 * i) & 63) as usize];
+            let _ = write!(out, "{}", if i <= chunk.len() { char::from(digit) } else { '=' });
+        }
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The vectors of RFC 4648, section 10.
+    #[test]
+    fn base64_matches_its_standard() {
+        for (plain, coded) in [
+            ("", ""),
+            ("f", "Zg=="),
+            ("fo", "Zm8="),
+            ("foo", "Zm9v"),
+            ("foob", "Zm9vYg=="),
+            ("foobar", "Zm9vYmFy"),
+        ] {
+            assert_eq!(base64(plain.as_bytes()), coded);
+        }
+    }
+
+    fn sample(rows: usize, cols: usize, values: Vec<f32>, diverging: bool) -> Map {
+        let (name, caption, label, unit) = ("m".into(), "c".into(), "v".into(), "1".into());
+        Map { name, caption, rows, cols, values, label, unit, diverging }
+    }
+
+    #[test]
+    fn zero_is_the_middle_of_diverging_colours_and_holes_stay_empty() {
+        let m = sample(1, 3, vec![-1.0, f32::NAN, 3.0], true);
+        let r = range(&m);
+        assert_eq!((r.low, r.high), (-3.0, 3.0));
+        let p = pixels(&m, false, (3, 1), &r);
+        assert_eq!(p[7], 0);
+        assert_eq!(p[3], 255);
+        assert_eq!(p[8..11], colour::diverging()[colour::STEPS - 1]);
+    }
+
+    #[test]
+    fn a_long_matrix_lies_on_its_side() {
+        let m = sample(2, 1, vec![0.0, 1.0], false);
+        let p = pixels(&m, true, (2, 1), &range(&m));
+        assert_eq!(p[..3], colour::sequential()[0]);
+        assert_eq!(p[4..7], colour::sequential()[colour::STEPS - 1]);
+    }
+
+    #[test]
+    fn a_map_of_another_shape_is_refused() {
+        assert!(map(&sample(2, 2, vec![0.0; 3], false), "m").is_err());
+        assert!(map(&sample(0, 0, vec![], false), "m").is_err());
+        assert!(map(&sample(usize::MAX, 2, vec![0.0; 3], false), "m").is_err());
+    }
+}

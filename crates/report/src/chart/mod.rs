@@ -1,0 +1,129 @@
+//! The charts: lines with bands, bars of an ablation, maps, and the gauge of a report card. Each gives one SVG
+//! that is drawn in classes (the style sheet colours them) and scales with its column.
+//!
+//! Our own and not a plotting crate's because the page needs three things together: colours that follow the
+//! reader's light, dark or paper setting, ticks at the times people name on a logarithmic axis, and titles
+//! that a screen reader and a resting pointer can read.
+
+mod bars;
+mod gauge;
+mod lines;
+mod map;
+
+pub(crate) use bars::bars;
+pub(crate) use gauge::gauge;
+pub(crate) use lines::lines;
+pub(crate) use map::map;
+
+use neurohm_study::record::Axis;
+
+use crate::scale::{NUDGE, Scale, Tick};
+use crate::svg::{Anchor, Svg, width};
+
+/// Natural width of a figure: two stand side by side on a desk, one fills a phone with text still legible.
+const WIDTH: f64 = 460.0;
+/// Size of tick labels.
+const SMALL: f64 = 12.0;
+
+/// A finished drawing and the key to its colours.
+pub(crate) struct Drawn {
+    pub svg: String,
+    pub legend: Vec<Key>,
+}
+
+/// An entry of a legend.
+#[derive(serde::Serialize)]
+pub(crate) struct Key {
+    /// Class of the swatch.
+    pub class: String,
+    pub name: String,
+}
+
+/// The plotting area and its axes.
+struct Frame {
+    left: f64,
+    right: f64,
+    top: f64,
+    bottom: f64,
+    x: Scale,
+    y: Scale,
+}
+
+impl Frame {
+    /// Draws axes, grid and labels for two scales into a figure of the given height.
+    fn draw(
+        svg: &mut Svg,
+        id: &str,
+        height: f64,
+        (x, x_axis): (Scale, &Axis),
+        (y, y_axis): (Scale, &Axis),
+    ) -> Frame {
+        let (top, bottom) = (30.0, height - 42.0);
+        let y_ticks = y.ticks(&y_axis.unit, bottom - top, SMALL, false);
+        let labels = y_ticks.iter().filter_map(|tick| tick.label.as_deref());
+        let left = labels.map(|label| width(label, SMALL)).fold(18.0, f64::max) + 12.0;
+        let right = WIDTH - 14.0;
+        let frame = Frame { left, right, top, bottom, x, y };
+        for Tick { at, label } in &y_ticks {
+            let (Some(v), Some(label)) = (frame.down(*at), label) else { continue };
+            svg.line("grid", [left, v], [right, v]);
+            svg.text("tick", [left - 7.0, v + 4.0], Anchor::End, label);
+        }
+        svg.line("axis", [left, bottom], [right, bottom]);
+        frame.x_ticks(svg, x_axis);
+        svg.text("label", [0.0, 14.0], Anchor::Start, &axis_label(y_axis));
+        svg.text("label", [right, height - 4.0], Anchor::End, &axis_label(x_axis));
+        svg.raw(&format!(
+            "<clipPath id=\"{id}-clip\"><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"/></clipPath>",
+            left - 5.0,
+            top - 5.0,
+            right - left + 10.0,
+            bottom - top + 10.0
+        ));
+        frame
+    }
+
+    fn x_ticks(&self, svg: &mut Svg, axis: &Axis) {
+        let mut first = true;
+        for Tick { at, label } in self.x.ticks(&axis.unit, self.right - self.left, SMALL, true) {
+            let Some(u) = self.across(at) else { continue };
+            svg.line("axis", [u, self.bottom], [u, self.bottom + if label.is_some() { 5.0 } else { 3.0 }]);
+            if let Some(label) = label {
+                let half = 0.5 * width(&label, SMALL);
+                let nudged = if first { u - NUDGE } else { u };
+                svg.text(
+                    "tick",
+                    [nudged.clamp(half, WIDTH - half), self.bottom + 18.0],
+                    Anchor::Middle,
+                    &label,
+                );
+                first = false;
+            }
+        }
+    }
+
+    fn across(&self, value: f64) -> Option<f64> {
+        self.x.place(value).map(|at| self.left + at * (self.right - self.left))
+    }
+
+    fn down(&self, value: f64) -> Option<f64> {
+        self.y.place(value).map(|at| self.bottom - at * (self.bottom - self.top))
+    }
+
+    fn point(&self, x: f64, y: f64) -> Option<[f64; 2]> {
+        Some([self.across(x)?, self.down(y)?])
+    }
+}
+
+/// The name of an axis, with its unit where it has one that the ticks do not show themselves.
+fn axis_label(axis: &Axis) -> String {
+    let mut label = axis.label.clone();
+    if let Some(first) = label.get(..1) {
+        label = format!("{}{}", first.to_uppercase(), &label[1..]);
+    }
+    match axis.unit.as_str() {
+        "" | "1" => label,
+        "s" if axis.log => label,
+        unit => format!("{label} ({unit})"),
+    }
+}

@@ -1,0 +1,220 @@
+//! Numbers as people read them: as many digits as the uncertainty leaves, prefixes or powers of ten where the
+//! plain form would be long, times as minutes, days and years. The page and the terminal share this file.
+
+/// A number ready to be shown, its parts apart so that columns can be aligned on them.
+#[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
+pub struct Shown {
+    /// The estimate: `"97.2"`.
+    pub value: String,
+    /// The half-width of its 95 % interval, `""` for exact numbers: `"0.4"`.
+    pub half: String,
+    /// Power of ten both are in, `""` for none: `"× 10⁻³"`.
+    pub power: String,
+    /// Unit with its prefix, `""` for none: `"mJ"`.
+    pub unit: String,
+}
+
+impl std::fmt::Display for Shown {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match (self.half.is_empty(), self.power.is_empty()) {
+            (true, _) => f.write_str(&self.value)?,
+            (false, true) => write!(f, "{} ± {}", self.value, self.half)?,
+            (false, false) => write!(f, "({} ± {})", self.value, self.half)?,
+        }
+        if !self.power.is_empty() {
+            write!(f, " {}", self.power)?;
+        }
+        if !self.unit.is_empty() {
+            write!(f, "\u{a0}{}", self.unit)?;
+        }
+        Ok(())
+    }
+}
+
+/// Shows `value` in `unit` (`"1"` or `""`: none), rounded to the first digit that its 95 % interval leaves
+/// uncertain (to the second where the half-width begins with 1 or 2), or to four digits where it is exact.
+pub fn quantity(value: f64, ci95: Option<[f64; 2]>, unit: &str) -> Shown {
+    let half = ci95.map(|[low, high]| (high - low) / 2.0).filter(|half| half.is_finite() && *half > 0.0);
+    if !value.is_finite() {
+        let value = if value.is_nan() { "no value" } else { ["−∞", "∞"][usize::from(value > 0.0)] };
+        return Shown { value: value.into(), half: String::new(), power: String::new(), unit: String::new() };
+    }
+    let (divisor, unit, exponent) = scale(value.abs().max(half.unwrap_or(0.0)), unit);
+    let value = value / divisor;
+    let half = half.map(|half| half / divisor);
+    let decimals = half.map_or_else(|| decimals_exact(value), decimals_uncertain);
+    Shown {
+        value: fixed(value, decimals),
+        half: half.map_or_else(String::new, |half| fixed(half, decimals)),
+        power: if exponent == 0 { String::new() } else { format!("× 10{}", superscript(exponent)) },
+        unit,
+    }
+}
+
+/// Shows a bare number with up to four digits.
+pub fn plain(value: f64) -> String {
+    quantity(value, None, "1").to_string()
+}
+
+/// Shows a fraction as per cent with two digits: `0.031` is `"3.1 %"`.
+pub fn percent(fraction: f64) -> String {
+    let value = fraction * 100.0;
+    format!("{}\u{a0}%", fixed(value, if value.abs() < 9.95 { 1 } else { 0 }))
+}
+
+/// Shows a time: `20 s`, `1 min`, `1 h`, `1 day`, `1 month` (30 days), `1 year` (365 days).
+pub fn time(seconds: f64) -> String {
+    let (value, unit) = time_parts(seconds);
+    let shown = quantity(value, None, unit);
+    let plural = matches!(unit, "day" | "month" | "year") && shown.value != "1";
+    format!("{shown}{}", if plural { "s" } else { "" })
+}
+
+/// Divides a time by the largest unit in which it is at least about one.
+fn time_parts(seconds: f64) -> (f64, &'static str) {
+    const UNITS: [(f64, &str); 5] =
+        [(31_536_000.0, "year"), (2_592_000.0, "month"), (86_400.0, "day"), (3600.0, "h"), (60.0, "min")];
+    let found = UNITS.into_iter().find(|(size, _)| seconds.abs() >= 0.9995 * size);
+    found.map_or((seconds, "s"), |(size, unit)| (seconds / size, unit))
+}
+
+/// Divisor, unit and power of ten in which a number of this size reads well.
+fn scale(size: f64, unit: &str) -> (f64, String, i32) {
+    const PREFIXED: [&str; 12] = ["s", "J", "W", "V", "A", "S", "F", "Hz", "Ω", "ohm", "m", "K"];
+    const PREFIXES: [&str; 13] = ["a", "f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E"];
+    let unit = if unit == "1" { "" } else { unit };
+    if size == 0.0 {
+        return (1.0, unit.into(), 0);
+    }
+    if unit == "s" && size >= 60.0 {
+        let (value, unit) = time_parts(size);
+        let plural = if matches!(unit, "day" | "month" | "year") && value >= 1.05 { "s" } else { "" };
+        return (size / value, format!("{unit}{plural}"), 0);
+    }
+    // A hair above, so that 999.97, which would round up, moves to the next prefix.
+    let exponent = (size * 1.00005).log10().floor() as i32;
+    let third = exponent.div_euclid(3);
+    if PREFIXED.contains(&unit) && (-6..=6).contains(&third) {
+        let prefix = PREFIXES[(third + 6) as usize];
+        return (10f64.powi(3 * third), format!("{prefix}{unit}"), 0);
+    }
+    match exponent {
+        -3..=6 => (1.0, unit.into(), 0),
+        _ => (10f64.powi(exponent), unit.into(), exponent),
+    }
+}
+
+/// Decimals that show the first uncertain digit, two digits where it is 1 or 2.
+fn decimals_uncertain(half: f64) -> i32 {
+    let exponent = half.log10().floor() as i32;
+    let lead = half / 10f64.powi(exponent);
+    if lead < 2.95 { 1 - exponent } else { -exponent }
+}
+
+/// Decimals that show four digits of an exact number, fewer where the rest are zeros.
+fn decimals_exact(value: f64) -> i32 {
+    if value == 0.0 || (value == value.trunc() && value.abs() < 1e15) {
+        return 0;
+    }
+    let most = (3 - value.abs().log10().floor() as i32).max(0);
+    let shown = round(value, most);
+    (0..most).find(|d| (shown - round(shown, *d)).abs() < 1e-9 * shown.abs()).unwrap_or(most)
+}
+
+fn round(value: f64, decimals: i32) -> f64 {
+    let power = 10f64.powi(decimals);
+    (value * power).round() / power
+}
+
+/// Fixed decimals (negative: rounded to tens, hundreds), a true minus sign, digits in groups from 10 000 on.
+fn fixed(value: f64, decimals: i32) -> String {
+    let rounded = if decimals < 0 { round(value, decimals) } else { value };
+    let text = format!("{:.*}", decimals.max(0) as usize, rounded.abs());
+    let negative = rounded < 0.0 && text.bytes().any(|b| (b'1'..=b'9').contains(&b));
+    let (whole, fraction) = text.split_once('.').map_or((text.as_str(), None), |(w, f)| (w, Some(f)));
+    let mut out = String::from(if negative { "−" } else { "" });
+    for (i, digit) in whole.chars().enumerate() {
+        if i > 0 && whole.len() > 4 && (whole.len() - i) % 3 == 0 {
+            out.push('\u{202f}');
+        }
+        out.push(digit);
+    }
+    if let Some(fraction) = fraction {
+        out.push('.');
+        out.push_str(fraction);
+    }
+    out
+}
+
+/// `-3` as `⁻³`.
+pub(crate) fn superscript(exponent: i32) -> String {
+    let digit = |c| match c {
+        '-' => '⁻',
+        '1' => '¹',
+        '2' => '²',
+        '3' => '³',
+        c => char::from_u32('⁰' as u32 + c as u32 - '0' as u32).unwrap_or(c),
+    };
+    exponent.to_string().chars().map(digit).collect()
+}
+
+/// Pads the fractions of a column with figure spaces, so that right-aligned values align on their points.
+pub(crate) fn align(column: &mut [&mut String]) {
+    let decimals = |text: &str| text.split_once('.').map_or(0, |(_, fraction)| fraction.chars().count() + 1);
+    let most = column.iter().map(|text| decimals(text)).max().unwrap_or(0);
+    for text in column {
+        for missing in (decimals(text)..most).rev() {
+            // The point is narrower than a digit: its place takes a punctuation space.
+            let first = missing + 1 == most && decimals(text) == 0;
+            text.push(if first { '\u{2008}' } else { '\u{2007}' });
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn shows(value: f64, half: f64, unit: &str, expected: &str) {
+        let ci95 = (half > 0.0).then_some([value - half, value + half]);
+        assert_eq!(quantity(value, ci95, unit).to_string().replace('\u{a0}', " "), expected);
+    }
+
+    #[test]
+    fn the_uncertainty_sets_the_digits() {
+        shows(0.972_34, 0.0123, "1", "0.972 ± 0.012");
+        shows(97.234, 0.42, "%", "97.2 ± 0.4 %");
+        shows(97.234, 0.0996, "%", "97.23 ± 0.10 %");
+        shows(1234.0, 56.0, "1", "1230 ± 60");
+        shows(-0.004, 0.02, "1", "−0.004 ± 0.020");
+        shows(-0.0001, 0.02, "1", "0.000 ± 0.020");
+    }
+
+    #[test]
+    fn large_and_small_numbers_take_powers_or_prefixes() {
+        shows(1.234e-5, 0.2e-6, "1", "(1.234 ± 0.020) × 10⁻⁵");
+        shows(3.2e12, 0.0, "1", "3.2 × 10¹²");
+        shows(3.21e-4, 0.0, "J", "321 µJ");
+        shows(9.9999e-4, 0.0, "J", "1 mJ");
+        shows(25e-6, 0.5e-6, "S", "25.0 ± 0.5 µS");
+        shows(123_456.0, 0.0, "1", "123\u{202f}456");
+        shows(0.0, 0.0, "J", "0 J");
+        shows(f64::NAN, 0.0, "J", "no value");
+    }
+
+    #[test]
+    fn times_read_as_people_say_them() {
+        let said: Vec<String> = [20.0, 60.0, 3600.0, 86_400.0, 2_592_000.0, 31_536_000.0, 63_072_000.0, 1e-7]
+            .map(|s| time(s).replace('\u{a0}', " "))
+            .into();
+        assert_eq!(said, ["20 s", "1 min", "1 h", "1 day", "1 month", "1 year", "2 years", "100 ns"]);
+    }
+
+    #[test]
+    fn columns_align_on_the_point() {
+        let mut texts = ["1".to_string(), "2.25".to_string(), "10.5".to_string()];
+        align(&mut texts.iter_mut().collect::<Vec<_>>());
+        assert_eq!(texts, ["1\u{2008}\u{2007}\u{2007}", "2.25", "10.5\u{2007}"]);
+    }
+}

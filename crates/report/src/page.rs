@@ -1,0 +1,270 @@
+//! What the page shows, as data for its template; everything a record says passes through the template's
+//! escaping, except the drawings, which escape their own words.
+
+use minijinja::value::Serde;
+use minijinja::{Environment, Value};
+use neurohm_study::record::{Level, Record, Scalar};
+use serde::Serialize;
+
+use crate::ReportError;
+use crate::chart::{self, Drawn, Key};
+use crate::judge::{self, Limit, Verdict};
+use crate::number::{self, Shown, quantity};
+use crate::table::{self, TableView};
+
+/// All that the template is given.
+#[derive(Serialize)]
+struct Page<'a> {
+    title: &'a str,
+    card: bool,
+    rows: Vec<Row>,
+    sections: Vec<Section>,
+    one_device: bool,
+    device: &'a str,
+    source: &'a str,
+    reached: usize,
+    judged: usize,
+    comparison: Option<TableView>,
+    version: &'a str,
+}
+
+/// A row of the report card.
+#[derive(Serialize)]
+struct Row {
+    anchor: String,
+    title: String,
+    device: String,
+    what: String,
+    value: Shown,
+    ideal: Option<String>,
+    target: Option<String>,
+    target_sign: &'static str,
+    gauge: Value,
+    verdict: Option<Verdict>,
+    words: &'static str,
+    limit: Option<Limit>,
+}
+
+/// One record's part of the page.
+#[derive(Serialize)]
+struct Section {
+    anchor: String,
+    title: String,
+    about: String,
+    device: String,
+    cautions: Vec<String>,
+    notes: Vec<String>,
+    numbers: Vec<Number>,
+    has_ideal: bool,
+    figures: Vec<Figure>,
+    tables: Vec<TableView>,
+    facts: Vec<(&'static str, String)>,
+    command: String,
+    description: String,
+    tally: Vec<(String, Shown)>,
+}
+
+#[derive(Serialize)]
+struct Number {
+    about: String,
+    shown: Shown,
+    ideal: Option<String>,
+    merit: bool,
+}
+
+#[derive(Serialize)]
+struct Figure {
+    svg: Value,
+    caption: String,
+    legend: Vec<Key>,
+    behind: Option<TableView>,
+}
+
+impl Figure {
+    fn new(drawn: Drawn, caption: &str, behind: Option<TableView>) -> Figure {
+        Figure {
+            svg: Value::from_safe_string(drawn.svg),
+            caption: caption.into(),
+            legend: drawn.legend,
+            behind,
+        }
+    }
+}
+
+pub(crate) fn render(records: &[Record], title: &str, card: bool) -> Result<String, ReportError> {
+    let first = records.first().ok_or(ReportError::Empty)?;
+    let sections = records.iter().enumerate().map(|(i, r)| section(r, i)).collect::<Result<Vec<_>, _>>()?;
+    let rows = if card {
+        records.iter().enumerate().map(|(i, r)| row(r, i)).collect::<Result<Vec<_>, _>>()?
+    } else {
+        Vec::new()
+    };
+    let one_device = records.iter().all(|r| r.device_title == first.device_title);
+    let judged: Vec<Verdict> = records.iter().filter_map(judge::verdict).collect();
+    let reached = judged.iter().filter(|v| **v == Verdict::Reached).count();
+
+    let page = Page {
+        title,
+        card,
+        rows,
+        sections,
+        one_device,
+        device: &first.device,
+        source: if one_device { &first.device_source } else { "" },
+        reached,
+        judged: judged.len(),
+        comparison: if card { None } else { table::comparison(records)? },
+        version: &first.version,
+    };
+    let mut environment = Environment::new();
+    environment.add_template("style.css", include_str!("../templates/style.css"))?;
+    environment.add_template("table.html", include_str!("../templates/table.html"))?;
+    environment.add_template("page.html", include_str!("../templates/page.html"))?;
+    Ok(environment.get_template("page.html")?.render(Serde(page))?)
+}
+
+fn merit(record: &Record) -> Result<&Scalar, ReportError> {
+    judge::merit(record)
+        .ok_or_else(|| ReportError::Merit { study: record.study.clone(), merit: record.merit.clone() })
+}
+
+/// The anchors of two records of one study differ.
+fn anchor(record: &Record, index: usize) -> String {
+    let safe: String = record.study.chars().filter(char::is_ascii_alphanumeric).collect();
+    format!("{safe}-{}", index + 1)
+}
+
+fn row(record: &Record, index: usize) -> Result<Row, ReportError> {
+    let merit = merit(record)?;
+    let anchor = anchor(record, index);
+    let verdict = judge::verdict(record);
+    let class = match verdict {
+        Some(Verdict::Reached) => "reached",
+        Some(Verdict::Open) => "open",
+        Some(Verdict::Missed) => "missed",
+        None => "unjudged",
+    };
+    let lower = merit.better == Some(neurohm_study::record::Better::Lower);
+    let exact = |value| quantity(value, None, &merit.unit).to_string();
+    Ok(Row {
+        title: record.title.clone(),
+        device: record.device_title.clone(),
+        what: merit.about.clone(),
+        value: quantity(merit.value, merit.ci95, &merit.unit),
+        ideal: merit.ideal.map(exact),
+        target: record.target.map(exact),
+        target_sign: if lower { "at most" } else { "at least" },
+        gauge: Value::from_safe_string(chart::gauge(
+            merit,
+            record.target,
+            class,
+            lower,
+            &format!("{anchor}-gauge"),
+        )),
+        verdict,
+        words: verdict.map_or("no target", Verdict::words),
+        limit: judge::limit(record),
+        anchor,
+    })
+}
+
+fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
+    let main = merit(record)?;
+    let anchor = anchor(record, index);
+    let notes = |level| {
+        let of_level = record.notes.iter().filter(move |n| n.level == level);
+        of_level.map(|n| n.text.clone()).collect::<Vec<_>>()
+    };
+    let mut numbers: Vec<Number> = record
+        .scalars
+        .iter()
+        .map(|(key, s)| Number {
+            about: s.about.clone(),
+            shown: quantity(s.value, s.ci95, &s.unit),
+            ideal: s.ideal.map(|ideal| quantity(ideal, None, &s.unit).to_string()),
+            merit: *key == record.merit,
+        })
+        .collect();
+    numbers.sort_by_key(|n| !n.merit);
+
+    let mut figures = Vec::new();
+    for (i, series) in record.series.iter().enumerate() {
+        let drawn = chart::lines(series, &format!("{anchor}-s{i}"));
+        figures.push(Figure::new(drawn, &series.caption, Some(table::behind(series)?)));
+    }
+    let by_cost = judge::by_cost(record);
+    if !by_cost.is_empty() {
+        let drawn = chart::bars(main, record.target, &by_cost, &format!("{anchor}-ablation"));
+        let caption = "What each non-ideality costs: all but this one, and only this one.";
+        figures.push(Figure::new(drawn, caption, Some(table::view(&ablation_table(record, main))?)));
+    }
+    for (i, map) in record.maps.iter().enumerate() {
+        figures.push(Figure::new(chart::map(map, &format!("{anchor}-m{i}"))?, &map.caption, None));
+    }
+    Ok(Section {
+        title: record.title.clone(),
+        about: record.about.clone(),
+        device: record.device_title.clone(),
+        cautions: notes(Level::Caution),
+        notes: notes(Level::Info),
+        has_ideal: numbers.iter().any(|n| n.ideal.is_some()),
+        numbers,
+        figures,
+        tables: record.tables.iter().map(table::view).collect::<Result<_, _>>()?,
+        facts: vec![
+            ("Study", format!("{}, revision {}", record.study, record.revision)),
+            ("Device", record.device.clone()),
+            ("Seed", record.seed.to_string()),
+            ("Chips", record.chips.to_string()),
+            ("Version", format!("neurohm {}", record.version)),
+            ("Instruction set", record.isa.clone()),
+            ("Description id", record.id.clone()),
+            ("Wall time", quantity(record.wall_s, None, "s").to_string()),
+        ],
+        command: record.command.clone(),
+        description: record.description.clone(),
+        tally: record.tally.iter().map(|(name, count)| tally(name, *count)).collect(),
+        anchor,
+    })
+}
+
+/// `cell_read_energy_j` is an energy in joules; other events are counts.
+fn tally(name: &str, count: f64) -> (String, Shown) {
+    let (stem, unit) = match name.strip_suffix("_j") {
+        Some(stem) => (stem, "J"),
+        None => (name, "1"),
+    };
+    let mut words = stem.replace('_', " ").replace("adc ", "ADC ").replace("dac ", "DAC ");
+    if words == "macs" {
+        words = "multiply-accumulates".into();
+    }
+    (words, quantity(count, None, unit))
+}
+
+/// The ablation as numbers, the costliest first.
+fn ablation_table(record: &Record, merit: &Scalar) -> neurohm_study::record::Table {
+    use neurohm_study::record::{Cell, Column, Table};
+    let column = |name: &str, unit: &str| Column { name: name.into(), unit: unit.into() };
+    let cell = |s: &Scalar| match s.ci95 {
+        Some(ci95) => Cell::Uncertain { value: s.value, ci95 },
+        None => Cell::Number(s.value),
+    };
+    let rows = judge::by_cost(record)
+        .into_iter()
+        .map(|a| {
+            let required = a.required_scale.map_or_else(|| "–".into(), number::percent);
+            vec![Cell::Text(a.path.clone()), cell(&a.without), cell(&a.alone), Cell::Text(required)]
+        })
+        .collect();
+    Table {
+        name: "ablation".into(),
+        caption: format!("{} with all but one non-ideality, and with only that one", merit.about),
+        columns: vec![
+            column("non-ideality", ""),
+            column("all but this", &merit.unit),
+            column("only this", &merit.unit),
+            column("must shrink to", ""),
+        ],
+        rows,
+    }
+}
