@@ -1,1 +1,35 @@
-//! See the crate's description in `ARCHITECTURE.md`.
+//! One memristor and the statistics of many: [descriptions](DeviceSpec) with their sources, and [arrays of
+//! cells](CellArray) that are programmed, age and are read.
+//!
+//! ```
+//! use neurohm_device::{CellArray, preset};
+//! use neurohm_num::Key;
+//!
+//! let pcm = preset("pcm")?;
+//! let mut cells = CellArray::new(&pcm.cell, 1000, Key::root(1))?;
+//! cells.program(&vec![12.5e-6; 1000])?;
+//! cells.advance(3600.0)?; // An hour after programming, not after the first read.
+//! cells.observe();
+//! let mut g = vec![0.0; 1000];
+//! cells.conductances(&mut g);
+//! let mean = g.iter().sum::<f32>() / 1000.0;
+//! assert!((9.5e-6..9.9e-6).contains(&mean));
+//! # Ok::<(), neurohm_device::DeviceError>(())
+//! ```
+
+mod aspect;
+mod cells;
+mod error;
+mod law;
+mod nonideality;
+pub mod one_over_f;
+mod preset;
+mod spec;
+
+pub use aspect::{Anchor, Faults, Noise, Retention, StuckAt, Write};
+pub use cells::CellArray;
+pub use error::{DeviceError, nearest};
+pub use law::{Curve, Deviation};
+pub use nonideality::{Nonidealities, Nonideality};
+pub use preset::{Preset, parse, preset, presets, to_toml};
+pub use spec::{CellSpec, DeviceSpec};

@@ -1,0 +1,82 @@
+//! Cells that do not obey.
+
+use neurohm_num::quantity;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+/// Cells stuck at a conductance whatever is written; which ones is a property of the chip. They neither drift
+/// nor make noise.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Faults {
+    /// Fraction of cells stuck at g_min.
+    #[serde(default, with = "quantity::ratio")]
+    #[schemars(with = "f64")]
+    pub stuck_low: f64,
+    /// Fraction of cells stuck at g_max.
+    #[serde(default, with = "quantity::ratio")]
+    #[schemars(with = "f64")]
+    pub stuck_high: f64,
+    /// Cells stuck elsewhere.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stuck_at: Vec<StuckAt>,
+}
+
+/// A fraction of cells stuck at one conductance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct StuckAt {
+    /// Fraction of cells.
+    #[serde(with = "quantity::ratio")]
+    #[schemars(with = "f64")]
+    pub fraction: f64,
+    /// Where they are stuck, S.
+    #[serde(rename = "g", with = "quantity::siemens")]
+    #[schemars(with = "String")]
+    pub g_s: f64,
+}
+
+impl Faults {
+    /// Fractions and conductances of every kind of stuck cell.
+    pub(crate) fn kinds(&self, g_min_s: f64, g_max_s: f64) -> Vec<StuckAt> {
+        let ends = [(self.stuck_low, g_min_s), (self.stuck_high, g_max_s)];
+        let ends = ends.map(|(fraction, g_s)| StuckAt { fraction, g_s });
+        ends.into_iter().chain(self.stuck_at.iter().cloned()).filter(|k| k.fraction > 0.0).collect()
+    }
+
+    /// Fraction of cells that are stuck.
+    pub fn stuck(&self) -> f64 {
+        self.stuck_low + self.stuck_high + self.stuck_at.iter().map(|s| s.fraction).sum::<f64>()
+    }
+
+    /// Multiplies all fractions, at most until every cell is stuck.
+    pub(crate) fn scale(&mut self, factor: f64) {
+        let factor = if self.stuck() > 0.0 { factor.min(1.0 / self.stuck()) } else { factor };
+        self.stuck_low *= factor;
+        self.stuck_high *= factor;
+        self.stuck_at.iter_mut().for_each(|s| s.fraction *= factor);
+    }
+
+    pub(crate) fn problem(&self) -> Option<(String, String)> {
+        let fraction = |v: f64| !(0.0..=1.0).contains(&v);
+        let wrong = |v: f64| format!("is {v}; a fraction of cells lies between 0 and 1");
+        if fraction(self.stuck_low) {
+            return Some(("faults.stuck_low".to_owned(), wrong(self.stuck_low)));
+        }
+        if fraction(self.stuck_high) {
+            return Some(("faults.stuck_high".to_owned(), wrong(self.stuck_high)));
+        }
+        for (i, s) in self.stuck_at.iter().enumerate() {
+            if fraction(s.fraction) {
+                return Some((format!("faults.stuck_at[{i}].fraction"), wrong(s.fraction)));
+            }
+            if !s.g_s.is_finite() || s.g_s < 0.0 {
+                let problem = format!("is {} S; a conductance is finite and not negative", s.g_s);
+                return Some((format!("faults.stuck_at[{i}].g"), problem));
+            }
+        }
+        (self.stuck() > 1.0 + 1e-9).then(|| {
+            ("faults".to_owned(), format!("make {} of the cells stuck; together at most 1", self.stuck()))
+        })
+    }
+}

@@ -1,0 +1,252 @@
+//! Many cells of one device: conductances in columns of `f32`, at most 12 bytes a cell.
+
+use neurohm_num::{Key, Purpose};
+
+use crate::error::DeviceError;
+use crate::one_over_f;
+use crate::spec::CellSpec;
+
+mod kernel;
+mod model;
+mod pieces;
+
+use model::{Model, NoiseModel, Snapshot};
+use pieces::{Columns, for_pieces};
+
+/// An array of cells that can be programmed, left alone and read.
+///
+/// Ages count from programming. A published retention law begins at the age at which its conductances were
+/// determined (20 s for the `pcm` preset), so "one hour after that first read" is an age of 3620 s.
+///
+/// What a read sees is the state at the last [`observe`](Self::observe): reading twice without it gives the same
+/// values, and time that passed since is not seen.
+///
+/// Results depend on the description, the key, and the sequence of programmings and observations; not on
+/// threads or instruction set. An extra observation between two others changes later noise (another path of the
+/// same process), not its distribution.
+#[derive(Clone, Debug)]
+pub struct CellArray {
+    model: Model,
+    key: Key,
+    len: usize,
+    /// Programmed conductance, S; the sign bit marks a stuck cell.
+    g: Vec<f32>,
+    /// Drift exponent or relaxation variable, where the retention law has one.
+    kept: Vec<f32>,
+    /// Standardised read noise at the last observation, where the noise has memory or is read at once.
+    noise: Vec<f32>,
+    clock_s: f64,
+    programmed_at_s: f64,
+    programmings: u32,
+    /// Observations since the last programming.
+    observations: u32,
+    observed: Snapshot,
+    window_s: Option<f64>,
+}
+
+impl CellArray {
+    /// `len` cells of a device, at g_min and not yet programmed. All their random numbers grow from `key`.
+    ///
+    /// # Errors
+    /// A parameter that physics does not allow.
+    pub fn new(spec: &CellSpec, len: usize, key: Key) -> Result<Self, DeviceError> {
+        spec.validate()?;
+        let model = Model::new(spec);
+        let column = |needed: bool| if needed { vec![0.0; len] } else { Vec::new() };
+        Ok(CellArray {
+            key,
+            len,
+            g: vec![model.g_min; len],
+            kept: column(model.has_kept()),
+            noise: column(model.noise.is_some()),
+            model,
+            clock_s: 0.0,
+            programmed_at_s: 0.0,
+            programmings: 0,
+            observations: 0,
+            observed: Snapshot::default(),
+            window_s: None,
+        })
+    }
+
+    /// Programs every cell to its target, S, now: age 0, new errors, a new drift exponent.
+    ///
+    /// # Errors
+    /// Not one target a cell; a target that is NaN or outside the device's range (by more than a rounding error).
+    pub fn program(&mut self, target_s: &[f32]) -> Result<(), DeviceError> {
+        if target_s.len() != self.len {
+            return Err(DeviceError::Length { expected: self.len, found: target_s.len() });
+        }
+        let slack = 1e-5 * self.model.g_max;
+        let (low, high) = (self.model.g_min - slack, self.model.g_max + slack);
+        if !kernel::all_within(target_s, low, high) {
+            let index = target_s.iter().position(|g| !(low..=high).contains(g)).unwrap_or(0);
+            return Err(DeviceError::Target {
+                index,
+                value: target_s[index],
+                g_min_s: f64::from(self.model.g_min),
+                g_max_s: f64::from(self.model.g_max),
+            });
+        }
+        self.programmings = self.programmings.wrapping_add(1);
+        self.observations = 0;
+        self.programmed_at_s = self.clock_s;
+        self.observed = Snapshot::default();
+        let event = u64::from(self.programmings);
+        let streams = model::ProgramStreams {
+            d2d: self.key.stream(Purpose::DeviceSpread, 0),
+            c2c: self.key.stream(Purpose::Programming, event),
+            kept: self.key.stream(self.model.kept_purpose(), event),
+            stuck: self.key.stream(Purpose::Stuck, 0),
+        };
+        let model = &self.model;
+        let columns = Columns { written: [&mut self.g, &mut self.kept, &mut []], read: [target_s, &[], &[]] };
+        for_pieces(columns, |first, [g, kept, _], [target, _, _]| model.program(&streams, first, target, g, kept));
+        Ok(())
+    }
+
+    /// Lets `dt_s` seconds pass.
+    ///
+    /// # Errors
+    /// A time that is negative or not finite.
+    pub fn advance(&mut self, dt_s: f64) -> Result<(), DeviceError> {
+        if !dt_s.is_finite() || dt_s < 0.0 {
+            return Err(DeviceError::Time { dt_s });
+        }
+        self.clock_s += dt_s;
+        Ok(())
+    }
+
+    /// Walks the cells' noise to now. Twice at one instant is once.
+    pub fn observe(&mut self) {
+        let Some(step) = self.next_step() else { return };
+        if let Some(walk) = step {
+            let columns = Columns { written: [&mut self.noise, &mut [], &mut []], read: [&[], &[], &[]] };
+            for_pieces(columns, |first, [noise, _, _], _| model::walk(&walk, first, noise));
+        }
+    }
+
+    /// [`observe`](Self::observe) and [`conductances`](Self::conductances) in one pass over the cells.
+    ///
+    /// # Errors
+    /// Not one output a cell.
+    pub fn observe_into(&mut self, out: &mut [f32]) -> Result<(), DeviceError> {
+        self.check(out)?;
+        let step = self.next_step().flatten();
+        let (model, observed) = (&self.model, self.observed);
+        let columns = Columns { written: [out, &mut self.noise, &mut []], read: [&self.g, &self.kept, &[]] };
+        for_pieces(columns, |first, [out, noise, _], [g, kept, _]| {
+            if let Some(walk) = &step {
+                model::walk(walk, first, noise);
+            }
+            model.conductances(&observed, g, kept, noise, out);
+        });
+        Ok(())
+    }
+
+    /// Conductances at the last observation as one read sees them, S: without the noise that is faster than the
+    /// read window, where one is set.
+    ///
+    /// # Errors
+    /// Not one output a cell.
+    pub fn conductances(&self, out: &mut [f32]) -> Result<(), DeviceError> {
+        self.check(out)?;
+        let columns = Columns { written: [out, &mut [], &mut []], read: [&self.g, &self.kept, &self.noise] };
+        for_pieces(columns, |_, [out, _, _], [g, kept, noise]| {
+            self.model.conductances(&self.observed, g, kept, noise, out);
+        });
+        Ok(())
+    }
+
+    /// Variance of the noise that is faster than the read window, S^2; zero without a window. With the variance
+    /// of [`conductances`](Self::conductances) over time it adds up to that of an instantaneous read.
+    ///
+    /// # Errors
+    /// Not one output a cell.
+    pub fn read_variance(&self, out: &mut [f32]) -> Result<(), DeviceError> {
+        self.check(out)?;
+        if self.observed.fast_factor == 0.0 {
+            out.fill(0.0);
+            return Ok(());
+        }
+        let columns = Columns { written: [out, &mut [], &mut []], read: [&self.g, &self.kept, &[]] };
+        for_pieces(columns, |_, [out, _, _], [g, kept, _]| self.model.read_variance(&self.observed, g, kept, out));
+        Ok(())
+    }
+
+    /// Sets how long one read (or a batch of products during which slower noise is frozen) lasts. With `None`
+    /// one instantaneous read holds all noise: the convention of the published Monte-Carlo models. Takes effect
+    /// at the next observation. A window that is not positive and finite means `None`.
+    pub fn set_read_window(&mut self, window_s: Option<f64>) {
+        self.window_s = window_s.filter(|w| w.is_finite() && *w > 0.0);
+    }
+
+    /// Whether some noise is faster than the read window, so that [`read_variance`](Self::read_variance) is not
+    /// zero everywhere.
+    pub fn has_read_variance(&self) -> bool {
+        self.observed.fast_factor > 0.0
+    }
+
+    /// Seconds since the array came into being.
+    pub fn clock_s(&self) -> f64 {
+        self.clock_s
+    }
+
+    /// Seconds since the last programming.
+    pub fn age_s(&self) -> f64 {
+        self.clock_s - self.programmed_at_s
+    }
+
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.len
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len == 0
+    }
+
+    /// Bytes of state a cell.
+    pub fn bytes_per_device(&self) -> usize {
+        let column = |c: &Vec<f32>| if c.is_empty() { 0 } else { size_of::<f32>() };
+        size_of::<f32>() + column(&self.kept) + column(&self.noise)
+    }
+
+    fn check(&self, out: &[f32]) -> Result<(), DeviceError> {
+        if out.len() == self.len {
+            Ok(())
+        } else {
+            Err(DeviceError::Length { expected: self.len, found: out.len() })
+        }
+    }
+
+    /// Moves `observed` to now. None if nothing is to be done; otherwise the walk of the noise, if it takes one.
+    fn next_step(&mut self) -> Option<Option<model::Walk>> {
+        let age_s = self.age_s();
+        let before = self.observed;
+        let same = before.age_s == age_s && before.window_s == self.window_s && self.observations > 0;
+        if same || self.programmings == 0 {
+            return None;
+        }
+        self.observed = self.model.snapshot(age_s, self.window_s);
+        self.observations = self.observations.wrapping_add(1);
+        let correlation = match &self.model.noise {
+            None => return Some(None),
+            Some(NoiseModel { t_read_s: None, .. }) => 0.0,
+            Some(NoiseModel { t_read_s: Some(t), .. }) if self.observations > 1 => {
+                let window = |w: Option<f64>| w.unwrap_or(*t).max(*t);
+                one_over_f::correlation(before.age_s, window(before.window_s), age_s, window(self.window_s))
+            }
+            Some(_) => 0.0,
+        };
+        if self.observed.slow_factor == 0.0 {
+            return Some(None);
+        }
+        let event = u64::from(self.programmings) << 32 | u64::from(self.observations);
+        Some(Some(model::Walk::new(self.key.stream(Purpose::SlowNoise, event), correlation)))
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,109 @@
+//! Passes over a block of cells, compiled for every instruction set.
+
+use neurohm_num::dispatch;
+use neurohm_num::simd::math::{exp, max, min};
+
+dispatch! {
+    /// Whether every value lies in [low, high]; false for NaN.
+    pub(super) fn all_within(values: &[f32], low: f32, high: f32) -> bool {
+        let mut outside = 0_u32;
+        for v in values {
+            outside |= u32::from(!(*v >= low && *v <= high));
+        }
+        outside == 0
+    }
+
+    pub(super) fn clamp(values: &[f32], low: f32, high: f32, out: &mut [f32]) {
+        for (out, v) in out.iter_mut().zip(values) {
+            *out = min(max(*v, low), high);
+        }
+    }
+
+    pub(super) fn clamp_low(values: &mut [f32]) {
+        for v in values {
+            *v = max(*v, 0.0);
+        }
+    }
+
+    /// g += scale max(a, 0) z, times the target if `relative`.
+    pub(super) fn add_deviation(scale: f32, relative: bool, target: &[f32], a: &[f32], z: &[f32], g: &mut [f32]) {
+        for (((g, t), a), z) in g.iter_mut().zip(target).zip(a).zip(z) {
+            let unit = if relative { *t } else { 1.0 };
+            *g += scale * unit * max(*a, 0.0) * z;
+        }
+    }
+
+    /// g *= exp(sigma z).
+    pub(super) fn multiply_lognormal(sigma: f32, z: &[f32], g: &mut [f32]) {
+        for (g, z) in g.iter_mut().zip(z) {
+            *g *= exp(sigma * z);
+        }
+    }
+
+    /// nu = |mean + spread z|.
+    pub(super) fn exponent(mean: &[f32], spread: &[f32], z: &[f32], nu: &mut [f32]) {
+        for (((nu, m), s), z) in nu.iter_mut().zip(mean).zip(spread).zip(z) {
+            *nu = (m + s * z).abs();
+        }
+    }
+
+    /// g (t / t0)^-nu with `ln` = ln(t / t0); a mark on g stays.
+    pub(super) fn drift(ln: f32, nu: &[f32], g: &[f32], out: &mut [f32]) {
+        for ((out, nu), g) in out.iter_mut().zip(nu).zip(g) {
+            *out = g * exp(-(nu * ln));
+        }
+    }
+
+    /// g + shift + spread z.
+    pub(super) fn relax_alike(shift: f32, spread: f32, z: &[f32], g: &[f32], out: &mut [f32]) {
+        for ((out, z), g) in out.iter_mut().zip(z).zip(g) {
+            *out = max(g.abs() + (shift + spread * z), 0.0);
+        }
+    }
+
+    /// g + scale (shift + max(spread, 0) z).
+    pub(super) fn relax(scale: f32, shift: &[f32], spread: &[f32], z: &[f32], g: &[f32], out: &mut [f32]) {
+        for ((((out, m), s), z), g) in out.iter_mut().zip(shift).zip(spread).zip(z).zip(g) {
+            *out = max(g.abs() + scale * (m + max(*s, 0.0) * z), 0.0);
+        }
+    }
+
+    /// y += weight x.
+    pub(super) fn add_scaled(weight: f32, x: &[f32], y: &mut [f32]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y += weight * x;
+        }
+    }
+
+    /// z = rho z + innovation xi.
+    pub(super) fn mix(rho: f32, innovation: f32, xi: &[f32], z: &mut [f32]) {
+        for (z, xi) in z.iter_mut().zip(xi) {
+            *z = rho * *z + innovation * xi;
+        }
+    }
+
+    /// out += scale max(a, 0) z, times out if `relative`; then not below 0, and stuck cells as they are.
+    pub(super) fn add_noise(scale: f32, relative: bool, a: &[f32], z: &[f32], g: &[f32], out: &mut [f32]) {
+        for (((out, a), z), g) in out.iter_mut().zip(a).zip(z).zip(g) {
+            let unit = if relative { *out } else { 1.0 };
+            let noisy = max(*out + scale * unit * max(*a, 0.0) * z, 0.0);
+            *out = if g.is_sign_negative() { -*g } else { noisy };
+        }
+    }
+
+    /// Not below 0, and stuck cells as they are.
+    pub(super) fn finish(g: &[f32], out: &mut [f32]) {
+        for (out, g) in out.iter_mut().zip(g) {
+            *out = if g.is_sign_negative() { -*g } else { max(*out, 0.0) };
+        }
+    }
+
+    /// (scale max(a, 0))^2, times out^2 if `relative`; 0 for stuck cells.
+    pub(super) fn noise_variance(scale: f32, relative: bool, a: &[f32], g: &[f32], out: &mut [f32]) {
+        for ((out, a), g) in out.iter_mut().zip(a).zip(g) {
+            let unit = if relative { *out } else { 1.0 };
+            let sd = scale * unit * max(*a, 0.0);
+            *out = if g.is_sign_negative() { 0.0 } else { sd * sd };
+        }
+    }
+}

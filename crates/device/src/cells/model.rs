@@ -1,0 +1,291 @@
+//! A cell's laws in the form that the kernels take, and the passes over one piece of an array.
+
+use neurohm_num::{Purpose, Stream};
+
+use super::kernel;
+use crate::aspect::{Anchor, Noise, Retention, StuckAt, Write};
+use crate::law::{Amplitude, Argument, BLOCK, Curve, Deviation};
+use crate::one_over_f;
+use crate::spec::CellSpec;
+
+/// All laws of a cell.
+#[derive(Clone, Debug)]
+pub(super) struct Model {
+    pub g_min: f32,
+    pub g_max: f32,
+    d2d: Option<WriteModel>,
+    c2c: Option<WriteModel>,
+    retention: RetentionModel,
+    pub noise: Option<NoiseModel>,
+    stuck: Vec<StuckAt>,
+}
+
+#[derive(Clone, Debug)]
+struct WriteModel {
+    amplitude: Amplitude,
+    lognormal: bool,
+}
+
+#[derive(Clone, Debug)]
+enum RetentionModel {
+    None,
+    PowerLaw { t0_s: f64, nu_mean: Curve, nu_spread: Curve },
+    Logarithmic { from_s: f64, shift: [f64; 2], spread: [f64; 2] },
+    Measured { scale: f32, anchors: Vec<Anchor> },
+}
+
+/// Read noise; without `t_read_s` it is white.
+#[derive(Clone, Debug)]
+pub(super) struct NoiseModel {
+    amplitude: Amplitude,
+    pub t_read_s: Option<f64>,
+}
+
+/// The instant of an observation and what follows from it alone.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct Snapshot {
+    pub age_s: f64,
+    pub window_s: Option<f64>,
+    /// Standard deviation of the noise that a read sees, in units of the amplitude.
+    pub slow_factor: f64,
+    /// Standard deviation of the noise that it does not see.
+    pub fast_factor: f64,
+}
+
+/// Streams of one programming.
+pub(super) struct ProgramStreams {
+    pub d2d: Stream,
+    pub c2c: Stream,
+    pub kept: Stream,
+    pub stuck: Stream,
+}
+
+/// One step of the standardised noise: z becomes rho z + sqrt(1 - rho^2) xi.
+pub(super) struct Walk {
+    stream: Stream,
+    correlation: f32,
+    innovation: f32,
+}
+
+impl Walk {
+    pub(super) fn new(stream: Stream, correlation: f64) -> Walk {
+        let innovation = ((1.0 - correlation) * (1.0 + correlation)).sqrt();
+        Walk { stream, correlation: correlation as f32, innovation: innovation as f32 }
+    }
+}
+
+/// Walks the noise of a piece whose first cell is `first`.
+pub(super) fn walk(walk: &Walk, first: u64, noise: &mut [f32]) {
+    if walk.correlation == 0.0 {
+        walk.stream.fill_normal(first, noise);
+        return;
+    }
+    let mut xi = [0_f32; BLOCK];
+    for (i, noise) in noise.chunks_mut(BLOCK).enumerate() {
+        let xi = &mut xi[..noise.len()];
+        walk.stream.fill_normal(first + (i * BLOCK) as u64, xi);
+        kernel::mix(walk.correlation, walk.innovation, xi, noise);
+    }
+}
+
+impl Model {
+    pub(super) fn new(spec: &CellSpec) -> Model {
+        let write = |d: Option<&Deviation>| {
+            d.map(|d| WriteModel {
+                amplitude: d.amplitude(spec.g_max_s),
+                lognormal: matches!(d, Deviation::Lognormal { .. }),
+            })
+        };
+        let (c2c, d2d) = spec.write.as_ref().map_or((None, None), Write::deviations);
+        let retention = match &spec.retention {
+            None | Some(Retention::Ideal {}) => RetentionModel::None,
+            Some(r) if !r.has_mean() && !r.has_spread() => RetentionModel::None,
+            Some(Retention::PowerLaw { t0_s, nu_mean, nu_spread }) => {
+                RetentionModel::PowerLaw { t0_s: *t0_s, nu_mean: nu_mean.clone(), nu_spread: nu_spread.clone() }
+            }
+            Some(Retention::Logarithmic { from_s, shift_s, shift_per_ln_s, spread_s, spread_per_ln_s }) => {
+                RetentionModel::Logarithmic {
+                    from_s: *from_s,
+                    shift: [*shift_s, *shift_per_ln_s],
+                    spread: [*spread_s, *spread_per_ln_s],
+                }
+            }
+            Some(Retention::Measured { unit_s, fitted_g_max_s, anchors }) => RetentionModel::Measured {
+                scale: (unit_s * spec.g_max_s / fitted_g_max_s) as f32,
+                anchors: anchors.clone(),
+            },
+        };
+        let noise = spec.noise.as_ref().and_then(|noise| {
+            let t_read_s = match noise {
+                Noise::OneOverF { t_read_s, .. } => Some(*t_read_s),
+                _ => None,
+            };
+            Some(NoiseModel { amplitude: noise.amplitude()?.amplitude(spec.g_max_s), t_read_s })
+        });
+        let stuck = spec.faults.as_ref().map(|f| f.kinds(spec.g_min_s, spec.g_max_s)).unwrap_or_default();
+        Model {
+            g_min: spec.g_min_s as f32,
+            g_max: spec.g_max_s as f32,
+            d2d: write(d2d),
+            c2c: write(c2c),
+            retention,
+            noise,
+            stuck,
+        }
+    }
+
+    /// Whether retention keeps a number for each cell.
+    pub(super) fn has_kept(&self) -> bool {
+        !matches!(self.retention, RetentionModel::None)
+    }
+
+    pub(super) fn kept_purpose(&self) -> Purpose {
+        match self.retention {
+            RetentionModel::PowerLaw { .. } => Purpose::DriftExponent,
+            _ => Purpose::Relaxation,
+        }
+    }
+
+    /// What an observation at `age_s` through `window_s` sees of the noise.
+    pub(super) fn snapshot(&self, age_s: f64, window_s: Option<f64>) -> Snapshot {
+        let (slow, fast) = match &self.noise {
+            None => (0.0, 0.0),
+            Some(NoiseModel { t_read_s: None, .. }) => {
+                if window_s.is_some() {
+                    (0.0, 1.0)
+                } else {
+                    (1.0, 0.0)
+                }
+            }
+            Some(NoiseModel { t_read_s: Some(t), .. }) => {
+                let all = one_over_f::variance(age_s, *t);
+                let slow = window_s.map_or(all, |w| one_over_f::variance(age_s, w.max(*t)));
+                (slow, (all - slow).max(0.0))
+            }
+        };
+        Snapshot { age_s, window_s, slow_factor: slow.sqrt(), fast_factor: fast.sqrt() }
+    }
+
+    /// Programs a piece whose first cell is `first`.
+    pub(super) fn program(&self, s: &ProgramStreams, first: u64, target: &[f32], g: &mut [f32], kept: &mut [f32]) {
+        let mut z = [0_f32; BLOCK];
+        let mut a = [0_f32; BLOCK];
+        let mut b = [0_f32; BLOCK];
+        let mut kept_blocks = kept.chunks_mut(BLOCK);
+        for (i, (target, g)) in target.chunks(BLOCK).zip(g.chunks_mut(BLOCK)).enumerate() {
+            let first = first + (i * BLOCK) as u64;
+            let n = g.len();
+            let (z, a, b) = (&mut z[..n], &mut a[..n], &mut b[..n]);
+            kernel::clamp(target, self.g_min, self.g_max, g);
+            for (write, stream) in [(&self.d2d, s.d2d), (&self.c2c, s.c2c)] {
+                let Some(write) = write else { continue };
+                stream.fill_normal(first, z);
+                if write.lognormal {
+                    kernel::multiply_lognormal(write.amplitude.scale, z, g);
+                } else {
+                    write.amplitude.fill(target, a);
+                    kernel::add_deviation(write.amplitude.scale, write.amplitude.relative, target, a, z, g);
+                }
+            }
+            kernel::clamp_low(g);
+            let kept = kept_blocks.next().unwrap_or_default();
+            match &self.retention {
+                RetentionModel::None => {}
+                RetentionModel::PowerLaw { nu_mean, nu_spread, .. } => {
+                    let mut x = Argument::of(target, 1.0 / self.g_max);
+                    nu_mean.fill(&mut x, a);
+                    nu_spread.fill(&mut x, b);
+                    s.kept.fill_normal(first, z);
+                    kernel::exponent(a, b, z, kept);
+                }
+                _ => s.kept.fill_normal(first, kept),
+            }
+            if !self.stuck.is_empty() {
+                s.stuck.fill_uniform(first, z);
+                self.stick(z, g);
+            }
+        }
+    }
+
+    /// Replaces the conductance of stuck cells and marks them by the sign bit. `u` is uniform in (0, 1).
+    fn stick(&self, u: &[f32], g: &mut [f32]) {
+        for (u, g) in u.iter().zip(g) {
+            let mut u = f64::from(*u);
+            for kind in &self.stuck {
+                if u < kind.fraction {
+                    *g = -(kind.g_s as f32).abs();
+                    break;
+                }
+                u -= kind.fraction;
+            }
+        }
+    }
+
+    /// Conductances of a piece after retention, without noise; stuck cells keep their mark.
+    fn retained(&self, age_s: f64, g: &[f32], kept: &[f32], out: &mut [f32]) {
+        match &self.retention {
+            RetentionModel::None => out.copy_from_slice(g),
+            RetentionModel::PowerLaw { t0_s, .. } => {
+                kernel::drift((age_s / t0_s).max(1.0).ln() as f32, kept, g, out);
+            }
+            RetentionModel::Logarithmic { from_s, shift, spread } => {
+                let ln = (age_s / from_s).max(1.0).ln();
+                let (shift, spread) = (shift[0] + shift[1] * ln, (spread[0] + spread[1] * ln).max(0.0));
+                kernel::relax_alike(shift as f32, spread as f32, kept, g, out);
+            }
+            RetentionModel::Measured { scale, anchors } => {
+                let mut shift = [0_f32; BLOCK];
+                let mut spread = [0_f32; BLOCK];
+                let mut y = [0_f32; BLOCK];
+                let n = g.len();
+                let mut x = Argument::of(g, 1.0 / self.g_max);
+                for (anchor, weight) in anchors.iter().zip(Retention::weights(anchors, age_s)) {
+                    if weight == 0.0 {
+                        continue;
+                    }
+                    if let Some(curve) = &anchor.shift {
+                        curve.fill(&mut x, &mut y[..n]);
+                        kernel::add_scaled(weight as f32, &y[..n], &mut shift[..n]);
+                    }
+                    anchor.spread.fill(&mut x, &mut y[..n]);
+                    kernel::add_scaled(weight as f32, &y[..n], &mut spread[..n]);
+                }
+                kernel::relax(*scale, &shift[..n], &spread[..n], kept, g, out);
+            }
+        }
+    }
+
+    /// What a read sees of a piece, S.
+    pub(super) fn conductances(&self, at: &Snapshot, g: &[f32], kept: &[f32], noise: &[f32], out: &mut [f32]) {
+        let mut a = [0_f32; BLOCK];
+        let mut kept = kept.chunks(BLOCK);
+        let mut noise = noise.chunks(BLOCK);
+        for (g, out) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
+            let (kept, noise) = (kept.next().unwrap_or_default(), noise.next().unwrap_or_default());
+            let a = &mut a[..g.len()];
+            self.retained(at.age_s, g, kept, out);
+            match &self.noise {
+                Some(model) if at.slow_factor > 0.0 => {
+                    model.amplitude.fill(g, a);
+                    let scale = (f64::from(model.amplitude.scale) * at.slow_factor) as f32;
+                    kernel::add_noise(scale, model.amplitude.relative, a, noise, g, out);
+                }
+                _ => kernel::finish(g, out),
+            }
+        }
+    }
+
+    /// Variance of what a read does not see of a piece, S^2.
+    pub(super) fn read_variance(&self, at: &Snapshot, g: &[f32], kept: &[f32], out: &mut [f32]) {
+        let Some(model) = &self.noise else { return out.fill(0.0) };
+        let mut a = [0_f32; BLOCK];
+        let mut kept = kept.chunks(BLOCK);
+        let scale = (f64::from(model.amplitude.scale) * at.fast_factor) as f32;
+        for (g, out) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
+            let a = &mut a[..g.len()];
+            self.retained(at.age_s, g, kept.next().unwrap_or_default(), out);
+            model.amplitude.fill(g, a);
+            kernel::noise_variance(scale, model.amplitude.relative, a, g, out);
+        }
+    }
+}
