@@ -142,7 +142,7 @@ impl Scale {
                     _ => false,
                 };
                 if wanted || decades < 5.0 {
-                    let powers = if exponent < 0 { first < -3 } else { last > 4 };
+                    let powers = if exponent < 0 { self.low < 0.9e-3 } else { self.high > 1.1e4 };
                     ticks.push(Tick { at, label: wanted.then(|| decade_label(digit, exponent, powers)) });
                 }
             }

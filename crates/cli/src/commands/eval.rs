@@ -1,0 +1,122 @@
+//! `neurohm eval MODEL.onnx`: a trained network of the user's own on a chip, over time.
+
+use neurohm::study::{Disk, Draft};
+use toml::{Table, Value};
+
+use super::carry_out;
+use super::score::{deciding, draft};
+use crate::args::{RunOptions, quoted};
+use crate::failure::Failure;
+use crate::summary;
+use crate::terminal::Terminal;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  neurohm eval digits.onnx --data mnist:DIR --chip pcm --times 20s,1h,1day,1month,1year
+  neurohm eval resnet.onnx --data npz:test.npz --chip ideal --out check    writes check/outputs.npy")]
+pub struct Options {
+    /// The network, as ONNX
+    #[arg(value_name = "MODEL.onnx")]
+    model: String,
+    /// Samples: mnist:DIR, cifar10:DIR, folder:DIR, npz:FILE (x, and y if there are labels) or strokes
+    #[arg(long, value_name = "DATA")]
+    data: String,
+    /// Chip: a preset, a device's name (the default chip with it), the path of a description, or ideal (no
+    /// converters, no noise, no wires)
+    #[arg(long, value_name = "CHIP", default_value = "pcm")]
+    chip: String,
+    /// Device to put on the chip: a preset or the path of a description
+    #[arg(long, value_name = "DEVICE")]
+    device: Option<String>,
+    /// Times after programming at which the network is run, such as 20s,1h,1day
+    #[arg(long, value_name = "TIMES", value_delimiter = ',')]
+    times: Vec<String>,
+    /// Time whose accuracy and outputs are the result [default: the last of --times, or one day]
+    #[arg(long, value_name = "TIME")]
+    at: Option<String>,
+    /// Mean of each channel, taken off the samples (which are in 0..1), such as 0.485,0.456,0.406
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "std", allow_negative_numbers = true)]
+    mean: Vec<f64>,
+    /// Standard deviation of each channel, by which the samples are then divided
+    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "mean")]
+    std: Vec<f64>,
+    /// Run at most so many samples [default: all]
+    #[arg(long, value_name = "N")]
+    images: Option<u32>,
+    /// Also switch non-idealities off in turn
+    #[arg(long)]
+    ablation: bool,
+    #[command(flatten)]
+    run: RunOptions,
+}
+
+pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
+    let draft = Draft {
+        study: Some("inference".into()),
+        chip: Some(options.chip.clone()),
+        device: options.device.clone(),
+        config: config(&options),
+        ablate: Some(options.ablation),
+        command: Some(command(&options)),
+        ..draft(&options.run)
+    };
+    draft.resolve(neurohm::studies::REGISTRY, &Disk)?;
+    let name = format!("eval-{}-{}", carry_out::stem(&options.model), carry_out::stem(&options.chip));
+    let folder = carry_out::folder(options.run.out.as_deref(), &name, terminal)?;
+    let finding = carry_out::one(&draft, terminal)?;
+    let record = &finding.record;
+    let title = format!("{} on {}", carry_out::stem(&options.model), record.device_title);
+    let page = neurohm::report::html(std::slice::from_ref(record), &title)?;
+    carry_out::write(folder, std::slice::from_ref(&finding), &page, terminal)?;
+    if terminal.json() { terminal.print_json(record) } else { terminal.print(&summary::record(terminal, record)) }
+}
+
+/// The settings of the study that the options stand for.
+fn config(options: &Options) -> Table {
+    let text = |text: &str| Value::String(text.trim().to_string());
+    let mut config = Table::new();
+    config.insert("model".into(), text(&options.model));
+    config.insert("data".into(), text(&options.data));
+    // A user's network is run on all samples: outputs.npy must have as many rows as x.
+    config.insert("images".into(), Value::Integer(options.images.map_or(i64::from(i32::MAX), i64::from)));
+    if !options.times.is_empty() {
+        config.insert("times".into(), Value::Array(options.times.iter().map(|t| text(t)).collect()));
+    }
+    if let Some(at) = options.at.as_ref().or(options.times.last()) {
+        config.insert("at".into(), text(at));
+    }
+    if !options.mean.is_empty() {
+        let numbers = |of: &[f64]| Value::Array(of.iter().map(|v| Value::Float(*v)).collect());
+        let normalise = [("mean".to_string(), numbers(&options.mean)), ("sd".to_string(), numbers(&options.std))];
+        config.insert("normalise".into(), Value::Table(normalise.into_iter().collect()));
+    }
+    config
+}
+
+fn command(options: &Options) -> String {
+    let mut words: Vec<String> = ["neurohm", "eval", &options.model, "--data", &options.data, "--chip", &options.chip]
+        .map(str::to_string)
+        .into();
+    let mut option = |name: &str, value: String| words.extend([name.to_string(), value]);
+    let numbers = |of: &[f64]| of.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
+    if let Some(device) = &options.device {
+        option("--device", device.clone());
+    }
+    if !options.times.is_empty() {
+        option("--times", options.times.join(","));
+    }
+    if let Some(at) = &options.at {
+        option("--at", at.clone());
+    }
+    if !options.mean.is_empty() {
+        option("--mean", numbers(&options.mean));
+        option("--std", numbers(&options.std));
+    }
+    if let Some(images) = options.images {
+        option("--images", images.to_string());
+    }
+    words.extend(options.ablation.then(|| "--ablation".to_string()));
+    words.extend(deciding(&options.run, None));
+    quoted(words)
+}

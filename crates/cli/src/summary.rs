@@ -1,0 +1,87 @@
+//! What a person reads in the terminal when a run is done.
+
+use neurohm::report::judge::{self, Verdict};
+use neurohm::report::number::{Shown, quantity};
+use neurohm::study::record::{Better, Level, Record, Scalar};
+
+use crate::terminal::{Columns, Style, Terminal};
+
+/// The report card: a block a study, verdict first.
+pub fn card(terminal: &Terminal, records: &[Record]) -> String {
+    let Some(first) = records.first() else { return String::new() };
+    let mut out = format!("{} ({})\n", terminal.styled(Style::Strong, &first.device_title), first.device);
+    for record in records {
+        let title = terminal.styled(Style::Strong, &record.title);
+        let verdict = judge::verdict(record);
+        let words = verdict.map_or("no target", Verdict::words);
+        out += &format!("\n{title}: {}\n", terminal.styled(style(verdict), words));
+        if let Some(merit) = judge::merit(record) {
+            let mut parts = vec![quantity(merit.value, merit.ci95, &merit.unit).to_string()];
+            parts.extend(merit.ideal.map(|ideal| format!("ideal {}", exact(ideal, merit))));
+            let sign = if merit.better == Some(Better::Lower) { "≤" } else { "≥" };
+            parts.extend(record.target.map(|target| format!("target {sign} {}", exact(target, merit))));
+            out += &format!("  {}  {}\n", merit.about, parts.join("   "));
+        }
+        if let Some(limit) = judge::limit(record) {
+            let path = if limit.path.is_empty() { String::new() } else { format!(" ({})", limit.path) };
+            let lead = if limit.path.is_empty() { "" } else { "costs most: " };
+            out += &format!("  {lead}{}{path}\n", limit.what);
+            for sentence in &limit.consequences {
+                out += &format!("    {sentence}\n");
+            }
+        }
+        out += &cautions(terminal, record);
+    }
+    out
+}
+
+/// One record: every number with its interval and its ideal value.
+pub fn record(terminal: &Terminal, record: &Record) -> String {
+    let title = terminal.styled(Style::Strong, &record.title);
+    let chips = if record.chips == 1 { "1 chip".to_string() } else { format!("{} chips", record.chips) };
+    let mut out = format!("{title} on {} ({}), {chips}\n\n", record.device_title, record.device);
+    let mut columns = Columns::new(&[1, 5]);
+    let ideal = record.scalars.values().any(|s| s.ideal.is_some());
+    if ideal {
+        columns.row([(Style::Faint, ""), (Style::Faint, ""), (Style::Faint, ""), (Style::Faint, ""), (Style::Faint, "ideal")]);
+    }
+    let mut scalars: Vec<(&String, &Scalar)> = record.scalars.iter().collect();
+    scalars.sort_by_key(|(name, _)| **name != record.merit);
+    for (name, scalar) in scalars {
+        let Shown { value, half, power, unit } = quantity(scalar.value, scalar.ci95, &scalar.unit);
+        let half = if half.is_empty() { String::new() } else { format!("± {half}") };
+        let unit = [power, unit].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
+        let strong = if *name == record.merit { Style::Strong } else { Style::Plain };
+        let ideal = scalar.ideal.map_or_else(String::new, |ideal| exact(ideal, scalar));
+        columns.row([
+            (strong, scalar.about.clone()),
+            (strong, value),
+            (Style::Faint, half),
+            (Style::Plain, unit),
+            (Style::Faint, ideal),
+        ]);
+    }
+    out += &columns.show(terminal);
+    if let Some(limit) = judge::limit(record).filter(|limit| !limit.path.is_empty()) {
+        out += &format!("\n  costs most: {} ({}). {}\n", limit.what, limit.path, limit.consequences.join(" "));
+    }
+    out + &cautions(terminal, record)
+}
+
+fn cautions(terminal: &Terminal, record: &Record) -> String {
+    let cautions = record.notes.iter().filter(|note| note.level == Level::Caution);
+    cautions.map(|note| format!("  {} {}\n", terminal.styled(Style::Open, "caution:"), note.text)).collect()
+}
+
+fn exact(value: f64, scalar: &Scalar) -> String {
+    quantity(value, None, &scalar.unit).to_string()
+}
+
+fn style(verdict: Option<Verdict>) -> Style {
+    match verdict {
+        None => Style::Plain,
+        Some(Verdict::Reached) => Style::Good,
+        Some(Verdict::Open) => Style::Open,
+        Some(Verdict::Missed) => Style::Bad,
+    }
+}
