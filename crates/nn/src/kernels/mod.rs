@@ -1,0 +1,14 @@
+//! Numerical kernels on slices: serial, without allocation in their inner loops, free of any graph.
+
+pub mod activation;
+pub mod broadcast;
+pub mod conv;
+pub mod layout;
+pub mod nest;
+pub mod norm;
+pub mod pool;
+pub mod reduce;
+pub mod scratch;
+mod matrix;
+
+pub use matrix::{gemm, gemm_wt, gemm_xt};
