@@ -1,7 +1,7 @@
 //! Passes over a block of cells, compiled for every instruction set.
 
 use neurohm_num::dispatch;
-use neurohm_num::simd::math::{exp, max, min};
+use neurohm_num::simd::math::{exp, exp_moderate, max, min};
 
 dispatch! {
     /// Whether every value lies in [low, high]; false for NaN.
@@ -50,7 +50,7 @@ dispatch! {
     /// g (t / t0)^-nu with `ln` = ln(t / t0); a mark on g stays.
     pub(super) fn drift(ln: f32, nu: &[f32], g: &[f32], out: &mut [f32]) {
         for ((out, nu), g) in out.iter_mut().zip(nu).zip(g) {
-            *out = g * exp(-(nu * ln));
+            *out = g * exp_moderate(-(nu * ln));
         }
     }
 

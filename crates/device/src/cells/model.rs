@@ -171,6 +171,7 @@ impl Model {
         let mut z = [0_f32; BLOCK];
         let mut a = [0_f32; BLOCK];
         let mut b = [0_f32; BLOCK];
+        let mut x = Argument::new();
         let mut kept_blocks = kept.chunks_mut(BLOCK);
         for (i, (target, g)) in target.chunks(BLOCK).zip(g.chunks_mut(BLOCK)).enumerate() {
             let first = first + (i * BLOCK) as u64;
@@ -183,7 +184,7 @@ impl Model {
                 if write.lognormal {
                     kernel::multiply_lognormal(write.amplitude.scale, z, g);
                 } else {
-                    write.amplitude.fill(target, a);
+                    write.amplitude.fill(&mut x, target, a);
                     kernel::add_deviation(write.amplitude.scale, write.amplitude.relative, target, a, z, g);
                 }
             }
@@ -192,9 +193,9 @@ impl Model {
             match &self.retention {
                 RetentionModel::None => {}
                 RetentionModel::PowerLaw { nu_mean, nu_spread, .. } => {
-                    let mut x = Argument::of(target, 1.0 / self.g_max);
-                    nu_mean.fill(&mut x, a);
-                    nu_spread.fill(&mut x, b);
+                    let x = x.set(target, 1.0 / self.g_max);
+                    nu_mean.fill(x, a);
+                    nu_spread.fill(x, b);
                     s.kept.fill_normal(first, z);
                     kernel::exponent(a, b, z, kept);
                 }
@@ -222,7 +223,7 @@ impl Model {
     }
 
     /// Conductances of a piece after retention, without noise; stuck cells keep their mark.
-    fn retained(&self, age_s: f64, g: &[f32], kept: &[f32], out: &mut [f32]) {
+    fn retained(&self, age_s: f64, x: &mut Argument, g: &[f32], kept: &[f32], out: &mut [f32]) {
         match &self.retention {
             RetentionModel::None => out.copy_from_slice(g),
             RetentionModel::PowerLaw { t0_s, .. } => {
@@ -238,16 +239,16 @@ impl Model {
                 let mut spread = [0_f32; BLOCK];
                 let mut y = [0_f32; BLOCK];
                 let n = g.len();
-                let mut x = Argument::of(g, 1.0 / self.g_max);
+                let x = x.set(g, 1.0 / self.g_max);
                 for (anchor, weight) in anchors.iter().zip(Retention::weights(anchors, age_s)) {
                     if weight == 0.0 {
                         continue;
                     }
                     if let Some(curve) = &anchor.shift {
-                        curve.fill(&mut x, &mut y[..n]);
+                        curve.fill(x, &mut y[..n]);
                         kernel::add_scaled(weight as f32, &y[..n], &mut shift[..n]);
                     }
-                    anchor.spread.fill(&mut x, &mut y[..n]);
+                    anchor.spread.fill(x, &mut y[..n]);
                     kernel::add_scaled(weight as f32, &y[..n], &mut spread[..n]);
                 }
                 kernel::relax(*scale, &shift[..n], &spread[..n], kept, g, out);
@@ -258,15 +259,16 @@ impl Model {
     /// What a read sees of a piece, S.
     pub(super) fn conductances(&self, at: &Snapshot, g: &[f32], kept: &[f32], noise: &[f32], out: &mut [f32]) {
         let mut a = [0_f32; BLOCK];
+        let mut x = Argument::new();
         let mut kept = kept.chunks(BLOCK);
         let mut noise = noise.chunks(BLOCK);
         for (g, out) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
             let (kept, noise) = (kept.next().unwrap_or_default(), noise.next().unwrap_or_default());
             let a = &mut a[..g.len()];
-            self.retained(at.age_s, g, kept, out);
+            self.retained(at.age_s, &mut x, g, kept, out);
             match &self.noise {
                 Some(model) if at.slow_factor > 0.0 => {
-                    model.amplitude.fill(g, a);
+                    model.amplitude.fill(&mut x, g, a);
                     let scale = (f64::from(model.amplitude.scale) * at.slow_factor) as f32;
                     kernel::add_noise(scale, model.amplitude.relative, a, noise, g, out);
                 }
@@ -279,12 +281,13 @@ impl Model {
     pub(super) fn read_variance(&self, at: &Snapshot, g: &[f32], kept: &[f32], out: &mut [f32]) {
         let Some(model) = &self.noise else { return out.fill(0.0) };
         let mut a = [0_f32; BLOCK];
+        let mut x = Argument::new();
         let mut kept = kept.chunks(BLOCK);
         let scale = (f64::from(model.amplitude.scale) * at.fast_factor) as f32;
         for (g, out) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
             let a = &mut a[..g.len()];
-            self.retained(at.age_s, g, kept.next().unwrap_or_default(), out);
-            model.amplitude.fill(g, a);
+            self.retained(at.age_s, &mut x, g, kept.next().unwrap_or_default(), out);
+            model.amplitude.fill(&mut x, g, a);
             kernel::noise_variance(scale, model.amplitude.relative, a, g, out);
         }
     }

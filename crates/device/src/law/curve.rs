@@ -178,12 +178,17 @@ pub(crate) struct Argument {
 }
 
 impl Argument {
-    /// x = g / unit for up to [`BLOCK`] conductances; the sign of g (the mark of a stuck cell) is ignored.
-    pub(crate) fn of(g: &[f32], per_s: f32) -> Argument {
-        let mut this = Argument { values: [0.0; BLOCK], ln: [0.0; BLOCK], len: g.len().min(BLOCK), ln_known: false };
-        let len = this.len;
-        ratio(per_s, &g[..len], &mut this.values[..len]);
-        this
+    /// Room for one block; made once for many.
+    pub(crate) fn new() -> Argument {
+        Argument { values: [0.0; BLOCK], ln: [0.0; BLOCK], len: 0, ln_known: false }
+    }
+
+    /// x = g per_s for up to [`BLOCK`] conductances; the sign of g (the mark of a stuck cell) is ignored.
+    pub(crate) fn set(&mut self, g: &[f32], per_s: f32) -> &mut Argument {
+        self.len = g.len().min(BLOCK);
+        self.ln_known = false;
+        ratio(per_s, &g[..self.len], &mut self.values[..self.len]);
+        self
     }
 
     fn ln(&mut self) -> &[f32] {
@@ -236,13 +241,15 @@ dispatch! {
 
     fn power(factor: f32, exponent: f32, high: f32, ln: &[f32], y: &mut [f32]) {
         for (y, ln) in y.iter_mut().zip(ln) {
-            *y = math::min(factor * math::exp(exponent * ln), high);
+            *y = math::min(factor * math::exp_moderate(exponent * ln), high);
         }
     }
 
     fn choose_below(at: f32, x: &[f32], below: &[f32], y: &mut [f32]) {
         for ((y, x), below) in y.iter_mut().zip(x).zip(below) {
-            *y = if *x < at { *below } else { *y };
+            // A select of two loaded values; written as a conditional store it would not vectorise.
+            let above = *y;
+            *y = if *x < at { *below } else { above };
         }
     }
 }

@@ -151,11 +151,11 @@ pub(crate) struct Amplitude {
 
 impl Amplitude {
     /// The curve's values for a block of conductances, before `scale` (and G) and before negative ones become 0.
-    pub(crate) fn fill(&self, g: &[f32], out: &mut [f32]) {
+    pub(crate) fn fill(&self, x: &mut Argument, g: &[f32], out: &mut [f32]) {
         if let Curve::Constant(value) = self.curve {
             out.fill(value as f32);
             return;
         }
-        self.curve.fill(&mut Argument::of(g, self.per_s), out);
+        self.curve.fill(x.set(g, self.per_s), out);
     }
 }
