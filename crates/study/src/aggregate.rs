@@ -1,0 +1,210 @@
+//! From the outcomes of several chips to numbers with uncertainty.
+//!
+//! Intervals are 95 % Student-t intervals of the mean over chips: `m -+ t(0.975, n-1) s / sqrt(n)`
+//! (Student 1908). They say how well the mean over chips is known, not how far chips lie apart.
+
+use std::collections::BTreeMap;
+
+use neurohm_num::stats;
+
+use crate::error::StudyError;
+use crate::outcome::Outcome;
+use crate::record::{Cell, Line, Map, Note, Scalar, Series, Table};
+
+/// Several chips' outcomes as one.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Summary {
+    pub scalars: BTreeMap<String, Scalar>,
+    pub series: Vec<Series>,
+    pub tables: Vec<Table>,
+    pub maps: Vec<Map>,
+    pub notes: Vec<Note>,
+    pub tally: BTreeMap<String, f64>,
+    pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// Mean and 95 % interval over chips; no interval from a single chip.
+fn interval(values: &[f64], limits: Option<&[f64; 2]>) -> (f64, Option<[f64; 2]>) {
+    if values.len() < 2 {
+        return (values.first().copied().unwrap_or(f64::NAN), None);
+    }
+    let (mean, Some(i)) = stats::mean_ci95(values) else { return (values[0], None) };
+    // A mean of equal numbers is that number, whatever rounding says.
+    let mean = if values.iter().all(|v| v == &values[0]) { values[0] } else { mean };
+    let [low, high] = limits.copied().unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+    (mean, Some([i.low.max(low).min(mean), i.high.min(high).max(mean)]))
+}
+
+/// One scalar over chips.
+pub(crate) fn scalar(name: &str, outcomes: &[Outcome]) -> Result<Scalar, StudyError> {
+    let first = outcomes.first().and_then(|o| o.scalars.get(name)).ok_or_else(|| differs(name))?;
+    let values = outcomes.iter().map(|o| o.scalars.get(name).map(|m| m.value));
+    let values: Vec<f64> = values.collect::<Option<_>>().ok_or_else(|| differs(name))?;
+    let (value, ci95) = interval(&values, outcomes[0].limits.get(name));
+    Ok(Scalar {
+        value,
+        ci95: if first.exact { None } else { ci95 },
+        unit: first.unit.to_string(),
+        ideal: None,
+        about: first.about.clone(),
+        better: first.better,
+    })
+}
+
+fn differs(name: &str) -> StudyError {
+    StudyError::Invalid(format!("the study reports {name:?} for some chips only, or in different shapes"))
+}
+
+/// Brings the outcomes of several chips together.
+pub(crate) fn summarise(mut outcomes: Vec<Outcome>) -> Result<Summary, StudyError> {
+    let Some(first) = outcomes.first() else { return Ok(Summary::default()) };
+    let mut scalars = BTreeMap::new();
+    for name in first.scalars.keys() {
+        scalars.insert(name.clone(), scalar(name, &outcomes)?);
+    }
+    let series = (0..first.series.len()).map(|i| figure(i, &outcomes)).collect::<Result<_, _>>()?;
+    let tables = (0..first.tables.len()).map(|i| table(i, &outcomes)).collect::<Result<_, _>>()?;
+    let mut notes: Vec<Note> = Vec::new();
+    let mut tally = BTreeMap::new();
+    for o in &outcomes {
+        for n in &o.notes {
+            if !notes.contains(n) {
+                notes.push(n.clone());
+            }
+        }
+        for (name, count) in &o.tally {
+            *tally.entry(name.clone()).or_insert(0.0) += count;
+        }
+    }
+    let first = outcomes.swap_remove(0);
+    Ok(Summary { scalars, series, tables, maps: first.maps, notes, tally, files: first.files })
+}
+
+fn figure(index: usize, outcomes: &[Outcome]) -> Result<Series, StudyError> {
+    let template = &outcomes[0].series[index];
+    let mut lines = Vec::new();
+    for (l, line) in template.lines.iter().enumerate() {
+        if line.reference {
+            lines.push(line.clone());
+            continue;
+        }
+        let across = outcomes.iter().map(|o| o.series.get(index).and_then(|s| s.lines.get(l)));
+        let across: Vec<&Line> = across.collect::<Option<_>>().ok_or_else(|| differs(&template.name))?;
+        if across.iter().any(|a| a.x != line.x || a.y.len() != line.y.len()) {
+            return Err(differs(&template.name));
+        }
+        let mut merged = Line { y: vec![], low: vec![], high: vec![], ..line.clone() };
+        for i in 0..line.y.len() {
+            let values: Vec<f64> = across.iter().map(|a| a.y[i]).collect();
+            let (mean, ends) = interval(&values, outcomes[0].limits.get(&template.name));
+            merged.y.push(mean);
+            if let Some([low, high]) = ends {
+                merged.low.push(low);
+                merged.high.push(high);
+            }
+        }
+        lines.push(merged);
+    }
+    Ok(Series { lines, ..template.clone() })
+}
+
+fn table(index: usize, outcomes: &[Outcome]) -> Result<Table, StudyError> {
+    let template = &outcomes[0].tables[index];
+    let mut rows = template.rows.clone();
+    for (r, row) in rows.iter_mut().enumerate() {
+        for (c, cell) in row.iter_mut().enumerate() {
+            let Cell::Number(first) = *cell else { continue };
+            let get = |o: &Outcome| match o.tables.get(index)?.rows.get(r)?.get(c)? {
+                Cell::Number(x) => Some(*x),
+                _ => None,
+            };
+            let values: Option<Vec<f64>> = outcomes.iter().map(get).collect();
+            let values = values.ok_or_else(|| differs(&template.name))?;
+            if values.iter().any(|v| v.to_bits() != first.to_bits()) {
+                let (value, ends) = interval(&values, outcomes[0].limits.get(&template.name));
+                if let Some(ci95) = ends {
+                    *cell = Cell::Uncertain { value, ci95 };
+                }
+            }
+        }
+    }
+    Ok(Table { rows, ..template.clone() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::record::{Axis, Better, Column};
+
+    fn outcome(v: f64) -> Outcome {
+        let mut o = Outcome::default();
+        o.measure("a", v, "%", Some(Better::Higher), "a number");
+        o.exact("size", 7.0, "1", "a size");
+        let axis = Axis { label: "x".into(), unit: "1".into(), log: false };
+        let line = |reference, y| Line {
+            name: "l".into(),
+            x: vec![0.0],
+            y: vec![y],
+            low: vec![],
+            high: vec![],
+            reference,
+        };
+        o.series.push(Series {
+            name: "s".into(),
+            caption: String::new(),
+            x: axis.clone(),
+            y: axis,
+            lines: vec![line(false, v), line(true, 5.0)],
+        });
+        o.tables.push(Table {
+            name: "t".into(),
+            caption: String::new(),
+            columns: vec![Column { name: "c".into(), unit: String::new() }; 2],
+            rows: vec![vec![Cell::Number(3.0), Cell::Number(v)]],
+        });
+        o.tally.insert("reads".into(), 2.0);
+        o.info("the same everywhere");
+        o
+    }
+
+    // Student's t at 0.975 for two degrees of freedom is 4.302652729911275 (any table);
+    // 1, 2, 3 have mean 2, sd 1, so the half width is 4.302652729911275 / sqrt(3) = 2.484137711719546.
+    #[test]
+    fn intervals_are_students() {
+        let s = summarise(vec![outcome(1.0), outcome(2.0), outcome(3.0)]).unwrap();
+        let a = &s.scalars["a"];
+        let ci = a.ci95.unwrap();
+        assert_eq!(a.value, 2.0);
+        assert!((ci[1] - 2.0 - 2.484137711719546).abs() < 1e-9, "{ci:?}");
+        assert!((2.0 - ci[0] - 2.484137711719546).abs() < 1e-9, "{ci:?}");
+        assert_eq!(s.scalars["size"].ci95, None);
+        let lines = &s.series[0].lines;
+        assert_eq!((lines[0].y[0], lines[0].low[0], lines[0].high[0]), (2.0, ci[0], ci[1]));
+        assert_eq!((lines[1].y[0], lines[1].low.len()), (5.0, 0));
+        assert_eq!(s.tables[0].rows[0], vec![Cell::Number(3.0), Cell::Uncertain { value: 2.0, ci95: ci }]);
+        assert_eq!((s.tally["reads"], s.notes.len()), (6.0, 1));
+    }
+
+    #[test]
+    fn intervals_end_at_the_limits_of_what_they_measure() {
+        let bounded = |v| {
+            let mut o = outcome(v);
+            o.limits.insert("a".into(), [0.0, 2.5]);
+            o
+        };
+        let s = summarise(vec![bounded(1.0), bounded(2.0), bounded(2.4)]).unwrap();
+        let ci = s.scalars["a"].ci95.unwrap();
+        assert!(ci[0] >= 0.0 && ci[1] == 2.5, "{ci:?}");
+    }
+
+    #[test]
+    fn one_chip_has_no_interval_and_unequal_chips_are_refused() {
+        assert_eq!(summarise(vec![outcome(1.0)]).unwrap().scalars["a"].ci95, None);
+        let mut other = outcome(1.0);
+        other.series[0].lines[0].y.clear();
+        assert!(summarise(vec![outcome(1.0), other]).is_err());
+        let mut other = outcome(1.0);
+        other.scalars.remove("a");
+        assert!(summarise(vec![outcome(1.0), other]).is_err());
+    }
+}

@@ -1,0 +1,128 @@
+//! A chip from a preset, a file, a device and the settings laid over them.
+
+use std::sync::Arc;
+
+use neurohm_array::overlay::Document;
+use neurohm_array::{ChipSpec, chip_preset, chip_presets};
+use neurohm_device::{DeviceSpec, nearest};
+use toml::{Table, Value};
+
+use crate::error::StudyError;
+use crate::inputs::Inputs;
+use crate::request::{Layer, Origin};
+
+/// In place of a preset's name: the chip is written out in full.
+pub(crate) const WRITTEN_OUT: &str = "none";
+/// The chip where a request names none.
+const DEFAULT: &str = "default";
+/// What a chip says about itself and no study looks at.
+const WORDS: [&str; 5] = ["preset", "name", "title", "source", "differences"];
+
+/// The chip named `chip` with the device named `device` and `layers` laid over them; names given here win
+/// over those in layers. Also which sections the layers set.
+pub(crate) fn resolve(
+    chip: Option<&str>,
+    device: Option<&str>,
+    layers: &[Layer],
+    inputs: &dyn Inputs,
+) -> Result<(ChipSpec, Vec<(String, Origin)>), StudyError> {
+    let mut preset = None;
+    let mut touched = Vec::new();
+    let mut tables = Vec::new();
+    for layer in layers {
+        let mut table = layer.table.clone();
+        if let Some(name) = table.remove("preset") {
+            preset = Some(layer.text("chip.preset", &name)?);
+        }
+        if device.is_some() {
+            drop_device_name(&mut table);
+        }
+        for key in table.keys().filter(|k| !WORDS.contains(&k.as_str())) {
+            touched.push((key.clone(), layer.origin.clone()));
+        }
+        tables.push((layer, table));
+    }
+    let preset = chip.map(str::to_string).or(preset);
+    // A chip that is written out in full is no wish for its every section to matter.
+    if preset.as_deref() == Some(WRITTEN_OUT) {
+        touched.clear();
+    }
+    let mut chip = match preset.as_deref() {
+        Some(WRITTEN_OUT) | None => chip_preset(DEFAULT)?,
+        Some(name) => named_chip(name, inputs)?,
+    };
+    if let Some(name) = device {
+        touched.push(("device".to_string(), Origin::Option(format!("device {name}"))));
+        chip.device = named_device(name, inputs)?;
+    }
+    let find = |name: &str| match is_path(name) {
+        true => named_device(name, inputs).map_err(|e| e.to_string()),
+        // Empty: the array's own message about presets is the better one.
+        false => Err(String::new()),
+    };
+    for (layer, table) in tables {
+        chip = chip.lay_over(table, &find).map_err(|e| layer.origin.locate(e, "chip"))?;
+    }
+    Ok((chip, touched))
+}
+
+/// Takes a device's name out of a chip's table; changes to the device stay.
+fn drop_device_name(table: &mut Table) {
+    match table.get_mut("device") {
+        Some(Value::Table(inner)) => drop(inner.remove("preset")),
+        Some(_) => drop(table.remove("device")),
+        None => {}
+    }
+}
+
+/// Whether a name means a file rather than a preset.
+fn is_path(name: &str) -> bool {
+    name.contains(['/', '\\']) || name.ends_with(".toml")
+}
+
+fn read(path: &str, inputs: &dyn Inputs) -> Result<String, StudyError> {
+    String::from_utf8(inputs.bytes(path)?).map_err(|e| StudyError::Read {
+        path: path.into(),
+        problem: format!("it is not text: byte {} is not UTF-8", e.utf8_error().valid_up_to()),
+    })
+}
+
+/// A chip preset, a chip file, or the default chip with a device preset of that name.
+///
+/// # Errors
+/// An unknown name, with the nearest; a file that cannot be read or holds no chip.
+pub fn named_chip(name: &str, inputs: &dyn Inputs) -> Result<ChipSpec, StudyError> {
+    if is_path(name) {
+        let document = Document::parse(&read(name, inputs)?, name)?;
+        let table = document.table().clone();
+        let layer = Layer { origin: Origin::Whole(Arc::new(document)), table };
+        return Ok(resolve(None, None, &[layer], inputs)?.0);
+    }
+    let chips: Vec<&str> = chip_presets().iter().map(|p| p.name).collect();
+    if chips.contains(&name) {
+        return Ok(chip_preset(name)?);
+    }
+    let devices: Vec<&str> = neurohm_device::presets().iter().map(|p| p.name).collect();
+    if devices.contains(&name) {
+        return Ok(ChipSpec { device: neurohm_device::preset(name)?, ..chip_preset(DEFAULT)? });
+    }
+    let near = nearest(name, chips.iter().chain(&devices).copied());
+    Err(StudyError::Invalid(format!(
+        "there is no chip {name:?}{}; chips are {}; a device's name means the default chip with it: {}; \
+         a path to a chip file needs a / or ends in .toml",
+        near.map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default(),
+        chips.join(", "),
+        devices.join(", ")
+    )))
+}
+
+/// A device preset or a device file.
+///
+/// # Errors
+/// An unknown name, with the nearest; a file that cannot be read or holds no device.
+pub fn named_device(name: &str, inputs: &dyn Inputs) -> Result<DeviceSpec, StudyError> {
+    if is_path(name) {
+        return Ok(neurohm_device::parse(&read(name, inputs)?, name)?);
+    }
+    Ok(neurohm_device::preset(name)?)
+}

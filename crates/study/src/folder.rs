@@ -1,0 +1,235 @@
+//! Run folders: `run.json`, one CSV a table and figure, `report.html` and what else a run brought.
+//!
+//! Every file is written under a temporary name in the same folder, flushed to the disk, and only when all
+//! of them are complete are they renamed into place. A run that is killed, or a disk that is full, leaves
+//! the folder as it was.
+
+use std::fs::{self, File, OpenOptions};
+use std::io::{ErrorKind, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+
+use crate::csv;
+use crate::error::StudyError;
+use crate::record::Record;
+
+/// Ending of a file that is not complete yet.
+const UNFINISHED: &str = ".unfinished";
+/// Largest `run.json` that is read back, in bytes.
+const LARGEST: u64 = 1 << 30;
+
+/// A folder that results go to. Made before the run, so that a folder that cannot be written is known
+/// before an hour of work; dropped without `write`, it takes away what it made.
+#[derive(Debug)]
+pub struct RunFolder {
+    dir: PathBuf,
+    /// Folders made on the way, outermost first.
+    made: Vec<PathBuf>,
+}
+
+/// The list form of `run.json`, for several studies in one folder.
+#[derive(Serialize, Deserialize)]
+struct Rows {
+    rows: Vec<Record>,
+}
+
+impl RunFolder {
+    /// Makes `dir` if need be and proves that it can be written to.
+    pub fn open(dir: &Path) -> Result<Self, StudyError> {
+        let mut made = Vec::new();
+        let mut missing: Vec<&Path> =
+            dir.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
+        missing.reverse();
+        let folder = |made| Self { dir: dir.to_path_buf(), made };
+        for path in missing {
+            match fs::create_dir(path) {
+                Ok(()) => made.push(path.to_path_buf()),
+                // Somebody else made it meanwhile.
+                Err(e) if e.kind() == ErrorKind::AlreadyExists && path.is_dir() => {}
+                Err(e) => {
+                    let _undo = folder(made);
+                    return Err(refused(path, &e));
+                }
+            }
+        }
+        let folder = folder(made);
+        if !dir.is_dir() {
+            return Err(StudyError::Write {
+                path: dir.to_path_buf(),
+                problem: "it is a file, and a folder is needed; name another".to_string(),
+            });
+        }
+        let probe = dir.join(format!(".neurohm-probe-{}{UNFINISHED}", std::process::id()));
+        let tried = OpenOptions::new().write(true).create(true).truncate(true).open(&probe);
+        tried.map_err(|e| refused(dir, &e))?;
+        fs::remove_file(&probe).map_err(|e| refused(dir, &e))?;
+        Ok(folder)
+    }
+
+    /// Where it is.
+    pub fn path(&self) -> &Path {
+        &self.dir
+    }
+
+    /// Writes the records and everything beside them; all or nothing. A single record lies in the folder
+    /// itself, several have a folder each, named after their study. Returns the files' paths.
+    pub fn write(
+        mut self,
+        records: &[Record],
+        html: Option<&str>,
+        files: &[(String, Vec<u8>)],
+    ) -> Result<Vec<PathBuf>, StudyError> {
+        let mut parts: Vec<(PathBuf, Vec<u8>)> = Vec::new();
+        for (name, bytes) in files {
+            parts.push((PathBuf::from(file_name(name)), bytes.clone()));
+        }
+        for record in records {
+            let inside =
+                if records.len() > 1 { PathBuf::from(file_name(&record.study)) } else { PathBuf::new() };
+            for t in &record.tables {
+                parts.push((inside.join(format!("{}.csv", file_name(&t.name))), csv::table(t).into_bytes()));
+            }
+            for s in &record.series {
+                parts.push((inside.join(format!("{}.csv", file_name(&s.name))), csv::series(s).into_bytes()));
+            }
+            parts.push((inside.join("description.toml"), record.description.clone().into_bytes()));
+        }
+        if let Some(html) = html {
+            parts.push((PathBuf::from("report.html"), html.as_bytes().to_vec()));
+        }
+        // Last, so that a folder with a run.json is a whole one.
+        parts.push((PathBuf::from("run.json"), json(records)?.into_bytes()));
+        let mut unfinished = Unfinished::default();
+        for (name, bytes) in &parts {
+            let target = self.dir.join(name);
+            if let Some(parent) = target.parent().filter(|p| !p.exists()) {
+                fs::create_dir(parent).map_err(|e| refused(parent, &e))?;
+                self.made.push(parent.to_path_buf());
+            }
+            unfinished.add(target, bytes)?;
+        }
+        let done = unfinished.finish()?;
+        // Renames are safe once the folder itself is on the disk; some file systems refuse to say.
+        if let Ok(handle) = File::open(&self.dir) {
+            let _ = handle.sync_all();
+        }
+        self.made.clear();
+        Ok(done)
+    }
+}
+
+impl Drop for RunFolder {
+    fn drop(&mut self) {
+        for path in self.made.iter().rev() {
+            // Only empty folders go; anything else is somebody's.
+            let _ = fs::remove_dir(path);
+        }
+    }
+}
+
+/// Writes `bytes` to `path`, whole or not at all.
+pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StudyError> {
+    let mut unfinished = Unfinished::default();
+    unfinished.add(path.to_path_buf(), bytes)?;
+    unfinished.finish().map(|_| ())
+}
+
+/// Writes records, page and files into `dir`; see [`RunFolder`].
+pub fn write_run(
+    dir: &Path,
+    records: &[Record],
+    html: Option<&str>,
+    files: &[(String, Vec<u8>)],
+) -> Result<Vec<PathBuf>, StudyError> {
+    RunFolder::open(dir)?.write(records, html, files)
+}
+
+/// Reads the records of a run folder, or of a `run.json` itself.
+pub fn read_run(path: &Path) -> Result<Vec<Record>, StudyError> {
+    let file = if path.is_dir() { path.join("run.json") } else { path.to_path_buf() };
+    let wrong = |problem: String| StudyError::Read { path: file.clone(), problem };
+    let meta = fs::metadata(&file).map_err(|e| wrong(e.to_string()))?;
+    if meta.len() > LARGEST {
+        return Err(wrong(format!("{} bytes are too many for a record", meta.len())));
+    }
+    let text = fs::read_to_string(&file).map_err(|e| wrong(e.to_string()))?;
+    let list = text.trim_start().starts_with('{') && {
+        let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        value.get("rows").is_some()
+    };
+    if list {
+        serde_json::from_str::<Rows>(&text).map(|r| r.rows).map_err(|e| wrong(e.to_string()))
+    } else {
+        serde_json::from_str::<Record>(&text).map(|r| vec![r]).map_err(|e| wrong(e.to_string()))
+    }
+}
+
+/// The JSON form: one record as an object, several as `{"rows": [...]}`.
+pub fn json(records: &[Record]) -> Result<String, StudyError> {
+    let text = match records {
+        [one] => serde_json::to_string_pretty(one),
+        several => serde_json::to_string_pretty(&Rows { rows: several.to_vec() }),
+    };
+    text.map(|t| t + "\n").map_err(|e| StudyError::Invalid(format!("a record has no JSON form: {e}")))
+}
+
+/// A name that is one plain part of a path, whatever a layer or study was called.
+fn file_name(name: &str) -> String {
+    let plain = |c: char| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '_' };
+    let name: String = name.chars().map(plain).take(100).collect();
+    if name.starts_with('.') || name.is_empty() { format!("_{name}") } else { name }
+}
+
+fn refused(path: &Path, e: &std::io::Error) -> StudyError {
+    let problem = match e.kind() {
+        ErrorKind::StorageFull => "the disk is full".to_string(),
+        ErrorKind::QuotaExceeded => "the disk quota is used up".to_string(),
+        ErrorKind::ReadOnlyFilesystem => "the file system is read-only".to_string(),
+        ErrorKind::PermissionDenied => "permission denied; is the folder read-only?".to_string(),
+        ErrorKind::NotADirectory => "a part of the path is a file, not a folder".to_string(),
+        _ => e.to_string(),
+    };
+    StudyError::Write { path: path.to_path_buf(), problem }
+}
+
+/// Files under temporary names, removed unless all were finished.
+#[derive(Default)]
+struct Unfinished(Vec<(PathBuf, PathBuf)>);
+
+impl Unfinished {
+    fn add(&mut self, target: PathBuf, bytes: &[u8]) -> Result<(), StudyError> {
+        if target.is_dir() {
+            let problem = "a folder of that name is in the way".to_string();
+            return Err(StudyError::Write { path: target, problem });
+        }
+        let mut name = target.file_name().unwrap_or_default().to_os_string();
+        name.push(format!(".{}{UNFINISHED}", std::process::id()));
+        let temporary = target.with_file_name(name);
+        self.0.push((temporary.clone(), target.clone()));
+        let write = || {
+            let mut f = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
+            f.write_all(bytes)?;
+            f.sync_all()
+        };
+        write().map_err(|e| refused(&target, &e))
+    }
+
+    fn finish(mut self) -> Result<Vec<PathBuf>, StudyError> {
+        let mut done = Vec::new();
+        for (temporary, target) in &self.0 {
+            fs::rename(temporary, target).map_err(|e| refused(target, &e))?;
+            done.push(target.clone());
+        }
+        self.0.clear();
+        Ok(done)
+    }
+}
+
+impl Drop for Unfinished {
+    fn drop(&mut self) {
+        for (temporary, _) in &self.0 {
+            let _ = fs::remove_file(temporary);
+        }
+    }
+}

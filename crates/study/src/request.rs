@@ -1,0 +1,344 @@
+//! From what a user asks (a file, options) to a request in which everything is resolved.
+//!
+//! ```toml
+//! study = "inference"
+//! seed = 7
+//! chips = 10
+//!
+//! [chip]
+//! preset = "default"      # a chip preset, a chip file, or "none": all of it is written out here
+//! device = "pcm"          # a device preset or a device file; or a table that changes a few numbers
+//! adc.uniform.resolution.bits = 6   # anything else is laid over the preset
+//!
+//! [config]
+//! images = 1000
+//! ```
+//!
+//! Later wins: preset, file, options.
+
+use std::sync::Arc;
+
+use neurohm_array::overlay::{self, Document};
+use neurohm_array::{ChipSpec, SettingError};
+use serde_json::{Map, Value};
+use toml::Table;
+
+use crate::chip;
+use crate::error::StudyError;
+use crate::id;
+use crate::inputs::Inputs;
+use crate::study::{AnyStudy, Effort};
+
+/// What a user asks, unresolved. `Default` asks for nothing in particular; fill in what is known.
+#[derive(Clone, Debug, Default)]
+pub struct Draft {
+    /// Name of the study; a document may give it instead.
+    pub study: Option<String>,
+    /// A request as TOML, with the name of the file it came from.
+    pub document: Option<(String, String)>,
+    /// Which configuration to start from.
+    pub effort: Effort,
+    /// A chip preset, a chip file, or a device preset on the default chip.
+    pub chip: Option<String>,
+    /// A device preset or a device file, to put on the chip.
+    pub device: Option<String>,
+    /// Settings that front ends make themselves (a model's path), laid over the document.
+    pub config: Table,
+    /// `key=value` options; keys are those of a document (`chip.adc.bits`, `config.images`, `seed`).
+    pub set: Vec<String>,
+    /// Seed of all randomness.
+    pub seed: Option<u64>,
+    /// How many chips to simulate.
+    pub chips: Option<usize>,
+    /// Whether to switch non-idealities off in turn; yes unless told otherwise.
+    pub ablate: Option<bool>,
+    /// The command line that asked, for the record.
+    pub command: Option<String>,
+}
+
+/// A request in which everything is resolved: with the version, all that a result depends on.
+#[derive(Clone, Debug)]
+pub struct Request {
+    /// Name of the study.
+    pub study: String,
+    /// The chip, its device included.
+    pub chip: ChipSpec,
+    /// The study's configuration, complete, as JSON.
+    pub config: Value,
+    /// Seed of all randomness.
+    pub seed: u64,
+    /// How many chips to simulate.
+    pub chips: usize,
+    /// Whether to switch non-idealities off in turn.
+    pub ablate: bool,
+    /// Sections of the chip that the user set, each with the text it came from; the no-effect check looks
+    /// at these.
+    pub chip_settings: Vec<(String, Origin)>,
+    /// The command line that asked, for the record.
+    pub command: Option<String>,
+}
+
+const KEYS: [&str; 6] = ["study", "seed", "chips", "ablate", "chip", "config"];
+
+/// Where settings come from, to point there in errors.
+#[derive(Clone, Debug)]
+pub enum Origin {
+    /// A request's file.
+    File(Arc<Document>),
+    /// A chip's file, whose top level is what a request's `[chip]` is.
+    Whole(Arc<Document>),
+    /// An option of the command line, as it was given.
+    Option(String),
+}
+
+impl Origin {
+    /// The error, with `prefix` before its path and the place where it stands.
+    pub(crate) fn locate(&self, mut error: SettingError, prefix: &str) -> StudyError {
+        let parts = [prefix, &error.path];
+        error.path = parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(".");
+        match self {
+            Origin::File(document) => document.locate(error),
+            Origin::Whole(document) => {
+                error.path = error.path.strip_prefix("chip.").unwrap_or(&error.path).to_string();
+                document.locate(error)
+            }
+            Origin::Option(text) => {
+                error.origin.get_or_insert_with(|| text.clone());
+                error
+            }
+        }
+        .into()
+    }
+}
+
+/// A table of settings and where it comes from.
+pub(crate) struct Layer {
+    pub origin: Origin,
+    pub table: Table,
+}
+
+impl Layer {
+    pub(crate) fn wrong(&self, path: &str, problem: impl Into<String>) -> StudyError {
+        self.origin.locate(SettingError::value(path, problem), "")
+    }
+
+    pub(crate) fn text(&self, path: &str, value: &toml::Value) -> Result<String, StudyError> {
+        let text = value.as_str().map(str::to_string);
+        text.ok_or_else(|| self.wrong(path, "a name in quotes is needed"))
+    }
+
+    fn whole(&self, path: &str, value: &toml::Value) -> Result<u64, StudyError> {
+        let number = match value {
+            toml::Value::Integer(i) => u64::try_from(*i).ok(),
+            // TOML integers end at 2^63 - 1; a seed above is written as text.
+            toml::Value::String(text) => text.parse().ok(),
+            _ => None,
+        };
+        number.ok_or_else(|| self.wrong(path, "a whole number from 0 to 18446744073709551615 is needed"))
+    }
+
+    fn table<'a>(&self, path: &str, value: &'a toml::Value) -> Result<&'a Table, StudyError> {
+        value.as_table().ok_or_else(|| self.wrong(path, "a table of settings is needed"))
+    }
+}
+
+impl Draft {
+    fn layers(&self) -> Result<Vec<Layer>, StudyError> {
+        let mut layers = Vec::new();
+        if let Some((text, origin)) = &self.document {
+            let document = Document::parse(text, origin)?;
+            let table = document.table().clone();
+            layers.push(Layer { origin: Origin::File(Arc::new(document)), table });
+        }
+        for text in &self.set {
+            let origin = Origin::Option(format!("--set {text}"));
+            let example =
+                || SettingError::value("", "write key=value, such as chip.adc.uniform.resolution.bits=6");
+            let (path, value) = text.split_once('=').ok_or_else(|| origin.locate(example(), ""))?;
+            let table = overlay::assignment(path.trim(), value.trim()).map_err(|e| origin.locate(e, ""))?;
+            layers.push(Layer { origin, table });
+        }
+        Ok(layers)
+    }
+
+    /// Resolves the request against the studies there are. `inputs` reads device and chip files.
+    pub fn resolve<'s>(
+        &self,
+        studies: &[&'s dyn AnyStudy],
+        inputs: &dyn Inputs,
+    ) -> Result<(&'s dyn AnyStudy, Request), StudyError> {
+        let layers = self.layers()?;
+        let mut name = None;
+        let (mut seed, mut chips, mut ablate) = (1, None, true);
+        let mut chip_layers = Vec::new();
+        let mut config_layers = Vec::new();
+        for layer in &layers {
+            for (key, value) in &layer.table {
+                match key.as_str() {
+                    "study" => name = Some(layer.text(key, value)?),
+                    "seed" => seed = layer.whole(key, value)?,
+                    "chips" => chips = Some(layer.whole(key, value)?),
+                    "ablate" => {
+                        let truth =
+                            value.as_bool().ok_or_else(|| layer.wrong(key, "true or false is needed"));
+                        ablate = truth?;
+                    }
+                    "chip" => chip_layers.push(Layer {
+                        origin: layer.origin.clone(),
+                        table: layer.table(key, value)?.clone(),
+                    }),
+                    "config" => config_layers.push((layer, layer.table(key, value)?)),
+                    _ => {
+                        let allowed = KEYS.map(str::to_string).to_vec();
+                        let what = "unknown setting (of the chip they begin with `chip.`, of the study with `config.`)";
+                        return Err(layer.origin.locate(SettingError::name(key, what, key, allowed), ""));
+                    }
+                }
+            }
+        }
+        let name = self.study.clone().or(name);
+        let name = name.ok_or_else(|| {
+            StudyError::Invalid("the request names no study; write study = \"NAME\"".to_string())
+        })?;
+        let study = find(studies, &name)?;
+
+        let schema = study.schema();
+        let mut config = to_table(&study.config(self.effort)?);
+        for (layer, over) in &config_layers {
+            let here = |e| layer.origin.locate(e, "config");
+            overlay::merge(&schema, &mut config, over).map_err(here)?;
+            // Each layer is read by itself, so that a wrong value is told with its own place.
+            study.read(config.clone()).map_err(here)?;
+        }
+        overlay::merge(&schema, &mut config, &self.config)?;
+        let config = study.read(config)?;
+        study.check(&config).map_err(|problem| {
+            StudyError::Invalid(format!("the configuration of {name:?} cannot be run: {problem}"))
+        })?;
+
+        let chips = self.chips.map(|c| c as u64).or(chips);
+        let chips = chips.map_or(study.chips(self.effort), |c| usize::try_from(c).unwrap_or(usize::MAX));
+        if !(1..=100_000).contains(&chips) {
+            return Err(StudyError::Invalid(format!("chips = {chips} is outside 1 to 100000")));
+        }
+        let (chip, chip_settings) =
+            chip::resolve(self.chip.as_deref(), self.device.as_deref(), &chip_layers, inputs)?;
+        let request = Request {
+            study: name,
+            chip,
+            config,
+            seed: self.seed.unwrap_or(seed),
+            chips,
+            ablate: self.ablate.unwrap_or(ablate),
+            chip_settings,
+            command: self.command.clone(),
+        };
+        no_effect(study, &request)?;
+        Ok((study, request))
+    }
+}
+
+/// The study of that name.
+pub fn find<'s>(studies: &[&'s dyn AnyStudy], name: &str) -> Result<&'s dyn AnyStudy, StudyError> {
+    studies.iter().find(|s| s.name() == name).copied().ok_or_else(|| StudyError::UnknownStudy {
+        name: name.to_string(),
+        nearest: neurohm_device::nearest(name, studies.iter().map(|s| s.name())).map(str::to_string),
+        known: studies.iter().map(|s| s.name().to_string()).collect(),
+    })
+}
+
+/// Refuses a chip section that the user set and the study, as configured, never looks at.
+pub fn no_effect(study: &dyn AnyStudy, request: &Request) -> Result<(), StudyError> {
+    let uses = study.uses(&request.config)?;
+    for (section, origin) in &request.chip_settings {
+        if !uses.contains(&section.as_str()) {
+            let message = format!(
+                "this has no effect in the study `{}` as configured, which uses {} of a chip; take it out, or change \
+                 the configuration so that it matters",
+                request.study,
+                uses.join(", ")
+            );
+            return Err(origin.locate(SettingError::value(section.clone(), message), "chip"));
+        }
+    }
+    Ok(())
+}
+
+impl Request {
+    /// The whole description as TOML: a request that gives the same result again.
+    pub fn description(&self) -> Result<String, StudyError> {
+        let mut chip = json(&self.chip)?;
+        if let Value::Object(map) = &mut chip {
+            map.insert("preset".into(), chip::WRITTEN_OUT.into());
+        }
+        let whole = serde_json::json!({
+            "study": self.study,
+            "seed": self.seed,
+            "chips": self.chips,
+            "ablate": self.ablate,
+            "chip": chip,
+            "config": self.config,
+        });
+        toml::to_string(&to_table(&whole))
+            .map_err(|e| StudyError::Invalid(format!("the description has no TOML form: {e}")))
+    }
+
+    /// The stable id of the description, given the digests of the files that it names.
+    pub fn id(&self, study: &dyn AnyStudy, files: &Value) -> Result<String, StudyError> {
+        let mut chip = json(&self.chip)?;
+        let mut default = json(&ChipSpec::ideal())?;
+        // Words about a chip or a device change nothing that is computed.
+        const PROSE: [&str; 6] = ["name", "title", "class", "source", "differences", "valid_range"];
+        for whole in [&mut chip, &mut default] {
+            let Value::Object(chip) = whole else { continue };
+            PROSE.iter().for_each(|p| drop(chip.remove(*p)));
+            if let Some(Value::Object(device)) = chip.get_mut("device") {
+                PROSE.iter().for_each(|p| drop(device.remove(*p)));
+            }
+        }
+        let config = study.config(Effort::Quick)?;
+        let mut out = serde_json::json!({ "study": self.study, "revision": study.revision() });
+        let mut put = |key: &str, value: Option<Value>| {
+            if let (Value::Object(map), Some(value)) = (&mut out, value) {
+                map.insert(key.to_string(), value);
+            }
+        };
+        put("chip", id::pruned(&chip, &default));
+        put("config", id::pruned(&self.config, &config));
+        put("seed", id::pruned(&self.seed.into(), &1.into()));
+        put("chips", id::pruned(&self.chips.into(), &study.chips(Effort::Quick).into()));
+        put("files", id::pruned(files, &Value::Object(Map::new())));
+        Ok(id::digest(&out))
+    }
+}
+
+pub(crate) fn json<T: serde::Serialize>(value: &T) -> Result<Value, StudyError> {
+    serde_json::to_value(value)
+        .map_err(|e| StudyError::Invalid(format!("a description has no JSON form: {e}")))
+}
+
+pub(crate) fn to_table(value: &Value) -> Table {
+    match to_toml(value) {
+        Some(toml::Value::Table(table)) => table,
+        _ => Table::new(),
+    }
+}
+
+/// TOML knows no null: what is null is left out.
+fn to_toml(value: &Value) -> Option<toml::Value> {
+    Some(match value {
+        Value::Null => return None,
+        Value::Bool(b) => toml::Value::Boolean(*b),
+        Value::String(s) => toml::Value::String(s.clone()),
+        Value::Number(n) => match n.as_i64() {
+            Some(i) => toml::Value::Integer(i),
+            // A seed above i64::MAX has no TOML integer; it is written as text and read back as such.
+            None if n.is_u64() => toml::Value::String(n.to_string()),
+            None => toml::Value::Float(n.as_f64()?),
+        },
+        Value::Array(a) => toml::Value::Array(a.iter().filter_map(to_toml).collect()),
+        Value::Object(o) => {
+            toml::Value::Table(o.iter().filter_map(|(k, v)| Some((k.clone(), to_toml(v)?))).collect())
+        }
+    })
+}
