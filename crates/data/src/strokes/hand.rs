@@ -10,21 +10,21 @@ use super::glyphs::{Point, Style};
 use super::pen::Spot;
 
 /// Of a control point, in digit heights.
-const POINT: f32 = 0.030;
+const POINT: f32 = 0.035;
 /// Of the coefficients of the quadratic warp over the digit's square [-1/2, 1/2]^2.
-const WARP: f32 = 0.16;
+const WARP: f32 = 0.17;
 /// Of the width over the height.
 const ASPECT: f32 = 0.17;
 /// Of the horizontal shear, and its mean: most people lean right.
 const SLANT: (f32, f32) = (0.18, 0.22);
-/// Of the tangent of half the rotation angle: about 7 degrees.
-const HALF_TURN: f32 = 0.06;
+/// Of the tangent of half the rotation angle: about 8 degrees.
+const HALF_TURN: f32 = 0.065;
 /// Of the size relative to [`INK_SIDE`].
 const SIZE: f32 = 0.06;
 /// Of the place of the centre of mass, pixels.
-const SHIFT_PX: f32 = 0.6;
+const SHIFT_PX: f32 = 0.7;
 /// Of the logarithm-like variation of the pen's radius, and the mean radius in pixels.
-const RADIUS: (f32, f32) = (0.26, 1.12);
+const RADIUS: (f32, f32) = (0.26, 1.18);
 /// Of the pressure along the line, relative to the radius.
 const PRESSURE: f32 = 0.16;
 
