@@ -1,0 +1,357 @@
+//! Numbers: functions of one, two or three constants, and reductions.
+
+use std::cmp::Ordering;
+use std::rc::Rc;
+
+use super::super::build::wrap;
+use super::super::constant::{Constant, Data, Int, strides, walk};
+use super::super::error::{Step, refuse};
+use super::Fold;
+
+pub(super) fn to_float(x: &Constant) -> Step<Constant> {
+    Ok(Constant { data: Data::Float(x.floats()?), shape: x.shape.clone(), per_sample: x.per_sample })
+}
+
+pub(super) fn to_int(x: &Constant) -> Step<Constant> {
+    let data = match &x.data {
+        // Truncates, and saturates where C would be undefined.
+        Data::Float(v) => v.iter().map(|&f| Int::new(f as i64)).collect(),
+        Data::Int(v) => v.clone(),
+        Data::Bool(v) => v.iter().map(|&b| Int::new(b.into())).collect(),
+    };
+    Ok(Constant { data: Data::Int(data), shape: x.shape.clone(), per_sample: x.per_sample })
+}
+
+pub(super) fn to_bool(x: &Constant) -> Step<Constant> {
+    let data = match &x.data {
+        Data::Float(v) => v.iter().map(|&f| f != 0.0).collect(),
+        Data::Int(v) => v.iter().map(|i| truth(*i)).collect::<Step<_>>()?,
+        Data::Bool(v) => v.clone(),
+    };
+    Ok(Constant { data: Data::Bool(data), shape: x.shape.clone(), per_sample: x.per_sample })
+}
+
+fn truth(i: Int) -> Step<bool> {
+    match i.compare(Int::new(0)) {
+        Some(order) => Ok(order != Ordering::Equal),
+        None => refuse!("whether {i} is zero hangs on the batch"),
+    }
+}
+
+/// Operators that compute numbers.
+pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Constant> {
+    if f.op.starts_with("Reduce") {
+        return reduce(f);
+    }
+    match f.op {
+        "Where" => {
+            let (condition, a, b) = (f.input(0)?, f.input(1)?, f.input(2)?);
+            let Data::Bool(condition_data) = &condition.data else {
+                refuse!("the condition is no truth value")
+            };
+            let (a, b) = alike(a, b)?;
+            let (shape, per_sample, at) = broadcast(f, &[&condition, &a, &b])?;
+            let chosen = (0..at[0].len()).map(|e| {
+                let first = condition_data[at[0][e]];
+                (first, if first { at[1][e] } else { at[2][e] })
+            });
+            let data = match (&a.data, &b.data) {
+                (Data::Float(x), Data::Float(y)) => {
+                    Data::Float(chosen.map(|(c, i)| if c { x[i] } else { y[i] }).collect())
+                }
+                (Data::Int(x), Data::Int(y)) => {
+                    Data::Int(chosen.map(|(c, i)| if c { x[i] } else { y[i] }).collect())
+                }
+                (Data::Bool(x), Data::Bool(y)) => {
+                    Data::Bool(chosen.map(|(c, i)| if c { x[i] } else { y[i] }).collect())
+                }
+                _ => refuse!("chooses between different types"),
+            };
+            Ok(Constant { shape, data, per_sample })
+        }
+        "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Pow" | "Min" | "Max" | "Sum" | "Equal" | "Greater"
+        | "GreaterOrEqual" | "Less" | "LessOrEqual" | "And" | "Or" | "Xor" => {
+            let mut total = f.input(0)?;
+            for i in 1..f.inputs.len() {
+                total = Rc::new(binary(f, total, f.input(i)?)?);
+            }
+            Ok(Constant::clone(&total))
+        }
+        _ => unary(f),
+    }
+}
+
+/// Both as floats if one is.
+fn alike(a: Rc<Constant>, b: Rc<Constant>) -> Step<(Rc<Constant>, Rc<Constant>)> {
+    Ok(match (&a.data, &b.data) {
+        (Data::Float(_), Data::Int(_)) => (a, Rc::new(to_float(&b)?)),
+        (Data::Int(_), Data::Float(_)) => (Rc::new(to_float(&a)?), b),
+        _ => (a, b),
+    })
+}
+
+/// The common shape, and where each operand's element for each of the result's lies.
+fn broadcast(f: &mut Fold<'_, '_>, operands: &[&Constant]) -> Step<(Vec<usize>, bool, Vec<Vec<usize>>)> {
+    let rank = operands.iter().map(|c| c.shape.len()).max().unwrap_or(0);
+    let mut shape = vec![1; rank];
+    for c in operands {
+        for (i, &n) in c.shape.iter().enumerate() {
+            let out = &mut shape[rank - c.shape.len() + i];
+            match (*out, n) {
+                (1, n) => *out = n,
+                (m, n) if n == m || n == 1 => {}
+                _ => refuse!(
+                    "shapes {:?} do not broadcast",
+                    operands.iter().map(|c| &c.shape).collect::<Vec<_>>()
+                ),
+            }
+        }
+    }
+    let per_sample = operands.iter().any(|c| c.per_sample);
+    if per_sample && (shape[0] != 1 || operands.iter().any(|c| c.per_sample && c.shape.len() != rank)) {
+        refuse!("a constant for each sample meets one of shape {shape:?}");
+    }
+    // The positions are held at once, for each operand.
+    let count = f.budget.take(&shape)?;
+    f.budget.take(&[count, 2 * operands.len()])?;
+    let positions = operands.iter().map(|c| {
+        let own = strides(&c.shape);
+        let lead = rank - c.shape.len();
+        let still = |i: usize| i < lead || c.shape[i - lead] == 1;
+        let step: Vec<isize> = (0..rank).map(|i| if still(i) { 0 } else { own[i - lead] as isize }).collect();
+        walk(&shape, &step, 0).collect()
+    });
+    let at = positions.collect();
+    Ok((shape, per_sample, at))
+}
+
+fn binary(f: &mut Fold<'_, '_>, a: Rc<Constant>, b: Rc<Constant>) -> Step<Constant> {
+    let op = f.op;
+    let (a, b) = if op == "Pow" && matches!(b.data, Data::Float(_)) { (a, b) } else { alike(a, b)? };
+    let (shape, per_sample, at) = broadcast(f, &[&a, &b])?;
+    let data = match (&a.data, &b.data) {
+        (Data::Float(x), Data::Float(y)) => {
+            let pairs = at[0].iter().zip(&at[1]).map(|(&i, &j)| (x[i], y[j]));
+            match comparison(op) {
+                Some(holds) => Data::Bool(pairs.map(|(x, y)| x.partial_cmp(&y).is_some_and(holds)).collect()),
+                None => Data::Float(pairs.map(|(x, y)| floats(op, x, y)).collect::<Step<_>>()?),
+            }
+        }
+        (Data::Int(x), Data::Int(y)) => {
+            let pairs = at[0].iter().zip(&at[1]).map(|(&i, &j)| (x[i], y[j]));
+            match comparison(op) {
+                Some(holds) => Data::Bool(
+                    pairs
+                        .map(|(x, y)| match x.compare(y) {
+                            Some(order) => Ok(holds(order)),
+                            None => refuse!("comparing {x} with {y} hangs on the batch"),
+                        })
+                        .collect::<Step<_>>()?,
+                ),
+                None => Data::Int(pairs.map(|(x, y)| whole(op, x, y)).collect::<Step<_>>()?),
+            }
+        }
+        (Data::Int(x), Data::Float(y)) if op == "Pow" => {
+            let pairs = at[0].iter().zip(&at[1]).map(|(&i, &j)| (x[i], y[j]));
+            Data::Int(
+                pairs
+                    .map(|(x, y)| Ok(Int::new((x.known()? as f64).powf(y.into()) as i64)))
+                    .collect::<Step<_>>()?,
+            )
+        }
+        (Data::Bool(x), Data::Bool(y)) => {
+            let pairs = at[0].iter().zip(&at[1]).map(|(&i, &j)| (x[i], y[j]));
+            Data::Bool(
+                pairs
+                    .map(|(x, y)| match op {
+                        "And" => Ok(x && y),
+                        "Or" => Ok(x || y),
+                        "Xor" => Ok(x != y),
+                        "Equal" => Ok(x == y),
+                        _ => refuse!("{op} of truth values"),
+                    })
+                    .collect::<Step<_>>()?,
+            )
+        }
+        _ => refuse!("operands of different types"),
+    };
+    Ok(Constant { shape, data, per_sample })
+}
+
+fn comparison(op: &str) -> Option<fn(Ordering) -> bool> {
+    Some(match op {
+        "Equal" => Ordering::is_eq,
+        "Greater" => Ordering::is_gt,
+        "GreaterOrEqual" => Ordering::is_ge,
+        "Less" => Ordering::is_lt,
+        "LessOrEqual" => Ordering::is_le,
+        _ => return None,
+    })
+}
+
+fn floats(op: &str, x: f32, y: f32) -> Step<f32> {
+    Ok(match op {
+        "Add" | "Sum" => x + y,
+        "Sub" => x - y,
+        "Mul" => x * y,
+        "Div" => x / y,
+        "Mod" => x % y,
+        "Pow" => x.powf(y),
+        "Min" => {
+            if x.is_nan() || x < y {
+                x
+            } else {
+                y
+            }
+        }
+        "Max" => {
+            if x.is_nan() || x > y {
+                x
+            } else {
+                y
+            }
+        }
+        _ => refuse!("{op} of floats"),
+    })
+}
+
+fn whole(op: &str, x: Int, y: Int) -> Step<Int> {
+    let pick = |wanted: Ordering| x.compare(y).map(|o| if o == wanted { x } else { y });
+    let result = match op {
+        "Add" | "Sum" => x.add(y),
+        "Sub" => x.sub(y),
+        "Mul" => x.mul(y),
+        "Div" => x.div(y),
+        // The sign follows the divisor.
+        "Mod" => {
+            let (x, y) = (x.known()?, y.known()?);
+            x.checked_rem(y)
+                .and_then(|r| if r != 0 && (r < 0) != (y < 0) { r.checked_add(y) } else { Some(r) })
+                .map(Int::new)
+        }
+        "Pow" => u32::try_from(y.known()?).ok().and_then(|e| x.known().ok()?.checked_pow(e)).map(Int::new),
+        "Min" => pick(Ordering::Less),
+        "Max" => pick(Ordering::Greater),
+        _ => refuse!("{op} of whole numbers"),
+    };
+    match result {
+        Some(i) => Ok(i),
+        None => refuse!("{op} of {x} and {y} overflows or is no multiple of the batch"),
+    }
+}
+
+fn unary(f: &mut Fold<'_, '_>) -> Step<Constant> {
+    let x = f.input(0)?;
+    f.budget.take(&x.shape)?;
+    let data = match &x.data {
+        Data::Float(v) => {
+            let g: fn(f32) -> f32 = match f.op {
+                "Neg" => |x| -x,
+                "Abs" => f32::abs,
+                "Floor" => f32::floor,
+                "Ceil" => f32::ceil,
+                "Round" => f32::round_ties_even,
+                "Sqrt" => f32::sqrt,
+                "Exp" => f32::exp,
+                "Log" => f32::ln,
+                "Reciprocal" => |x| 1.0 / x,
+                "Relu" => |x| if x < 0.0 { 0.0 } else { x },
+                "Sigmoid" => |x| 1.0 / (1.0 + (-x).exp()),
+                "Tanh" => f32::tanh,
+                "Sign" => |x| if x == 0.0 { 0.0 } else { x.signum() },
+                op => refuse!("{op} of constants only is not supported"),
+            };
+            Data::Float(v.iter().map(|&x| g(x)).collect())
+        }
+        Data::Int(v) => {
+            let zero = Int::new(0);
+            let g = |x: &Int| match f.op {
+                "Neg" => Ok(zero.sub(*x)),
+                "Abs" => Ok(match x.compare(zero) {
+                    Some(Ordering::Less) => zero.sub(*x),
+                    Some(_) => Some(*x),
+                    None => None,
+                }),
+                "Relu" => Ok(x.compare(zero).map(|o| if o.is_lt() { zero } else { *x })),
+                "Sign" => Ok(x.compare(zero).map(|o| Int::new(o as i64))),
+                op => refuse!("{op} of whole constants is not supported"),
+            };
+            let checked = |x: &Int| match g(x)? {
+                Some(y) => Ok(y),
+                None => refuse!("{} of {x} overflows or hangs on the batch", f.op),
+            };
+            Data::Int(v.iter().map(checked).collect::<Step<_>>()?)
+        }
+        Data::Bool(v) if f.op == "Not" => Data::Bool(v.iter().map(|b| !b).collect()),
+        Data::Bool(_) => refuse!("{} of truth values", f.op),
+    };
+    Ok(Constant { shape: x.shape.clone(), data, per_sample: x.per_sample })
+}
+
+fn reduce(f: &mut Fold<'_, '_>) -> Step<Constant> {
+    let x = f.input(0)?;
+    let rank = x.shape.len();
+    let axes: Vec<usize> = match f.ints("axes", 1)? {
+        Some(axes) if !axes.is_empty() => axes.iter().map(|&a| wrap(a, rank)).collect::<Step<_>>()?,
+        _ if f.attributes.int("noop_with_empty_axes", 0) != 0 => return Ok(Constant::clone(&x)),
+        _ => (0..rank).collect(),
+    };
+    if x.per_sample && axes.contains(&0) {
+        refuse!("reduces over the batch");
+    }
+    let kept: Vec<usize> =
+        x.shape.iter().enumerate().map(|(a, &n)| if axes.contains(&a) { 1 } else { n }).collect();
+    let count = f.budget.take(&kept)?;
+    let own = strides(&kept);
+    let step: Vec<isize> = (0..rank).map(|a| if axes.contains(&a) { 0 } else { own[a] as isize }).collect();
+    let target = walk(&x.shape, &step, 0);
+    let each: usize = axes.iter().map(|&a| x.shape[a]).product();
+    if each == 0 {
+        refuse!("reduces over an empty axis");
+    }
+    let data = match &x.data {
+        Data::Float(v) => {
+            let (start, g): (f32, fn(f32, f32) -> f32) = match f.op {
+                "ReduceSum" | "ReduceMean" => (0.0, |a, b| a + b),
+                "ReduceSumSquare" | "ReduceL2" => (0.0, |a, b| a + b * b),
+                "ReduceL1" => (0.0, |a, b| a + b.abs()),
+                "ReduceProd" => (1.0, |a, b| a * b),
+                "ReduceMax" => (f32::NEG_INFINITY, f32::max),
+                "ReduceMin" => (f32::INFINITY, f32::min),
+                op => refuse!("{op} of constants only is not supported"),
+            };
+            let mut out = vec![start; count];
+            v.iter().zip(target).for_each(|(&v, t)| out[t] = g(out[t], v));
+            match f.op {
+                "ReduceMean" => out.iter_mut().for_each(|v| *v /= each as f32),
+                "ReduceL2" => out.iter_mut().for_each(|v| *v = v.sqrt()),
+                _ => {}
+            }
+            Data::Float(out)
+        }
+        Data::Int(v) => {
+            let mut out: Vec<Option<Int>> = vec![None; count];
+            let op = match f.op {
+                "ReduceSum" => "Add",
+                "ReduceProd" => "Mul",
+                "ReduceMax" => "Max",
+                "ReduceMin" => "Min",
+                op => refuse!("{op} of whole constants is not supported"),
+            };
+            for (&v, t) in v.iter().zip(target) {
+                out[t] = Some(match out[t] {
+                    None => v,
+                    Some(sum) => whole(op, sum, v)?,
+                });
+            }
+            Data::Int(out.into_iter().map(|v| v.unwrap_or(Int::new(0))).collect())
+        }
+        Data::Bool(_) => refuse!("{} of truth values", f.op),
+    };
+    let shape = if f.attributes.int("keepdims", 1) != 0 {
+        kept
+    } else {
+        (0..rank).filter(|a| !axes.contains(a)).map(|a| x.shape[a]).collect()
+    };
+    Ok(Constant { shape, data, per_sample: x.per_sample })
+}

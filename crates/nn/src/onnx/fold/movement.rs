@@ -1,0 +1,307 @@
+//! Constants whose elements move: reshape, transpose, slice, concat and their like.
+
+use super::super::build::wrap;
+use super::super::constant::{Constant, Data, Int, strides, transposed, walk};
+use super::super::error::{Step, refuse};
+use super::{Fold, concrete};
+
+/// Operators that move elements; `None` for any other.
+pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
+    if matches!(f.op, "Concat") {
+        return concat(f).map(|c| Some(vec![c]));
+    }
+    if !matches!(
+        f.op,
+        "Reshape"
+            | "Flatten"
+            | "Squeeze"
+            | "Unsqueeze"
+            | "Transpose"
+            | "Slice"
+            | "Split"
+            | "Gather"
+            | "Expand"
+            | "Tile"
+    ) {
+        return Ok(None);
+    }
+    let x = f.input(0)?;
+    if x.per_sample && f.op != "Expand" {
+        refuse!("{} of a constant for each sample is not supported", f.op);
+    }
+    f.budget.take(&x.shape)?;
+    let shaped = |shape: Vec<usize>| Constant { shape, ..Constant::clone(&x) };
+    let rank = x.shape.len();
+    let one = match f.op {
+        "Reshape" => shaped(reshape(f, &x)?),
+        "Flatten" => {
+            let axis = f.attributes.int("axis", 1);
+            let axis = if axis == rank as i64 { rank } else { wrap(axis, rank)? };
+            shaped(vec![x.shape[..axis].iter().product(), x.shape[axis..].iter().product()])
+        }
+        "Squeeze" => {
+            let axes: Vec<usize> = match f.ints("axes", 1)? {
+                Some(axes) => axes.iter().map(|&a| wrap(a, rank)).collect::<Step<_>>()?,
+                None => (0..rank).filter(|&a| x.shape[a] == 1).collect(),
+            };
+            if axes.iter().any(|&a| x.shape[a] != 1) {
+                refuse!("drops axes {axes:?} of shape {:?}", x.shape);
+            }
+            shaped((0..rank).filter(|a| !axes.contains(a)).map(|a| x.shape[a]).collect())
+        }
+        "Unsqueeze" => {
+            let Some(axes) = f.ints("axes", 1)? else { refuse!("axes are missing") };
+            if axes.len() > 64 {
+                refuse!("adds {} axes", axes.len());
+            }
+            let rank = rank + axes.len();
+            let axes: Vec<usize> = axes.iter().map(|&a| wrap(a, rank)).collect::<Step<_>>()?;
+            let mut old = x.shape.iter();
+            let shape: Vec<usize> = (0..rank)
+                .map(|a| if axes.contains(&a) { 1 } else { old.next().copied().unwrap_or(1) })
+                .collect();
+            if old.next().is_some() {
+                refuse!("axes repeat themselves");
+            }
+            shaped(shape)
+        }
+        "Transpose" => {
+            let order: Vec<usize> = match f.attributes.ints("perm") {
+                Some(perm) => perm.iter().map(|&a| wrap(a, rank)).collect::<Step<_>>()?,
+                None => (0..rank).rev().collect(),
+            };
+            let mut sorted = order.clone();
+            sorted.sort_unstable();
+            if !sorted.into_iter().eq(0..rank) {
+                refuse!("perm {order:?} is no order of {rank} axes");
+            }
+            let (shape, at) = transposed(&x.shape, &order);
+            Constant::new(shape, x.data.select(at))
+        }
+        "Slice" => slice(f, &x)?,
+        "Split" => return split(f, &x).map(Some),
+        "Gather" => gather(f, &x)?,
+        "Expand" => expand(f, &x)?,
+        _ => tile(f, &x)?,
+    };
+    Ok(Some(vec![one]))
+}
+
+fn reshape(f: &Fold<'_, '_>, x: &Constant) -> Step<Vec<usize>> {
+    let target = f.input(1)?.known_ints()?;
+    let keep_zero = f.attributes.int("allowzero", 0) != 0;
+    let mut open = None;
+    let mut shape = Vec::new();
+    for (i, &n) in target.iter().enumerate() {
+        shape.push(match (n, usize::try_from(n)) {
+            (0, _) if !keep_zero => match x.shape.get(i) {
+                Some(&n) => n,
+                None => refuse!("copies axis {i} of shape {:?}", x.shape),
+            },
+            (_, Ok(n)) => n,
+            (-1, _) if open.is_none() => {
+                open = Some(i);
+                1
+            }
+            _ => refuse!("shape {target:?} makes no sense"),
+        });
+    }
+    let count = x.data.len();
+    let product = shape.iter().try_fold(1usize, |p, &n| p.checked_mul(n));
+    match (product, open) {
+        (Some(p), Some(i)) if p > 0 && count % p == 0 => shape[i] = count / p,
+        (Some(p), None) if p == count => {}
+        _ => refuse!("shape {target:?} does not hold {count} elements"),
+    }
+    Ok(shape)
+}
+
+fn slice(f: &Fold<'_, '_>, x: &Constant) -> Step<Constant> {
+    let (Some(starts), Some(ends)) = (f.ints("starts", 1)?, f.ints("ends", 2)?) else {
+        refuse!("starts or ends are missing")
+    };
+    let count = starts.len();
+    let axes = f.ints("axes", 3)?.unwrap_or_else(|| (0..count as i64).collect());
+    let steps = f.ints("", 4)?.unwrap_or_else(|| vec![1; count]);
+    if [ends.len(), axes.len(), steps.len()] != [count; 3] {
+        refuse!("starts, ends, axes and steps differ in length");
+    }
+    let mut shape = x.shape.clone();
+    let own = strides(&x.shape);
+    let mut by: Vec<isize> = own.iter().map(|&s| s as isize).collect();
+    let mut offset = 0isize;
+    for i in 0..count {
+        let axis = wrap(axes[i], shape.len())?;
+        let n = x.shape[axis] as i64;
+        let (step, back) = (steps[i], steps[i] < 0);
+        if step == 0 {
+            refuse!("step 0");
+        }
+        let bound = |v: i64| {
+            let v = if v < 0 { v.saturating_add(n) } else { v };
+            if back { v.clamp(-1, n - 1) } else { v.clamp(0, n) }
+        };
+        let (start, end) = (bound(starts[i]), bound(ends[i]));
+        let span = if back { start - end } else { end - start };
+        let pace = i64::try_from(step.unsigned_abs()).unwrap_or(i64::MAX);
+        shape[axis] = if span > 0 { ((span - 1) / pace + 1) as usize } else { 0 };
+        if shape[axis] > 0 {
+            offset += start as isize * own[axis] as isize;
+            // With one element the pace does not matter and may be out of all proportion.
+            by[axis] = if shape[axis] == 1 { 0 } else { step as isize * own[axis] as isize };
+        }
+    }
+    if shape.contains(&0) {
+        return Ok(Constant::new(shape, x.data.select(std::iter::empty())));
+    }
+    let at = walk(&shape, &by, offset);
+    let data = x.data.select(at);
+    Ok(Constant::new(shape, data))
+}
+
+fn split(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Vec<Constant>> {
+    let axis = wrap(f.attributes.int("axis", 0), x.shape.len())?;
+    let n = x.shape[axis];
+    let sizes: Vec<usize> = match f.ints("split", 1)? {
+        Some(sizes) => sizes.iter().map(|&s| usize::try_from(s).unwrap_or(usize::MAX)).collect(),
+        None => {
+            let count = f.attributes.int("num_outputs", f.outputs as i64).clamp(1, 1 << 16) as usize;
+            let size = n.div_ceil(count);
+            (0..count).map(|i| size.min(n.saturating_sub(i * size))).collect()
+        }
+    };
+    if sizes.iter().try_fold(0usize, |t, &s| t.checked_add(s)) != Some(n) {
+        refuse!("an axis of {n} cannot be split into {sizes:?}");
+    }
+    let by: Vec<isize> = strides(&x.shape).iter().map(|&s| s as isize).collect();
+    let mut start = 0;
+    let mut parts = Vec::new();
+    for size in sizes {
+        let mut shape = x.shape.clone();
+        shape[axis] = size;
+        let at = walk(&shape, &by, start * by[axis]);
+        parts.push(Constant::new(shape.clone(), x.data.select(at)));
+        start += size as isize;
+    }
+    Ok(parts)
+}
+
+fn gather(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
+    let axis = wrap(f.attributes.int("axis", 0), x.shape.len())?;
+    let indices = f.input(1)?;
+    let n = x.shape[axis] as i64;
+    let mut at = Vec::new();
+    for i in indices.known_ints()? {
+        let i = if i < 0 { i.saturating_add(n) } else { i };
+        if !(0..n).contains(&i) {
+            refuse!("index {i} of an axis of {n}");
+        }
+        at.push(i as usize);
+    }
+    let (before, after) = (&x.shape[..axis], &x.shape[axis + 1..]);
+    let shape: Vec<usize> = before.iter().chain(&indices.shape).chain(after).copied().collect();
+    f.budget.take(&shape)?;
+    let inner: usize = after.iter().product();
+    let outer: usize = before.iter().product();
+    let n = n as usize;
+    let at = &at;
+    let positions = (0..outer)
+        .flat_map(|o| at.iter().flat_map(move |&i| (0..inner).map(move |k| (o * n + i) * inner + k)));
+    Ok(Constant::new(shape, x.data.select(positions)))
+}
+
+fn expand(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
+    let target = f.input(1)?;
+    let (target, mut per_sample) = concrete(target.ints()?)?;
+    let rank = target.len().max(x.shape.len());
+    let pad = |s: &[usize]| -> Vec<usize> {
+        std::iter::repeat_n(1, rank - s.len()).chain(s.iter().copied()).collect()
+    };
+    if (x.per_sample && x.shape.len() != rank) || (per_sample && target.len() != rank) {
+        refuse!("adds axes before the batch");
+    }
+    per_sample |= x.per_sample;
+    let (from, to) = (pad(&x.shape), pad(&target));
+    let mut shape = Vec::new();
+    for (&a, &b) in from.iter().zip(&to) {
+        if a != b && a != 1 && b != 1 {
+            refuse!("shape {:?} does not expand to {target:?}", x.shape);
+        }
+        shape.push(if a == 1 { b } else { a });
+    }
+    if per_sample && shape[0] != 1 {
+        refuse!("a constant of shape {:?} differs from sample to sample", x.shape);
+    }
+    f.budget.take(&shape)?;
+    let own = strides(&from);
+    let by: Vec<isize> = (0..rank).map(|a| if from[a] == 1 { 0 } else { own[a] as isize }).collect();
+    let data = x.data.select(walk(&shape, &by, 0));
+    Ok(Constant { shape, data, per_sample })
+}
+
+fn tile(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
+    let repeats = f.input(1)?;
+    let mut repeats = repeats.ints()?.to_vec();
+    let per_sample = repeats.first() == Some(&Int::batches(1)) && x.shape.first() == Some(&1);
+    if per_sample {
+        repeats[0] = Int::new(1);
+    }
+    if repeats.len() != x.shape.len() {
+        refuse!("{} repeats for {} axes", repeats.len(), x.shape.len());
+    }
+    let mut shape = Vec::new();
+    for (&n, r) in x.shape.iter().zip(&repeats) {
+        match usize::try_from(r.known()?).ok().and_then(|r| r.checked_mul(n)) {
+            Some(n) => shape.push(n),
+            None => refuse!("repeats an axis of {n} {r} times"),
+        }
+    }
+    f.budget.take(&shape)?;
+    let (to, own) = (strides(&shape), strides(&x.shape));
+    let count = shape.iter().product::<usize>();
+    let position = |i: usize| (0..shape.len()).map(|a| i / to[a] % shape[a] % x.shape[a] * own[a]).sum();
+    let data = x.data.select((0..count).map(position));
+    Ok(Constant { shape, data, per_sample })
+}
+
+fn concat(f: &mut Fold<'_, '_>) -> Step<Constant> {
+    let parts = (0..f.inputs.len()).map(|i| f.input(i)).collect::<Step<Vec<_>>>()?;
+    let Some(first) = parts.first() else { refuse!("needs an input") };
+    let Some(axis) = f.attributes.maybe_int("axis") else { refuse!("axis is missing") };
+    let axis = wrap(axis, first.shape.len())?;
+    let fits = |c: &Constant| {
+        c.shape.len() == first.shape.len()
+            && (0..c.shape.len()).all(|a| a == axis || c.shape[a] == first.shape[a])
+    };
+    if parts.iter().any(|c| !fits(c)) || parts.iter().any(|c| c.per_sample != first.per_sample) {
+        refuse!("shapes {:?} do not fit one another", parts.iter().map(|c| &c.shape).collect::<Vec<_>>());
+    }
+    if first.per_sample && axis == 0 {
+        refuse!("works along the batch axis");
+    }
+    let mut shape = first.shape.clone();
+    shape[axis] = parts.iter().try_fold(0usize, |n, c| n.checked_add(c.shape[axis])).unwrap_or(usize::MAX);
+    f.budget.take(&shape)?;
+    let outer: usize = shape[..axis].iter().product();
+    // Chunk o of the result is chunk o of every part in turn.
+    let chunk = |c: &Constant, o: usize| {
+        let size: usize = c.shape[axis..].iter().product();
+        o * size..(o + 1) * size
+    };
+    let mut data = parts.iter().fold(Data::Int(Vec::new()), |data, c| match (&data, &c.data) {
+        (Data::Int(_), Data::Float(_)) => Data::Float(Vec::new()),
+        (Data::Int(_), Data::Bool(_)) => Data::Bool(Vec::new()),
+        _ => data,
+    });
+    for o in 0..outer {
+        for c in &parts {
+            match (&mut data, &c.data) {
+                (Data::Float(to), Data::Float(from)) => to.extend_from_slice(&from[chunk(c, o)]),
+                (Data::Int(to), Data::Int(from)) => to.extend_from_slice(&from[chunk(c, o)]),
+                (Data::Bool(to), Data::Bool(from)) => to.extend_from_slice(&from[chunk(c, o)]),
+                _ => refuse!("parts of different types"),
+            }
+        }
+    }
+    Ok(Constant { shape, data, per_sample: first.per_sample })
+}

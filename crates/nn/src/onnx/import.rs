@@ -1,0 +1,389 @@
+//! Walks the nodes of a file once: constants are evaluated, everything else is lowered.
+
+use std::collections::HashMap;
+use std::rc::Rc;
+
+use super::attributes::Attributes;
+use super::build::{Builder, Val};
+use super::constant::{Budget, Constant, Int};
+use super::error::{OnnxError, Problem, Refusal, Step};
+use super::fold::{Fold, shape_of};
+use super::lower::{Call, Known, lower};
+use super::order::{label, order};
+use super::proto::{self, element};
+use super::tensor::{Failure, Fetch, Store};
+use super::{Length, Port, catalogue, tidy};
+use crate::graph::{Graph, Op};
+
+/// What reading yields.
+pub(super) struct Read {
+    pub graph: Graph,
+    pub inputs: Vec<Port>,
+    pub outputs: Vec<Port>,
+}
+
+/// Reads a decoded model; `bytes` is the file's size.
+pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Result<Read, OnnxError> {
+    let malformed = |place: &str, what: String| OnnxError::Malformed { place: place.into(), what };
+    let Some(graph) = &model.graph else { return Err(malformed("model", "it holds no graph".into())) };
+    let opset = opset(model)?;
+    let mut problems = Vec::new();
+    if !graph.sparse_initializer.is_empty() {
+        problems.push(problem("graph", "initialiser", "sparse initialisers are not supported"));
+    }
+    let mut initialisers: HashMap<&str, &proto::Tensor> = HashMap::new();
+    for tensor in &graph.initializer {
+        if initialisers.insert(&tensor.name, tensor).is_some() {
+            return Err(malformed(
+                &format!("initialiser \"{}\"", tensor.name),
+                "the name is used twice".into(),
+            ));
+        }
+    }
+    // Old files list initialisers among the inputs too.
+    let inputs: Vec<&proto::ValueInfo> =
+        graph.input.iter().filter(|i| !initialisers.contains_key(i.name.as_str())).collect();
+    let mut names: HashMap<&str, ()> = HashMap::new();
+    for input in &inputs {
+        if names.insert(&input.name, ()).is_some() {
+            return Err(malformed(&format!("input \"{}\"", input.name), "the name is used twice".into()));
+        }
+    }
+    if graph.output.is_empty() {
+        return Err(malformed("graph", "it has no output".into()));
+    }
+    let order = order(graph, |name| names.contains_key(name) || initialisers.contains_key(name))?;
+    // Everything unsupported at once: operators and attributes before any shape is known.
+    let mut refused = vec![false; graph.node.len()];
+    for &i in &order {
+        let node = &graph.node[i];
+        for reason in catalogue::check(node) {
+            refused[i] = true;
+            problems.push(problem(label(node), &node.op_type, reason));
+        }
+    }
+    let shapes: Vec<Option<Vec<usize>>> = inputs.iter().map(|i| input_shape(i, &mut problems)).collect();
+    let static_batch = static_batch(&inputs, &mut problems);
+    // Constants may unfold to a few times the file, and to 64 MB in any case.
+    let budget = Budget((1 << 24) + bytes.saturating_mul(4));
+    let mut reader = Reader {
+        opset,
+        build: Builder::new(opset, static_batch, budget),
+        store: Store::new(fetch),
+        known: HashMap::new(),
+        initialisers,
+        problems,
+        credited: 0,
+    };
+    for (input, shape) in inputs.iter().zip(&shapes) {
+        let value = match shape {
+            None => Known::Broken,
+            Some(shape) => match reader.build.input(&input.name, shape) {
+                Ok(v) => Known::Computed(v),
+                Err(Refusal(reason)) => {
+                    reader.problems.push(problem(&input.name, "input", reason));
+                    Known::Broken
+                }
+            },
+        };
+        reader.known.insert(&input.name, value);
+    }
+    for i in order {
+        reader.node(&graph.node[i], refused[i])?;
+    }
+    let outputs = graph.output.iter().map(|o| reader.output(&o.name)).collect::<Result<Vec<_>, _>>()?;
+    let mut problems = reader.problems;
+    if problems.is_empty() {
+        check_numbers(&reader.build.graph, &mut problems);
+    }
+    if !problems.is_empty() {
+        problems.sort();
+        problems.dedup();
+        return Err(OnnxError::Unsupported(problems));
+    }
+    let mut built = reader.build.graph;
+    built.name = graph.name.clone();
+    built.outputs = outputs.into_iter().flatten().collect();
+    let built = tidy::tidy(built);
+    built.validate().map_err(|e| malformed("model", e.to_string()))?;
+    let port = |names: Vec<&str>, ids: &[usize]| {
+        let lengths = |id: usize| {
+            let batch = static_batch.map_or(Length::Batch, |n| Length::BatchOf(n as usize));
+            std::iter::once(batch).chain(built.values[id].shape.iter().map(|&n| Length::Fixed(n))).collect()
+        };
+        let port = |(name, &id): (&str, &usize)| Port {
+            name: name.into(),
+            shape: lengths(id),
+            order: first_order(&built, id),
+        };
+        names.into_iter().zip(ids).map(port).collect::<Vec<_>>()
+    };
+    let inputs = port(inputs.iter().map(|i| i.name.as_str()).collect(), &built.inputs);
+    let outputs = port(graph.output.iter().map(|o| o.name.as_str()).collect(), &built.outputs);
+    Ok(Read { graph: built, inputs, outputs })
+}
+
+/// The order in which the first layer reads an input's axes.
+fn first_order(graph: &Graph, input: usize) -> Vec<usize> {
+    let rank = graph.values[input].shape.len();
+    let (mut at, identity) = (input, (0..rank).collect::<Vec<_>>());
+    // Through what works element by element, up to the first node that cares for the order.
+    while let Some(node) = graph.nodes.iter().find(|n| n.inputs.contains(&at)) {
+        match &node.op {
+            Op::Transpose { order } => return order.clone(),
+            // With one channel the axes move without a transposition.
+            Op::Reshape { shape } if shape.len() == 3 && rank == 3 && shape[2] == 1 => return vec![1, 2, 0],
+            Op::Activate(_) | Op::BinaryConst { .. } => at = node.output,
+            _ => break,
+        }
+    }
+    identity
+}
+
+fn problem(node: &str, op: &str, reason: impl Into<String>) -> Problem {
+    Problem { node: node.into(), op: op.into(), reason: reason.into() }
+}
+
+fn opset(model: &proto::Model) -> Result<i64, OnnxError> {
+    let version =
+        model.opset_import.iter().find(|o| matches!(o.domain.as_str(), "" | "ai.onnx")).map(|o| o.version);
+    let place = "opset_import".to_string();
+    match version {
+        Some(v) if catalogue::OPSETS.contains(&v) => Ok(v),
+        Some(v) => Err(OnnxError::Unsupported(vec![problem(
+            &v.to_string(),
+            "opset",
+            format!(
+                "versions {} to {} are supported; export with opset_version={}",
+                catalogue::OPSETS.start(),
+                catalogue::OPSETS.end(),
+                18
+            ),
+        )])),
+        None => {
+            Err(OnnxError::Malformed { place, what: "no version of the standard operators is given".into() })
+        }
+    }
+}
+
+/// Shape of an input behind its batch axis.
+fn input_shape(input: &proto::ValueInfo, problems: &mut Vec<Problem>) -> Option<Vec<usize>> {
+    let mut no = |reason: String| {
+        problems.push(problem(&input.name, "input", reason));
+        None
+    };
+    let Some(tensor) = input.kind.as_ref().and_then(|k| k.tensor.as_ref()) else {
+        return no("is no tensor".into());
+    };
+    if !element::is_float(tensor.element) {
+        return no(format!("holds {} values, only floats are supported", element::name(tensor.element)));
+    }
+    let Some(shape) = &tensor.shape else { return no("has no shape; export the model with one".into()) };
+    if shape.dim.is_empty() {
+        return no("is a single number, without a batch axis".into());
+    }
+    let mut lengths = Vec::new();
+    for (i, dim) in shape.dim.iter().enumerate().skip(1) {
+        match dim.value.map(usize::try_from) {
+            Some(Ok(n)) if n > 0 => lengths.push(n),
+            _ => {
+                let name = dim.param.as_deref().filter(|p| !p.is_empty()).unwrap_or("without a name");
+                return no(format!(
+                    "axis {i} ({name}) has no fixed length; only the first axis, the batch, may be open"
+                ));
+            }
+        }
+    }
+    Some(lengths)
+}
+
+/// The fixed batch that all inputs agree on.
+fn static_batch(inputs: &[&proto::ValueInfo], problems: &mut Vec<Problem>) -> Option<i64> {
+    let first = |i: &&proto::ValueInfo| {
+        let dim = i.kind.as_ref()?.tensor.as_ref()?.shape.as_ref()?.dim.first()?;
+        Some(dim.value.filter(|&n| n > 0))
+    };
+    let found: Vec<(Option<i64>, &str)> =
+        inputs.iter().filter_map(|i| Some((first(i)?, i.name.as_str()))).collect();
+    let (batch, one) = *found.first()?;
+    for &(other, name) in &found {
+        if other != batch {
+            let text = |b: Option<i64>| b.map_or("an open length".to_string(), |n| n.to_string());
+            problems.push(problem(
+                name,
+                "input",
+                format!(
+                    "its first axis is {}, that of \"{one}\" {}: no common batch",
+                    text(other),
+                    text(batch)
+                ),
+            ));
+        }
+    }
+    batch
+}
+
+/// Weights that are no numbers.
+fn check_numbers(graph: &Graph, problems: &mut Vec<Problem>) {
+    for node in &graph.nodes {
+        if !matches!(node.op, Op::Dense { .. } | Op::Conv { .. } | Op::BatchNorm { .. }) {
+            continue;
+        }
+        for id in node.op.params() {
+            let param = &graph.params[id];
+            if let Some(at) = param.data.iter().position(|v| !v.is_finite()) {
+                let reason =
+                    format!("a weight is {} (element {at} of shape {:?})", param.data[at], param.shape);
+                problems.push(problem(&node.name, node.op.name(), reason));
+            }
+        }
+    }
+}
+
+struct Reader<'m, 's> {
+    opset: i64,
+    build: Builder,
+    store: Store<'s>,
+    known: HashMap<&'m str, Known>,
+    initialisers: HashMap<&'m str, &'m proto::Tensor>,
+    problems: Vec<Problem>,
+    /// Bytes beside the file that the budget has been raised for.
+    credited: usize,
+}
+
+impl<'m> Reader<'m, '_> {
+    /// What a name stands for; initialisers are decoded when they are first read.
+    fn lookup(&mut self, name: &'m str) -> Result<Known, OnnxError> {
+        if let Some(known) = self.known.get(name) {
+            return Ok(known.clone());
+        }
+        let Some(tensor) = self.initialisers.get(name) else {
+            return Ok(Known::Absent("nothing makes this input"));
+        };
+        let read = self.store.read(tensor);
+        let fetched = self.store.fetched();
+        self.build.budget.0 = self.build.budget.0.saturating_add(4 * (fetched - self.credited));
+        self.credited = fetched;
+        let known = match read.map(|c| self.build.budget.take(&c.shape).map(|_| c)) {
+            Ok(Ok(c)) => Known::Constant(Rc::new(c)),
+            Ok(Err(Refusal(reason))) | Err(Failure::Unsupported(reason)) => {
+                self.problems.push(problem(name, "initialiser", reason));
+                Known::Broken
+            }
+            Err(Failure::Wrong(e)) => return Err(e),
+        };
+        self.known.insert(name, known.clone());
+        Ok(known)
+    }
+
+    fn node(&mut self, node: &'m proto::Node, refused: bool) -> Result<(), OnnxError> {
+        let mut inputs = Vec::new();
+        for name in &node.input {
+            inputs.push(if name.is_empty() { None } else { Some(self.lookup(name)?) });
+        }
+        // Trailing inputs that are left out might as well not be listed.
+        while inputs.last().is_some_and(Option::is_none) {
+            inputs.pop();
+        }
+        let broken = refused || inputs.iter().flatten().any(|k| matches!(k, Known::Broken));
+        let absent =
+            inputs.iter().flatten().find_map(|k| if let Known::Absent(why) = k { Some(*why) } else { None });
+        let result = match absent {
+            _ if broken => None,
+            Some(why) => Some(Err(Refusal(why.into()))),
+            None => Some(self.outputs(node, inputs)?),
+        };
+        let mut made = match result {
+            Some(Ok(known)) => known.into_iter(),
+            Some(Err(Refusal(reason))) => {
+                self.problems.push(problem(label(node), &node.op_type, reason));
+                vec![Known::Broken; node.output.len()].into_iter()
+            }
+            None => vec![Known::Broken; node.output.len()].into_iter(),
+        };
+        for name in &node.output {
+            let known =
+                made.next().unwrap_or(Known::Absent("it is an output of its node that is not supported"));
+            if !name.is_empty() {
+                self.known.insert(name, known);
+            }
+        }
+        Ok(())
+    }
+
+    fn outputs(
+        &mut self,
+        node: &'m proto::Node,
+        inputs: Vec<Option<Known>>,
+    ) -> Result<Step<Vec<Known>>, OnnxError> {
+        let attributes = Attributes(&node.attribute);
+        let count = node.output.len();
+        if let (true, Some(Some(Known::Computed(v)))) =
+            (matches!(&node.op_type[..], "Shape" | "Size"), inputs.first())
+        {
+            let shape = self.dimensions(v);
+            let constant = if node.op_type == "Shape" {
+                shape_of(&shape, attributes)
+            } else {
+                let total = shape.into_iter().try_fold(Int::new(1), Int::mul);
+                total.map(Constant::scalar).ok_or_else(|| Refusal("the size is too large".into()))
+            };
+            return Ok(constant.map(|c| vec![Known::Constant(Rc::new(c))]));
+        }
+        if inputs.iter().flatten().any(|k| matches!(k, Known::Computed(_))) {
+            self.build.scope = (
+                label(node).to_string(),
+                node.output.iter().find(|o| !o.is_empty()).cloned().unwrap_or_default(),
+            );
+            let call = Call { op: &node.op_type, attributes, inputs, outputs: count, opset: self.opset };
+            return Ok(lower(&mut self.build, &call));
+        }
+        let inputs = inputs
+            .into_iter()
+            .map(|k| if let Some(Known::Constant(c)) = k { Some(c) } else { None })
+            .collect();
+        let fold = Fold {
+            op: &node.op_type,
+            attributes,
+            inputs,
+            outputs: count,
+            budget: &mut self.build.budget,
+            store: &mut self.store,
+        };
+        match fold.evaluate() {
+            Ok(constants) => Ok(Ok(constants.into_iter().map(|c| Known::Constant(Rc::new(c))).collect())),
+            Err(Failure::Unsupported(reason)) => Ok(Err(Refusal(reason))),
+            Err(Failure::Wrong(e)) => Err(e),
+        }
+    }
+
+    /// The file's shape of a value, with the batch.
+    fn dimensions(&self, v: &Val) -> Vec<Int> {
+        let shape = self.build.shape(v);
+        let rows: usize = shape[..v.merged].iter().product();
+        let rest = shape[v.merged..].iter().map(|&n| Int::new(n as i64));
+        std::iter::once(Int::batches(rows as i64)).chain(rest).collect()
+    }
+
+    /// The value of an output, in the file's layout; `None` where there is a problem, which is noted.
+    fn output(&mut self, name: &'m str) -> Result<Option<usize>, OnnxError> {
+        let reason = match self.lookup(name)? {
+            Known::Computed(v) if v.merged > 0 => {
+                "its first axis holds several values of each sample; reshape it so that the batch stands alone".into()
+            }
+            Known::Computed(v) => {
+                self.build.scope = (name.to_string(), name.to_string());
+                let order: Vec<usize> = (0..v.axes.len()).collect();
+                match self.build.arrange(&v, &order) {
+                    Ok(id) => return Ok(Some(id)),
+                    Err(Refusal(reason)) => reason,
+                }
+            }
+            Known::Constant(_) => "is a constant that does not hang on the inputs".to_string(),
+            Known::Absent(why) => why.to_string(),
+            Known::Broken => return Ok(None),
+        };
+        self.problems.push(problem(name, "output", reason));
+        Ok(None)
+    }
+}

@@ -1,0 +1,140 @@
+//! From ONNX operators on computed values to nodes of the layer graph.
+
+mod elementwise;
+mod linear;
+mod movement;
+mod norm;
+mod reduce;
+mod reshape;
+mod window;
+
+use std::rc::Rc;
+
+use super::attributes::Attributes;
+use super::build::{Builder, Val};
+use super::constant::Constant;
+use super::error::{Step, refuse};
+use super::proto::element;
+
+/// What is known of a name in the file.
+#[derive(Clone, Debug)]
+pub(super) enum Known {
+    /// The same for every batch.
+    Constant(Rc<Constant>),
+    /// Computed from the network's inputs.
+    Computed(Val),
+    /// Something that this reader does not make, and why: it matters only where it is read.
+    Absent(&'static str),
+    /// Hangs on something that could not be read and has been reported.
+    Broken,
+}
+
+/// A node with what it reads.
+pub(super) struct Call<'a> {
+    pub op: &'a str,
+    pub attributes: Attributes<'a>,
+    pub inputs: Vec<Option<Known>>,
+    pub outputs: usize,
+    pub opset: i64,
+}
+
+impl Call<'_> {
+    /// An input that is computed.
+    pub fn computed(&self, index: usize) -> Step<&Val> {
+        match self.inputs.get(index).and_then(Option::as_ref) {
+            Some(Known::Computed(v)) => Ok(v),
+            Some(_) => refuse!("input {index} is a constant, where only a computed value is supported"),
+            None => refuse!("input {index} is missing"),
+        }
+    }
+
+    /// An input that must be constant, where it is there.
+    pub fn constant(&self, index: usize) -> Step<Option<&Constant>> {
+        match self.inputs.get(index).and_then(Option::as_ref) {
+            Some(Known::Constant(c)) => Ok(Some(c)),
+            Some(_) => refuse!(
+                "input {index} is computed while the network runs, where only a constant is supported"
+            ),
+            None => Ok(None),
+        }
+    }
+
+    /// An input that must be there and constant.
+    pub fn needed(&self, index: usize) -> Step<&Constant> {
+        match self.constant(index)? {
+            Some(c) => Ok(c),
+            None => refuse!("input {index} is missing"),
+        }
+    }
+
+    /// Whole numbers that stand in an attribute up to some version, in an input afterwards.
+    pub fn ints(&self, attribute: &str, index: usize) -> Step<Option<Vec<i64>>> {
+        match self.constant(index)? {
+            Some(c) => c.known_ints().map(Some),
+            None => Ok(self.attributes.ints(attribute).map(<[i64]>::to_vec)),
+        }
+    }
+}
+
+/// Adds the nodes for a call of which at least one input is computed; returns its outputs.
+pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
+    let one = |v: Val| vec![Known::Computed(v)];
+    Ok(match call.op {
+        "Identity" => one(call.computed(0)?.clone()),
+        "Dropout" => dropout(call)?,
+        "Cast" | "CastLike" => one(cast(call)?),
+        "Gemm" => one(linear::gemm(b, call)?),
+        "MatMul" => one(linear::matmul(b, call)?),
+        "Conv" => one(window::conv(b, call)?),
+        "MaxPool" => {
+            vec![
+                Known::Computed(window::pool(b, call)?),
+                Known::Absent("indices of maxima are not supported"),
+            ]
+        }
+        "AveragePool" => one(window::pool(b, call)?),
+        "GlobalAveragePool" | "GlobalMaxPool" => one(reduce::global_pool(b, call)?),
+        "BatchNormalization" => one(norm::batch(b, call)?),
+        "LayerNormalization" => one(norm::layer(b, call)?),
+        "InstanceNormalization" => one(norm::instance(b, call)?),
+        "GroupNormalization" => one(norm::group(b, call)?),
+        "ReduceL1" | "ReduceL2" | "ReduceMax" | "ReduceMean" | "ReduceMin" | "ReduceSum"
+        | "ReduceSumSquare" => one(reduce::reduce(b, call)?),
+        "Softmax" | "LogSoftmax" => one(reduce::softmax(b, call)?),
+        "Reshape" => one(reshape::reshape(b, call)?),
+        "Flatten" => one(reshape::flatten(b, call)?),
+        "Squeeze" => one(reshape::squeeze(b, call)?),
+        "Unsqueeze" => one(reshape::unsqueeze(b, call)?),
+        "DepthToSpace" | "SpaceToDepth" => one(reshape::blocks(b, call)?),
+        "Transpose" => one(movement::transpose(b, call)?),
+        "Concat" => one(movement::concat(b, call)?),
+        "Pad" => one(movement::pad(b, call)?),
+        "Slice" => one(movement::slice(b, call)?),
+        "Split" => movement::split(b, call)?.into_iter().map(Known::Computed).collect(),
+        "Gather" => one(movement::gather(b, call)?),
+        "Expand" | "Tile" => one(movement::expand(b, call)?),
+        _ => one(elementwise::lower(b, call)?),
+    })
+}
+
+fn dropout(call: &Call<'_>) -> Step<Vec<Known>> {
+    if let Some(training) = call.constant(2)?
+        && training.float()? != 0.0
+    {
+        refuse!("training mode is not supported; export the model for inference");
+    }
+    Ok(vec![
+        Known::Computed(call.computed(0)?.clone()),
+        Known::Absent("the mask of a Dropout is not supported"),
+    ])
+}
+
+/// Every float type is f32 here.
+fn cast(call: &Call<'_>) -> Step<Val> {
+    let to = call.attributes.int("to", element::FLOAT.into());
+    let code = i32::try_from(to).unwrap_or(0);
+    if call.op == "Cast" && !element::is_float(code) {
+        refuse!("casting a computed value to {} is not supported", element::name(code));
+    }
+    Ok(call.computed(0)?.clone())
+}

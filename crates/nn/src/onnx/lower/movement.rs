@@ -1,0 +1,308 @@
+//! Operators that move elements: transpose, concat, pad, slice, split, gather, expand.
+
+use crate::graph::{Binary, Op};
+
+use super::super::build::{Builder, Val};
+use super::super::constant::{Constant, Data, Int};
+use super::super::error::{Step, refuse};
+use super::{Call, Known, reshape};
+
+/// The same memory with axis `i` of the result being axis `order[i]`.
+pub(super) fn renamed(v: &Val, order: &[usize]) -> Val {
+    let mut name = vec![0; order.len()];
+    order.iter().enumerate().for_each(|(new, &old)| name[old] = new);
+    Val { axes: v.axes.iter().map(|&a| name[a]).collect(), ..v.clone() }
+}
+
+/// `Transpose`: renames axes, moves nothing.
+pub(super) fn transpose(b: &Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?;
+    let rank = b.rank(x);
+    let order: Vec<i64> = match call.attributes.ints("perm") {
+        Some(order) => order.to_vec(),
+        None => (0..rank as i64).rev().collect(),
+    };
+    let mut sorted = order.clone();
+    sorted.sort_unstable();
+    if !sorted.into_iter().eq(0..rank as i64) {
+        refuse!("perm {order:?} is no order of {rank} axes");
+    }
+    if order[0] != 0 {
+        refuse!("perm {order:?} moves the batch away from the first axis");
+    }
+    let behind = order[1..].iter().map(|&a| a as usize - 1 + x.merged);
+    let order: Vec<usize> = (0..x.merged).chain(behind).collect();
+    Ok(renamed(x, &order))
+}
+
+/// `Concat`; constants among the inputs must hold one number only, and become padding.
+pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let Some(first) = call
+        .inputs
+        .iter()
+        .flatten()
+        .find_map(|k| if let Known::Computed(v) = k { Some(v.clone()) } else { None })
+    else {
+        refuse!("needs a computed input")
+    };
+    let Some(axis) = call.attributes.maybe_int("axis") else { refuse!("axis is missing") };
+    let along = b.axis(&first, axis)?;
+    let file_axis = along + 1 - first.merged;
+    let mut values: Vec<Val> = Vec::new();
+    let mut waiting: Option<(usize, f32)> = None;
+    for input in &call.inputs {
+        match input {
+            Some(Known::Computed(v)) => {
+                if b.rank(v) != b.rank(&first) || v.merged != first.merged || v.axes.len() != first.axes.len()
+                {
+                    refuse!("values of different rank");
+                }
+                let v = match waiting.take() {
+                    Some((length, fill)) => pad_axis(b, v, along, (length, 0), fill)?,
+                    None => v.clone(),
+                };
+                values.push(v);
+            }
+            Some(Known::Constant(c)) => {
+                let same = c.shape.len() == b.rank(&first)
+                    && (c.per_sample || b.static_batch == Some(c.shape[0] as i64))
+                    && (1..c.shape.len())
+                        .all(|a| a == file_axis || c.shape[a] == b.shape(&first)[a - 1 + first.merged]);
+                let (Some(fill), true) = (c.uniform(), same) else {
+                    refuse!(
+                        "a constant of shape {:?} among computed values is supported only where all its elements are the same",
+                        c.shape
+                    );
+                };
+                let length = c.shape[file_axis];
+                match (values.pop(), waiting.take()) {
+                    (Some(v), _) => values.push(pad_axis(b, &v, along, (0, length), fill)?),
+                    (None, None) => waiting = Some((length, fill)),
+                    (None, Some(_)) => refuse!("two constants before the first computed value"),
+                }
+            }
+            _ => refuse!("an input is missing"),
+        }
+    }
+    if let [only] = &values[..] {
+        return Ok(only.clone());
+    }
+    let order = b.meeting_order(&values);
+    let ids = values.iter().map(|v| b.arrange(v, &order)).collect::<Step<Vec<_>>>()?;
+    let place = order.iter().position(|&a| a == along).ok_or("the axis does not exist")?;
+    Ok(Val { id: b.emit("", Op::Concat { axis: place }, ids)?, axes: order, merged: first.merged })
+}
+
+fn pad_axis(b: &mut Builder, v: &Val, axis: usize, (before, after): (usize, usize), fill: f32) -> Step<Val> {
+    let at = |n: usize| v.axes.iter().map(|&a| if a == axis { n } else { 0 }).collect();
+    b.keep("pad", Op::Pad { before: at(before), after: at(after), value: fill }, v)
+}
+
+/// `Pad` with a constant; negative padding cuts.
+pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    let Some(pads) = call.ints("pads", 1)? else { refuse!("pads are missing") };
+    let fill = match call.constant(2)? {
+        Some(c) => c.float()?,
+        None => call.attributes.float("value", 0.0),
+    };
+    let axes: Vec<i64> = match call.constant(3)? {
+        Some(c) => c.known_ints()?,
+        None => (0..b.rank(&x) as i64).collect(),
+    };
+    if pads.len() != 2 * axes.len() {
+        refuse!("{} pads for {} axes", pads.len(), axes.len());
+    }
+    let shape = b.shape(&x);
+    let (mut start, mut end) = (vec![0; shape.len()], shape.clone());
+    let (mut before, mut after) = (vec![0; shape.len()], vec![0; shape.len()]);
+    for (i, &axis) in axes.iter().enumerate() {
+        let (lo, hi) = (pads[i], pads[i + axes.len()]);
+        let Some(axis) = b.any_axis(&x, axis)? else {
+            if (lo, hi) == (0, 0) {
+                continue;
+            }
+            refuse!("pads the batch axis");
+        };
+        let length = |p: i64| usize::try_from(p.unsigned_abs()).ok().filter(|&p| p < 1 << 31);
+        let (Some(l), Some(h)) = (length(lo), length(hi)) else { refuse!("pads {pads:?} are too large") };
+        if lo < 0 {
+            start[axis] = l
+        } else {
+            before[axis] = l
+        }
+        if hi < 0 {
+            end[axis] = shape[axis].saturating_sub(h)
+        } else {
+            after[axis] = h
+        }
+        if start[axis] >= end[axis] {
+            refuse!("pads {pads:?} cut everything away");
+        }
+    }
+    let mut y = x;
+    if end != shape || start.iter().any(|&s| s != 0) {
+        y = cut(b, "cut", &y, &start, &end, &vec![1; shape.len()])?;
+    }
+    if before.iter().chain(&after).all(|&p| p == 0) {
+        return Ok(y);
+    }
+    let memory = |p: &[usize]| y.axes.iter().map(|&a| p[a]).collect();
+    b.keep("", Op::Pad { before: memory(&before), after: memory(&after), value: fill }, &y)
+}
+
+/// Ranges given in the file's order of axes.
+fn cut(b: &mut Builder, role: &str, v: &Val, start: &[usize], end: &[usize], step: &[usize]) -> Step<Val> {
+    if start.iter().all(|&s| s == 0) && *end == b.shape(v) && step.iter().all(|&s| s == 1) {
+        return Ok(v.clone());
+    }
+    let memory = |p: &[usize]| v.axes.iter().map(|&a| p[a]).collect();
+    b.keep(role, Op::Slice { start: memory(start), end: memory(end), step: memory(step) }, v)
+}
+
+/// `Slice`
+pub(super) fn slice(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    let list = |name: &str, index: usize| -> Step<Option<Vec<Int>>> {
+        match call.constant(index)? {
+            Some(c) => c.ints().map(|v| Some(v.to_vec())),
+            None => Ok(call.attributes.ints(name).map(|v| v.iter().map(|&i| Int::new(i)).collect())),
+        }
+    };
+    let (Some(starts), Some(ends)) = (list("starts", 1)?, list("ends", 2)?) else {
+        refuse!("starts or ends are missing")
+    };
+    let count = starts.len();
+    let axes = list("axes", 3)?.unwrap_or_else(|| (0..count as i64).map(Int::new).collect());
+    let steps = list("", 4)?.unwrap_or_else(|| vec![Int::new(1); count]);
+    if [ends.len(), axes.len(), steps.len()] != [count; 3] {
+        refuse!("starts, ends, axes and steps differ in length");
+    }
+    let shape = b.shape(&x);
+    let (mut from, mut to, mut by) = (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
+    for i in 0..count {
+        let step = steps[i].known()?;
+        let Some(axis) = b.any_axis(&x, axes[i].known()?)? else {
+            let whole = Int::batches(shape[..x.merged].iter().product::<usize>() as i64);
+            let reaches = ends[i] == whole
+                || (ends[i].batch == 0
+                    && (ends[i].fixed >= i64::from(i32::MAX) || Some(ends[i].fixed) == b.static_batch));
+            if starts[i] == Int::new(0) && step == 1 && reaches {
+                continue;
+            }
+            refuse!("takes a part of the batch");
+        };
+        if step < 1 {
+            refuse!("step {step} is not supported for computed values, only 1 and up");
+        }
+        let n = shape[axis] as i64;
+        let bound = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n) as usize;
+        (from[axis], to[axis]) = (bound(starts[i].known()?), bound(ends[i].known()?));
+        by[axis] = step.min(1 << 31) as usize;
+        if from[axis] >= to[axis] {
+            refuse!("leaves nothing of axis {}", axis + 1 - x.merged);
+        }
+    }
+    cut(b, "", &x, &from, &to, &by)
+}
+
+/// `Split` into slices.
+pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Val>> {
+    let x = call.computed(0)?.clone();
+    let axis = b.axis(&x, call.attributes.int("axis", 0))?;
+    let shape = b.shape(&x);
+    let n = shape[axis];
+    let parts: Vec<usize> = match call.ints("split", 1)? {
+        Some(sizes) => sizes.iter().map(|&s| usize::try_from(s).unwrap_or(usize::MAX)).collect(),
+        None => {
+            let count = call.attributes.int("num_outputs", call.outputs as i64).clamp(1, 1 << 16) as usize;
+            let size = n.div_ceil(count);
+            (0..count).map(|i| size.min(n.saturating_sub(i * size))).collect()
+        }
+    };
+    let total = parts.iter().try_fold(0usize, |t, &p| t.checked_add(p));
+    if total != Some(n) || parts.contains(&0) || parts.len() < call.outputs {
+        refuse!("an axis of {n} cannot be split into {parts:?}");
+    }
+    let mut at = 0;
+    let mut out = Vec::new();
+    for (i, size) in parts.iter().take(call.outputs).enumerate() {
+        let (mut from, mut to) = (vec![0; shape.len()], shape.clone());
+        (from[axis], to[axis]) = (at, at + size);
+        at += size;
+        out.push(cut(b, &format!("{i}"), &x, &from, &to, &vec![1; shape.len()])?);
+    }
+    Ok(out)
+}
+
+/// `Gather` with constant indices that are one, or evenly spaced upwards.
+pub(super) fn gather(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    let axis = b.axis(&x, call.attributes.int("axis", 0))?;
+    let indices = call.needed(1)?;
+    let shape = b.shape(&x);
+    let n = shape[axis] as i64;
+    let mut at = Vec::new();
+    for i in indices.known_ints()? {
+        let i = if i < 0 { i.saturating_add(n) } else { i };
+        if !(0..n).contains(&i) {
+            refuse!("index {i} of an axis of {n}");
+        }
+        at.push(i as usize);
+    }
+    let (Some(&first), Some(&last)) = (at.first(), at.last()) else { refuse!("takes nothing") };
+    let step = if at.len() > 1 { at[1].saturating_sub(at[0]) } else { 1 };
+    if step == 0 || at.windows(2).any(|w| w[1] < w[0] || w[1] - w[0] != step) || indices.shape.len() > 1 {
+        refuse!("indices are supported only where they are evenly spaced upwards");
+    }
+    let (mut from, mut to, mut by) = (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
+    (from[axis], to[axis], by[axis]) = (first, last + 1, step);
+    let y = cut(b, "", &x, &from, &to, &by)?;
+    if !indices.shape.is_empty() {
+        return Ok(y);
+    }
+    let mut left = shape;
+    left.remove(axis);
+    reshape::regroup(b, &y, &left, y.merged)
+}
+
+/// `Expand` and `Tile`, as far as they repeat axes of length 1.
+pub(super) fn expand(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    let target = call.needed(1)?.ints()?;
+    let rank = b.rank(&x);
+    let shape = b.shape(&x);
+    if target.len() > rank || (call.op == "Tile" && target.len() != rank) {
+        refuse!("adds axes before the batch");
+    }
+    let mut full = vec![1; rank];
+    for (i, t) in target.iter().enumerate() {
+        let axis = rank - target.len() + i;
+        if axis == 0 {
+            let batch = Int::batches(shape[..x.merged].iter().product::<usize>() as i64);
+            let stays = *t == Int::new(1)
+                || (call.op == "Expand"
+                    && (*t == batch || (t.batch == 0 && Some(t.fixed) == b.static_batch)));
+            if !stays {
+                refuse!("repeats the batch");
+            }
+            continue;
+        }
+        let n = shape[axis - 1 + x.merged];
+        let Some(t) = usize::try_from(t.known()?).ok().filter(|&t| t > 0) else {
+            refuse!("repeats an axis {t} times")
+        };
+        full[axis] = match (n, t) {
+            (_, 1) => 1,
+            (1, t) => t,
+            (n, t) if n == t && call.op == "Expand" => 1,
+            _ => refuse!("repeats an axis of {n} elements, which is supported only for length 1"),
+        };
+    }
+    if full.iter().all(|&n| n == 1) {
+        return Ok(x);
+    }
+    let count = b.budget.take(&full)?;
+    let ones = Constant::new(full, Data::Float(vec![1.0; count]));
+    b.with_constant("", Binary::Mul, &x, &ones, false)
+}

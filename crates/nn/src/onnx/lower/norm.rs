@@ -1,0 +1,136 @@
+//! Normalisations: batch normalisation as one node, the others in steps.
+
+use crate::graph::{Activation, Binary, Op, Reduce};
+
+use super::super::build::{Builder, Val, wrap};
+use super::super::constant::Constant;
+use super::super::error::{Step, refuse};
+use super::{Call, reshape};
+
+/// Normalisation by stored statistics, over the file's axis 1.
+pub(super) fn batch(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    let channel = b.axis(&x, 1)?;
+    let channels = b.shape(&x)[channel];
+    let mut values = Vec::new();
+    for (i, what) in ["scale", "bias", "mean", "variance"].iter().enumerate() {
+        let c = call.needed(i + 1)?;
+        if c.shape != [channels] {
+            refuse!("{what} of shape {:?} for {channels} channels", c.shape);
+        }
+        values.push(c.floats()?);
+    }
+    let mut order: Vec<usize> = x.axes.iter().copied().filter(|&a| a != channel).collect();
+    order.push(channel);
+    // From the file's own order go to plain channels-last.
+    let id = b.arrange(&x, &order)?;
+    let mut params = Vec::new();
+    for v in values {
+        params.push(b.param(&[channels], v)?);
+    }
+    let op = Op::BatchNorm {
+        gamma: params[0],
+        beta: params[1],
+        mean: params[2],
+        variance: params[3],
+        epsilon: call.attributes.float("epsilon", 1e-5),
+    };
+    Ok(Val { id: b.emit("", op, vec![id])?, axes: order, merged: x.merged })
+}
+
+/// `(x - mean) / sqrt(variance + epsilon)` with the statistics of each sample over some axes.
+fn standardise(b: &mut Builder, x: &Val, axes: &[usize], epsilon: f32) -> Step<Val> {
+    let places: Vec<usize> = (0..x.axes.len()).filter(|&p| axes.contains(&x.axes[p])).collect();
+    let mean = |b: &mut Builder, role: &str, v: &Val| {
+        b.keep(role, Op::Reduce { how: Reduce::Mean, axes: places.clone(), keep: true }, v)
+    };
+    let centre = mean(b, "mean", x)?;
+    let centred = b.binary("centred", Binary::Sub, x, &centre)?;
+    let square = b.binary("square", Binary::Mul, &centred, &centred)?;
+    let variance = mean(b, "variance", &square)?;
+    let variance = b.with_number("epsilon", Binary::Add, &variance, epsilon)?;
+    let deviation = b.activate("deviation", Activation::Sqrt, &variance)?;
+    b.binary("standardised", Binary::Div, &centred, &deviation)
+}
+
+/// Scale and shift along some of the file's axes.
+fn affine(b: &mut Builder, x: &Val, scale: &Constant, shift: Option<&Constant>) -> Step<Val> {
+    match shift {
+        None => b.with_constant("", Binary::Mul, x, scale, false),
+        Some(shift) => {
+            let scaled = b.with_constant("scale", Binary::Mul, x, scale, false)?;
+            b.with_constant("", Binary::Add, &scaled, shift, false)
+        }
+    }
+}
+
+/// Normalisation of each sample over the trailing axes.
+pub(super) fn layer(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    let first = wrap(call.attributes.int("axis", -1), b.rank(&x))?;
+    if first == 0 {
+        refuse!("normalises over the batch");
+    }
+    let axes: Vec<usize> = (first - 1 + x.merged..x.axes.len()).collect();
+    let y = standardise(b, &x, &axes, call.attributes.float("epsilon", 1e-5))?;
+    affine(b, &y, call.needed(1)?, call.constant(2)?)
+}
+
+/// A constant of one number a channel, shaped to meet the file's axis 1.
+fn per_channel(c: &Constant, rank: usize) -> Constant {
+    let mut shape = vec![1; rank - 1];
+    shape[0] = c.data.len();
+    Constant { shape, ..c.clone() }
+}
+
+/// Normalisation of each channel of each sample.
+pub(super) fn instance(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    b.apart(&x)?;
+    let rank = b.rank(&x);
+    if rank < 3 {
+        refuse!("needs at least one axis behind the channels");
+    }
+    let axes: Vec<usize> = (1..x.axes.len()).collect();
+    let y = standardise(b, &x, &axes, call.attributes.float("epsilon", 1e-5))?;
+    affine(
+        b,
+        &y,
+        &per_channel(call.needed(1)?, rank),
+        call.constant(2)?.map(|c| per_channel(c, rank)).as_ref(),
+    )
+}
+
+/// Normalisation of groups of channels of each sample.
+pub(super) fn group(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    b.apart(&x)?;
+    let shape = b.shape(&x);
+    let groups = usize::try_from(call.attributes.int("num_groups", 1)).unwrap_or(0);
+    let Some(&channels) = shape.first() else { refuse!("needs a channel axis") };
+    if groups == 0 || channels % groups != 0 {
+        refuse!("{groups} groups do not divide {channels} channels");
+    }
+    let mut split = vec![groups, channels / groups];
+    split.extend(&shape[1..]);
+    let grouped = reshape::regroup(b, &x, &split, 0)?;
+    let axes: Vec<usize> = (1..grouped.axes.len()).collect();
+    let y = standardise(b, &grouped, &axes, call.attributes.float("epsilon", 1e-5))?;
+    let y = reshape::regroup(b, &y, &shape, 0)?;
+    // Up to version 20 there was one scale a group, afterwards one a channel.
+    let spread = |c: &Constant| -> Step<Constant> {
+        let values = c.floats()?;
+        match values.len() {
+            n if n == channels => Ok(c.clone()),
+            n if n == groups => {
+                let data = (0..channels).map(|i| values[i * groups / channels]).collect();
+                Ok(Constant::new(vec![channels], super::super::constant::Data::Float(data)))
+            }
+            n => refuse!("{n} scales for {groups} groups of {channels} channels"),
+        }
+    };
+    let rank = shape.len() + 1;
+    let scale = per_channel(&spread(call.needed(1)?)?, rank);
+    let shift = per_channel(&spread(call.needed(2)?)?, rank);
+    affine(b, &y, &scale, Some(&shift))
+}

@@ -1,0 +1,46 @@
+//! Networks of PyTorch, Keras and onnxruntime's outputs: the committed ones, and more where
+//! `NEUROHM_ONNX_CASES` names a folder that `validation/onnxruntime` has filled.
+
+mod onnx_support;
+
+use std::path::Path;
+
+use onnx_support::{cases, check, fixtures};
+
+fn check_all(root: &Path) {
+    let cases = cases(root);
+    assert!(!cases.is_empty(), "{} holds no case", root.display());
+    let mut wrong = Vec::new();
+    let mut worst = (0.0f32, String::new());
+    for case in &cases {
+        let name = case.file_name().unwrap().to_string_lossy().into_owned();
+        match check(case) {
+            Ok(d) if d >= worst.0 => worst = (d, name),
+            Ok(_) => {}
+            Err(e) => wrong.push(format!("{name}: {e}")),
+        }
+    }
+    println!(
+        "{} of {} cases agree, worst {:.1e} ({})",
+        cases.len() - wrong.len(),
+        cases.len(),
+        worst.0,
+        worst.1
+    );
+    assert!(wrong.is_empty(), "{} of {} cases differ:\n{}", wrong.len(), cases.len(), wrong.join("\n"));
+}
+
+#[test]
+fn committed_networks_match_onnxruntime() {
+    check_all(&fixtures());
+}
+
+#[test]
+fn networks_made_on_the_spot_match_onnxruntime() {
+    match std::env::var_os("NEUROHM_ONNX_CASES") {
+        Some(folder) => check_all(Path::new(&folder)),
+        None => {
+            println!("skipped networks_made_on_the_spot_match_onnxruntime: NEUROHM_ONNX_CASES is not set")
+        }
+    }
+}

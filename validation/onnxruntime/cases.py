@@ -1,0 +1,83 @@
+"""What the case makers share: a case is a folder that holds model.onnx, inputs and onnxruntime's outputs.
+
+    FOLDER/NAME/model.onnx              and files beside it, if its weights lie outside
+    FOLDER/NAME/b1.x0.npy, b1.y0.npy    input 0 and output 0 for a batch of 1; likewise b3, b17
+
+`crates/nn/tests/onnx_cases.rs` reads such a folder where NEUROHM_ONNX_CASES names it.
+"""
+
+import pathlib
+import sys
+import traceback
+
+import numpy as np
+import onnx
+import onnxruntime
+
+BATCHES = (1, 3, 17)
+quiet = onnxruntime.SessionOptions()
+quiet.log_severity_level = 4
+quiet.intra_op_num_threads = 2
+
+
+def run(path, inputs):
+    """onnxruntime's outputs; a model with a fixed batch runs piece by piece, the last piece filled up."""
+    session = onnxruntime.InferenceSession(str(path), quiet, providers=["CPUExecutionProvider"])
+    declared = session.get_inputs()
+    batch = len(inputs[0])
+    fixed = declared[0].shape[0] if isinstance(declared[0].shape[0], int) else batch
+    pieces = []
+    for start in range(0, batch, fixed):
+        piece = [x[start : start + fixed] for x in inputs]
+        piece = [np.concatenate([x, np.repeat(x[-1:], fixed - len(x), 0)]) for x in piece]
+        feed = {d.name: x for d, x in zip(declared, piece)}
+        pieces.append([y[: min(fixed, batch - start)] for y in session.run(None, feed)])
+    return [np.concatenate(ys).astype(np.float32) for ys in zip(*pieces)]
+
+
+def sample(shape, batch, seed):
+    """Random inputs of a batch; `shape` without the batch."""
+    return np.random.default_rng((seed, batch)).standard_normal((batch, *shape)).astype(np.float32)
+
+
+def write(folder, shapes, batches=BATCHES, reference=None):
+    """Adds inputs and expected outputs to a folder with a model; `reference` is another model to ask instead."""
+    folder = pathlib.Path(folder)
+    for batch in batches:
+        inputs = [sample(s, batch, i) for i, s in enumerate(shapes)]
+        for i, x in enumerate(inputs):
+            np.save(folder / f"b{batch}.x{i}.npy", x)
+        for i, y in enumerate(run(reference or folder / "model.onnx", inputs)):
+            np.save(folder / f"b{batch}.y{i}.npy", np.ascontiguousarray(y))
+
+
+class Maker:
+    """Makes cases one after the other and reports those an exporter could not make."""
+
+    def __init__(self, folder, only):
+        self.folder, self.only, self.made, self.failed = pathlib.Path(folder), only, 0, []
+
+    def case(self, name, shapes, export, **how):
+        """`export(path)` writes the model and may return the path of a reference model."""
+        if self.only not in name:
+            return
+        folder = self.folder / name
+        folder.mkdir(parents=True, exist_ok=True)
+        try:
+            reference = export(folder / "model.onnx")
+            write(folder, shapes, reference=reference, **how)
+            self.made += 1
+            print(f"made {name}", flush=True)
+        except Exception as error:
+            for file in folder.iterdir():
+                file.unlink()
+            folder.rmdir()
+            last = traceback.format_exc().strip().splitlines()[-1]
+            self.failed.append(f"{name}: {last[:200]}")
+            if "--trace" in sys.argv:
+                traceback.print_exception(error)
+
+    def end(self):
+        print(f"{self.made} cases made, {len(self.failed)} that the exporter refused")
+        for line in self.failed:
+            print(f"  {line}")

@@ -1,0 +1,105 @@
+#!/usr/bin/env python3
+"""Runs every network in the repository through onnxruntime and through the neurohm binary and compares.
+
+usage: python check_fixtures.py NEUROHM_BINARY [MODEL.onnx ...]
+
+Without models: every .onnx under crates/nn/tests/fixtures/onnx and crates/studies/assets. Inputs are random,
+saved as compressed npz in C and in Fortran order in turn. Outputs must have onnxruntime's shape and lie within 1e-4
+of max|output|. A file that onnxruntime refuses must be refused by neurohm as well, with exit code 1 or 2.
+Exits with 1 on any difference.
+"""
+
+import pathlib
+import subprocess
+import sys
+import tempfile
+
+import numpy as np
+import onnxruntime
+
+ROOT = pathlib.Path(__file__).resolve().parents[2]
+PLACES = ("crates/nn/tests/fixtures/onnx", "crates/studies/assets")
+ALLOWED = 1e-4
+DTYPES = {"tensor(float)": np.float32, "tensor(float16)": np.float16, "tensor(double)": np.float64}
+quiet = onnxruntime.SessionOptions()
+quiet.log_severity_level = 4
+quiet.intra_op_num_threads = 1
+
+
+def reference(session, x):
+    """onnxruntime's first output, in pieces where the model fixes its batch."""
+    declared = session.get_inputs()[0]
+    batch = declared.shape[0] if isinstance(declared.shape[0], int) else len(x)
+    name, kind = session.get_outputs()[0].name, DTYPES[declared.type]
+    parts = [session.run([name], {declared.name: x[i : i + batch].astype(kind)})[0] for i in range(0, len(x), batch)]
+    return np.concatenate(parts).astype(np.float64)
+
+
+def ours(binary, model, x, order, folder):
+    """neurohm's outputs, or the message it ended with."""
+    data = folder / "x.npz"
+    np.savez_compressed(data, x=np.asarray(x, order=order))
+    command = [binary, "eval", str(model), "--chip", "ideal", "--data", f"npz:{data}", "--out", str(folder / "run"), "--json"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=600)
+    if done.returncode != 0:
+        return None, done
+    return np.load(folder / "run" / "outputs.npy"), done
+
+
+def refused(binary, model):
+    """A file onnxruntime cannot load: ours must say so in words and end with 1 or 2."""
+    with tempfile.TemporaryDirectory() as name:
+        _, done = ours(binary, model, np.zeros((1, 1), np.float32), "C", pathlib.Path(name))
+    return done.returncode in (1, 2) and done.stderr.strip() != ""
+
+
+def check(binary, model, index):
+    """None if both agree, else what differs."""
+    try:
+        session = onnxruntime.InferenceSession(str(model), quiet, providers=["CPUExecutionProvider"])
+    except Exception:
+        return None if refused(binary, model) else "onnxruntime refuses the file and neurohm does not"
+    inputs = session.get_inputs()
+    if len(inputs) != 1:
+        return f"has {len(inputs)} inputs; an npz holds one x"
+    sizes = inputs[0].shape
+    if inputs[0].type not in DTYPES or not all(isinstance(s, int) for s in sizes[1:]):
+        return f"its input is {inputs[0].type} {sizes}; give every axis but the first a length"
+    fixed = sizes[0] if isinstance(sizes[0], int) else 1
+    rng = np.random.default_rng(index)
+    shape = (fixed * -(-7 // fixed), *sizes[1:])
+    x = (rng.standard_normal(shape) if index % 2 else rng.uniform(0, 1, shape)).astype(np.float32)
+    if inputs[0].type == "tensor(float16)":  # both sides must see the same numbers
+        x = x.astype(np.float16).astype(np.float32)
+    expected = reference(session, x)
+    order = "F" if index % 3 == 0 else "C"
+    with tempfile.TemporaryDirectory() as name:
+        got, done = ours(binary, model, x, order, pathlib.Path(name))
+    if got is None:
+        return f"neurohm ended with {done.returncode}: {done.stderr.strip()[-500:]}"
+    if got.shape != expected.shape:
+        return f"shape {got.shape}, onnxruntime {expected.shape}"
+    largest = max(np.abs(expected).max(), np.finfo(np.float32).tiny)
+    difference = np.abs(got - expected).max() / largest
+    print(f"{difference:9.2e}  {order}  {model.name} {tuple(shape)} -> {expected.shape}")
+    # `not <=` so that NaN fails.
+    allowed = ALLOWED if inputs[0].type != "tensor(float16)" else 2e-3  # half precision rounds inside onnxruntime
+    return None if difference <= allowed else f"differs by {difference:.2e} of max|output|, allowed {allowed:.0e}"
+
+
+def main():
+    if len(sys.argv) < 2:
+        sys.exit(__doc__)
+    binary = sys.argv[1]
+    models = [pathlib.Path(m) for m in sys.argv[2:]]
+    models = models or sorted(m for place in PLACES for m in (ROOT / place).rglob("*.onnx"))
+    if not models:
+        sys.exit(f"no .onnx under {' or '.join(PLACES)}: nothing was checked")
+    wrong = [(model, why) for i, model in enumerate(models) if (why := check(binary, model, i))]
+    for model, why in wrong:
+        print(f"DIFFERS  {model.name}: {why}", file=sys.stderr)
+    print(f"{len(models) - len(wrong)} of {len(models)} networks agree with onnxruntime {onnxruntime.__version__}")
+    sys.exit(1 if wrong else 0)
+
+
+main()
