@@ -101,7 +101,9 @@ impl CellArray {
         };
         let model = &self.model;
         let columns = Columns { written: [&mut self.g, &mut self.kept, &mut []], read: [target_s, &[], &[]] };
-        for_pieces(columns, |first, [g, kept, _], [target, _, _]| model.program(&streams, first, target, g, kept));
+        for_pieces(columns, |first, [g, kept, _], [target, _, _]| {
+            model.program(&streams, first, target, g, kept)
+        });
         Ok(())
     }
 
@@ -170,7 +172,9 @@ impl CellArray {
             return Ok(());
         }
         let columns = Columns { written: [out, &mut [], &mut []], read: [&self.g, &self.kept, &[]] };
-        for_pieces(columns, |_, [out, _, _], [g, kept, _]| self.model.read_variance(&self.observed, g, kept, out));
+        for_pieces(columns, |_, [out, _, _], [g, kept, _]| {
+            self.model.read_variance(&self.observed, g, kept, out)
+        });
         Ok(())
     }
 

@@ -6,5 +6,5 @@ mod deviation;
 
 pub use curve::Curve;
 pub(crate) use curve::{Argument, BLOCK};
-pub use deviation::Deviation;
 pub(crate) use deviation::Amplitude;
+pub use deviation::Deviation;

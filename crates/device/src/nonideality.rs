@@ -83,7 +83,9 @@ impl Nonidealities for DeviceSpec {
             Some(noise @ Noise::OneOverF { .. }) if noise.amplitude().is_some() => {
                 add("device.noise", "1/f read noise");
             }
-            Some(noise @ Noise::White { .. }) if noise.amplitude().is_some() => add("device.noise", "read noise"),
+            Some(noise @ Noise::White { .. }) if noise.amplitude().is_some() => {
+                add("device.noise", "read noise")
+            }
             _ => {}
         }
         if self.cell.faults.as_ref().is_some_and(|f| f.stuck() > 0.0) {

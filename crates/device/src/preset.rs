@@ -52,10 +52,8 @@ pub fn preset(name: &str) -> Result<DeviceSpec, DeviceError> {
 /// [`DeviceError::Parse`] with line, column and the allowed names; [`DeviceError::Parameter`] for values that
 /// physics does not allow.
 pub fn parse(toml: &str, origin: &str) -> Result<DeviceSpec, DeviceError> {
-    let spec: DeviceSpec = toml::from_str(toml).map_err(|e| DeviceError::Parse {
-        origin: origin.to_owned(),
-        message: with_hint(&e.to_string()),
-    })?;
+    let spec: DeviceSpec = toml::from_str(toml)
+        .map_err(|e| DeviceError::Parse { origin: origin.to_owned(), message: with_hint(&e.to_string()) })?;
     spec.validate()?;
     Ok(spec)
 }

@@ -160,7 +160,10 @@ impl CellSpec {
         let range = if !(low.is_finite() && low >= 0.0) {
             Some(("cell.g_min".to_owned(), format!("is {low} S; a conductance is finite and not negative")))
         } else if !(high.is_finite() && high > low) {
-            Some(("cell.g_max".to_owned(), format!("is {high} S; it must be finite and above g_min = {low} S")))
+            Some((
+                "cell.g_max".to_owned(),
+                format!("is {high} S; it must be finite and above g_min = {low} S"),
+            ))
         } else if !(1e-15..=1e6).contains(&high) {
             Some(("cell.g_max".to_owned(), format!("is {high} S; single precision serves 1e-15 S to 1e6 S")))
         } else {

@@ -92,7 +92,7 @@ pub fn parse(text: &str, d: Dimension) -> Result<f64, QuantityError> {
     };
     let shifted = exponent.saturating_add(unit.exponent).to_string();
     let value: f64 = format!("{mantissa}e{shifted}").parse().map_err(|_| not_a_number())?;
-    let value = value * unit.factor + unit.offset;
+    let value = if unit.celsius { (value * 100.0 + 27_315.0) / 100.0 } else { value * unit.factor };
     if value.is_finite() { Ok(value) } else { Err(not_a_number()) }
 }
 

@@ -28,7 +28,10 @@ pub enum Isa {
 impl Isa {
     /// Every instruction set that this machine can run, narrowest first.
     pub fn available() -> Vec<Isa> {
-        [Isa::Portable, Isa::Neon, Isa::Avx2, Isa::Avx512].into_iter().filter(|isa| isa.is_available()).collect()
+        [Isa::Portable, Isa::Neon, Isa::Avx2, Isa::Avx512]
+            .into_iter()
+            .filter(|isa| isa.is_available())
+            .collect()
     }
 
     /// Whether this machine can run it.

@@ -101,9 +101,12 @@ mod tests {
     #[test]
     fn wilson_interval_of_published_cases() {
         // Newcombe 1998 (Statistics in Medicine 17:857), table I, method 3.
-        for (successes, n, low, high) in
-            [(81, 263, 0.2553, 0.3662), (15, 148, 0.0624, 0.1605), (0, 20, 0.0, 0.1611), (1, 29, 0.0061, 0.1718)]
-        {
+        for (successes, n, low, high) in [
+            (81, 263, 0.2553, 0.3662),
+            (15, 148, 0.0624, 0.1605),
+            (0, 20, 0.0, 0.1611),
+            (1, 29, 0.0061, 0.1718),
+        ] {
             let i = wilson95(successes, n);
             assert!((i.low - low).abs() < 5e-5 && (i.high - high).abs() < 5e-5, "{i:?}");
         }

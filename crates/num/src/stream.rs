@@ -6,8 +6,8 @@
 //! Normal numbers come in pairs by Box and Muller (1958), from elements 16 apart: the first half of a group
 //! holds the pairs of words 0 and 1, the second those of words 2 and 3.
 
-use rand::rand_core::TryRng;
 use rand::RngExt;
+use rand::rand_core::TryRng;
 
 use crate::dispatch;
 
@@ -177,7 +177,10 @@ impl Stream {
 
     fn block(&self, element: u64) -> [u32; 4] {
         let block = element / GROUP * 16 + element % 16;
-        philox4x32_10([block as u32, (block >> 32) as u32, self.event as u32, (self.event >> 32) as u32], self.key)
+        philox4x32_10(
+            [block as u32, (block >> 32) as u32, self.event as u32, (self.event >> 32) as u32],
+            self.key,
+        )
     }
 }
 

@@ -43,7 +43,9 @@ impl Noise {
     pub(crate) fn scale(&mut self, factor: f64) {
         match self {
             Noise::Ideal {} => {}
-            Noise::OneOverF { amplitude, .. } | Noise::White { amplitude } => *amplitude = amplitude.scaled(factor),
+            Noise::OneOverF { amplitude, .. } | Noise::White { amplitude } => {
+                *amplitude = amplitude.scaled(factor)
+            }
         }
     }
 

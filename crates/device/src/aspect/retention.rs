@@ -153,8 +153,12 @@ impl Retention {
         match self {
             Retention::Ideal {} => false,
             Retention::PowerLaw { nu_mean, .. } => !nu_mean.is_zero(),
-            Retention::Logarithmic { shift_s, shift_per_ln_s, .. } => *shift_s != 0.0 || *shift_per_ln_s != 0.0,
-            Retention::Measured { anchors, .. } => anchors.iter().any(|a| a.shift.as_ref().is_some_and(|c| !c.is_zero())),
+            Retention::Logarithmic { shift_s, shift_per_ln_s, .. } => {
+                *shift_s != 0.0 || *shift_per_ln_s != 0.0
+            }
+            Retention::Measured { anchors, .. } => {
+                anchors.iter().any(|a| a.shift.as_ref().is_some_and(|c| !c.is_zero()))
+            }
         }
     }
 
@@ -162,16 +166,17 @@ impl Retention {
         match self {
             Retention::Ideal {} => false,
             Retention::PowerLaw { nu_spread, .. } => !nu_spread.is_zero(),
-            Retention::Logarithmic { spread_s, spread_per_ln_s, .. } => *spread_s != 0.0 || *spread_per_ln_s != 0.0,
+            Retention::Logarithmic { spread_s, spread_per_ln_s, .. } => {
+                *spread_s != 0.0 || *spread_per_ln_s != 0.0
+            }
             Retention::Measured { anchors, .. } => anchors.iter().any(|a| !a.spread.is_zero()),
         }
     }
 
     pub(crate) fn problem(&self) -> Option<(String, String)> {
         let at = |field: &str, problem: Option<String>| problem.map(|p| (format!("retention.{field}"), p));
-        let positive = |v: f64| {
-            (!v.is_finite() || v <= 0.0).then(|| format!("is {v}; it must be finite and positive"))
-        };
+        let positive =
+            |v: f64| (!v.is_finite() || v <= 0.0).then(|| format!("is {v}; it must be finite and positive"));
         let finite = |v: f64| (!v.is_finite()).then(|| format!("is {v}; it must be finite"));
         match self {
             Retention::Ideal {} => None,

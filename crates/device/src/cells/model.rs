@@ -100,9 +100,11 @@ impl Model {
         let retention = match &spec.retention {
             None | Some(Retention::Ideal {}) => RetentionModel::None,
             Some(r) if !r.has_mean() && !r.has_spread() => RetentionModel::None,
-            Some(Retention::PowerLaw { t0_s, nu_mean, nu_spread }) => {
-                RetentionModel::PowerLaw { t0_s: *t0_s, nu_mean: nu_mean.clone(), nu_spread: nu_spread.clone() }
-            }
+            Some(Retention::PowerLaw { t0_s, nu_mean, nu_spread }) => RetentionModel::PowerLaw {
+                t0_s: *t0_s,
+                nu_mean: nu_mean.clone(),
+                nu_spread: nu_spread.clone(),
+            },
             Some(Retention::Logarithmic { from_s, shift_s, shift_per_ln_s, spread_s, spread_per_ln_s }) => {
                 RetentionModel::Logarithmic {
                     from_s: *from_s,
@@ -167,7 +169,14 @@ impl Model {
     }
 
     /// Programs a piece whose first cell is `first`.
-    pub(super) fn program(&self, s: &ProgramStreams, first: u64, target: &[f32], g: &mut [f32], kept: &mut [f32]) {
+    pub(super) fn program(
+        &self,
+        s: &ProgramStreams,
+        first: u64,
+        target: &[f32],
+        g: &mut [f32],
+        kept: &mut [f32],
+    ) {
         let mut z = [0_f32; BLOCK];
         let mut a = [0_f32; BLOCK];
         let mut b = [0_f32; BLOCK];
@@ -257,7 +266,14 @@ impl Model {
     }
 
     /// What a read sees of a piece, S.
-    pub(super) fn conductances(&self, at: &Snapshot, g: &[f32], kept: &[f32], noise: &[f32], out: &mut [f32]) {
+    pub(super) fn conductances(
+        &self,
+        at: &Snapshot,
+        g: &[f32],
+        kept: &[f32],
+        noise: &[f32],
+        out: &mut [f32],
+    ) {
         let mut a = [0_f32; BLOCK];
         let mut x = Argument::new();
         let mut kept = kept.chunks(BLOCK);

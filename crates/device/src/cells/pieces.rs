@@ -13,10 +13,7 @@ pub(super) struct Columns<'a> {
 
 /// Calls `work(first cell, written pieces, read pieces)` for every piece, on several threads if there are several
 /// pieces. The first written column must hold all cells.
-pub(super) fn for_pieces(
-    columns: Columns<'_>,
-    work: impl Fn(u64, [&mut [f32]; 3], [&[f32]; 3]) + Sync,
-) {
+pub(super) fn for_pieces(columns: Columns<'_>, work: impl Fn(u64, [&mut [f32]; 3], [&[f32]; 3]) + Sync) {
     let cells = columns.written[0].len();
     if cells <= PIECE {
         work(0, columns.written, columns.read);

@@ -88,9 +88,11 @@ impl Curve {
             Curve::Power { factor: y, exponent, high } => {
                 Curve::Power { factor: y * factor, exponent: *exponent, high: high * factor }
             }
-            Curve::Split { at, below, above } => {
-                Curve::Split { at: *at, below: Box::new(below.scaled(factor)), above: Box::new(above.scaled(factor)) }
-            }
+            Curve::Split { at, below, above } => Curve::Split {
+                at: *at,
+                below: Box::new(below.scaled(factor)),
+                above: Box::new(above.scaled(factor)),
+            },
         }
     }
 
@@ -129,9 +131,9 @@ impl Curve {
             }
             Curve::Power { factor, exponent, high } => finite(&[*factor, *exponent, *high]),
             Curve::Split { .. } if depth == DEEPEST => Some(format!("is split more than {DEEPEST} times")),
-            Curve::Split { at, below, above } => finite(&[*at])
-                .or_else(|| below.problem_at(depth + 1))
-                .or_else(|| above.problem_at(depth + 1)),
+            Curve::Split { at, below, above } => {
+                finite(&[*at]).or_else(|| below.problem_at(depth + 1)).or_else(|| above.problem_at(depth + 1))
+            }
         }
     }
 
@@ -146,9 +148,10 @@ impl Curve {
                         head.iter_mut().zip(c).for_each(|(a, b)| *a = *b as f32);
                         polynomial(head, &x.values[..x.len], y);
                     }
-                    None => {
-                        y.iter_mut().zip(&x.values[..x.len]).for_each(|(y, x)| *y = self.value(f64::from(*x)) as f32)
-                    }
+                    None => y
+                        .iter_mut()
+                        .zip(&x.values[..x.len])
+                        .for_each(|(y, x)| *y = self.value(f64::from(*x)) as f32),
                 }
             }
             Curve::Logarithm { slope, offset, low, high } => {

@@ -106,10 +106,12 @@ impl Deviation {
     /// What is wrong with it, if anything.
     pub(crate) fn problem(&self) -> Option<String> {
         let size = |v: f64| {
-            (!v.is_finite() || v < 0.0).then(|| format!("is {v}; a standard deviation is finite and not negative"))
+            (!v.is_finite() || v < 0.0)
+                .then(|| format!("is {v}; a standard deviation is finite and not negative"))
         };
         let unit = |v: f64| {
-            (!v.is_finite() || v <= 0.0).then(|| format!("has the unit {v} S; it must be finite and positive"))
+            (!v.is_finite() || v <= 0.0)
+                .then(|| format!("has the unit {v} S; it must be finite and positive"))
         };
         match self {
             Deviation::Independent { sd_s } => size(*sd_s),

@@ -25,7 +25,11 @@ impl Visitor<'_> for Text {
         parse(text, self.0).map_err(E::custom)
     }
     fn visit_f64<E: Error>(self, value: f64) -> Result<f64, E> {
-        if self.0 == Dimension::Ratio && value.is_finite() { Ok(value) } else { Err(self.bare(value.to_string())) }
+        if self.0 == Dimension::Ratio && value.is_finite() {
+            Ok(value)
+        } else {
+            Err(self.bare(value.to_string()))
+        }
     }
     fn visit_i64<E: Error>(self, value: i64) -> Result<f64, E> {
         if self.0 == Dimension::Ratio { Ok(value as f64) } else { Err(self.bare(value.to_string())) }

