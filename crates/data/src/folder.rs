@@ -182,28 +182,41 @@ fn header(path: &Path) -> Result<Header, DataError> {
 
 fn decode(path: &Path, channels: usize, out: &mut [f32]) -> Result<(), DataError> {
     let image = reader(path)?.decode().map_err(broken(path))?;
-    if image.color().has_alpha() && !opaque(&image) {
-        return Err(DataError::content(
-            path,
-            "the image is partly transparent: put it on a background first",
-        ));
-    }
-    match (image, channels) {
-        (DynamicImage::ImageLuma8(i), 1) => put(path, i.iter().map(|&p| f32::from(p) / 255.0), out),
-        (DynamicImage::ImageRgb8(i), 3) => put(path, i.iter().map(|&p| f32::from(p) / 255.0), out),
-        (image, 1) => put(path, image.to_luma32f().iter().copied(), out),
-        (image, _) => put(path, image.into_rgb32f().iter().copied(), out),
-    }
+    let byte = |p: u8| f32::from(p) / 255.0;
+    let word = |p: u16| f32::from(p) / 65535.0;
+    let put = match &image {
+        DynamicImage::ImageLuma8(i) => put::<_, 1>(i, channels, byte, out),
+        DynamicImage::ImageLumaA8(i) => put::<_, 2>(i, channels, byte, out),
+        DynamicImage::ImageRgb8(i) => put::<_, 3>(i, channels, byte, out),
+        DynamicImage::ImageRgba8(i) => put::<_, 4>(i, channels, byte, out),
+        DynamicImage::ImageLuma16(i) => put::<_, 1>(i, channels, word, out),
+        DynamicImage::ImageLumaA16(i) => put::<_, 2>(i, channels, word, out),
+        DynamicImage::ImageRgb16(i) => put::<_, 3>(i, channels, word, out),
+        DynamicImage::ImageRgba16(i) => put::<_, 4>(i, channels, word, out),
+        _ => Err("its pixels are neither 8 nor 16 bits deep"),
+    };
+    put.map_err(|problem| DataError::content(path, problem))
 }
 
-fn put(path: &Path, pixels: impl ExactSizeIterator<Item = f32>, out: &mut [f32]) -> Result<(), DataError> {
-    if pixels.len() != out.len() {
-        return Err(DataError::content(path, "the image changed while it was read"));
+/// Scales pixels of `N` numbers each (grey, grey and alpha, RGB, RGB and alpha) to `channels` numbers in
+/// [0, 1]; grey becomes three equal ones where that is asked for.
+fn put<T: Copy, const N: usize>(
+    pixels: &[T],
+    channels: usize,
+    scale: impl Fn(T) -> f32,
+    out: &mut [f32],
+) -> Result<(), &'static str> {
+    let (pixels, out) = (pixels.as_chunks::<N>().0, out.chunks_exact_mut(channels));
+    if pixels.len() != out.len() || (N > 2 && channels < 3) {
+        return Err("the image changed while it was read");
     }
-    out.iter_mut().zip(pixels).for_each(|(out, pixel)| *out = pixel);
+    for (pixel, out) in pixels.iter().zip(out) {
+        for (c, out) in out.iter_mut().enumerate() {
+            *out = scale(pixel[if N > 2 { c } else { 0 }]);
+        }
+        if N.is_multiple_of(2) && scale(pixel[N - 1]) < 1.0 {
+            return Err("the image is partly transparent: put it on a background first");
+        }
+    }
     Ok(())
-}
-
-fn opaque(image: &DynamicImage) -> bool {
-    image.to_rgba16().pixels().all(|p| p.0[3] == u16::MAX)
 }
