@@ -3,7 +3,7 @@
 use neurohm_num::Cancelled;
 
 /// Why a network could not be checked, run or trained.
-#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum NnError {
     /// A node cannot work on what it is given.
@@ -79,6 +79,14 @@ pub enum NnError {
         known: String,
         /// The most similar of them.
         near: Option<String>,
+    },
+    /// A layer's crossbars refused.
+    #[error("layer \"{layer}\": {source}")]
+    Array {
+        /// The layer's name.
+        layer: String,
+        /// Why.
+        source: Box<neurohm_array::ArrayError>,
     },
     /// The work was told to stop.
     #[error(transparent)]

@@ -18,7 +18,8 @@ pub fn predictions(outputs: &[f32], classes: usize) -> Vec<u32> {
 
 /// How many rows of `classes` outputs have their largest value at the label.
 pub fn correct(outputs: &[f32], classes: usize, labels: &[u32]) -> u64 {
-    outputs.chunks_exact(classes.max(1)).zip(labels).filter(|(row, l)| argmax(row) == **l as usize).count() as u64
+    outputs.chunks_exact(classes.max(1)).zip(labels).filter(|(row, l)| argmax(row) == **l as usize).count()
+        as u64
 }
 
 /// Share of correctly classified samples; not a number where there are none.

@@ -50,7 +50,8 @@ impl Window {
             if k == 0 || s == 0 || d == 0 {
                 return Err(format!("kernel, stride and dilation must be at least 1, got {k}, {s} and {d}"));
             }
-            let padded = size[axis].checked_add(self.pad[axis]).and_then(|p| p.checked_add(self.pad[axis + 2]));
+            let padded =
+                size[axis].checked_add(self.pad[axis]).and_then(|p| p.checked_add(self.pad[axis + 2]));
             let reach = (k - 1).checked_mul(d).and_then(|r| r.checked_add(1));
             let (Some(padded), Some(reach)) = (padded, reach) else {
                 return Err("window or padding is too large".into());
@@ -146,7 +147,9 @@ impl Graph {
                 let (rows, cols) = matrix(*weight)?;
                 let channels = spatial(inputs[0])?[2];
                 if *groups == 0 || channels % groups != 0 || cols % groups != 0 {
-                    return Err(format!("{groups} groups do not divide {channels} input and {cols} output channels"));
+                    return Err(format!(
+                        "{groups} groups do not divide {channels} input and {cols} output channels"
+                    ));
                 }
                 let [kh, kw] = window.kernel;
                 let need = kh.checked_mul(kw).and_then(|k| k.checked_mul(channels / groups));
@@ -313,7 +316,8 @@ impl Graph {
                 return Err(self.node_error(i, format!("reads parameter {p} of {}", self.params.len())));
             }
             if !known(node.output) || std::mem::replace(&mut made[node.output], true) {
-                let detail = format!("makes value {}, which does not exist or has a source already", node.output);
+                let detail =
+                    format!("makes value {}, which does not exist or has a source already", node.output);
                 return Err(self.node_error(i, detail));
             }
         }

@@ -123,7 +123,8 @@ impl Graph {
                 ((old - f64::from(column(mean)[c])) * scale[c] + f64::from(column(beta)[c])) as f32
             })
             .collect();
-        let shared = |id: ParamId| self.nodes.iter().flat_map(|n| n.op.params()).filter(|&p| p == id).count() > 1;
+        let shared =
+            |id: ParamId| self.nodes.iter().flat_map(|n| n.op.params()).filter(|&p| p == id).count() > 1;
         let b = Tensor { shape: vec![scale.len()], data: b };
         let new_weight = if shared(weight) { self.add_param(w) } else { self.set_param(weight, w) };
         // Another node may read the old bias: the new one always gets a place of its own.

@@ -76,7 +76,8 @@ impl<'g> Executor<'g> {
             })
             .collect();
         let chunks = batch.div_ceil(self.chunk);
-        let mut parts: Vec<Vec<&mut [f32]>> = (0..chunks).map(|_| Vec::with_capacity(outputs.len())).collect();
+        let mut parts: Vec<Vec<&mut [f32]>> =
+            (0..chunks).map(|_| Vec::with_capacity(outputs.len())).collect();
         for (tensor, &v) in outputs.iter_mut().zip(&self.graph.outputs) {
             let mut rest = &mut tensor.data[..];
             for (k, part) in parts.iter_mut().enumerate() {

@@ -41,7 +41,7 @@ impl Products for Digital {
         y: &mut RowsMut,
         _first_row: u64,
     ) -> Result<(), NnError> {
-        crate::kernels::gemm(x, weights, y, 0.0);
+        neurohm_array::gemm(x, weights, y, 0.0);
         Ok(())
     }
 

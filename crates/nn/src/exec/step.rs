@@ -39,7 +39,8 @@ pub fn patches(graph: &Graph, node: &Node) -> Option<Patches> {
 pub fn affine_of(graph: &Graph, op: &Op) -> Option<(Vec<f32>, Vec<f32>)> {
     let Op::BatchNorm { gamma, beta, mean, variance, epsilon } = *op else { return None };
     let p = |id: usize| graph.params[id].data.iter().map(|&v| f64::from(v));
-    let scale: Vec<f64> = p(gamma).zip(p(variance)).map(|(g, v)| g / (v + f64::from(epsilon)).sqrt()).collect();
+    let scale: Vec<f64> =
+        p(gamma).zip(p(variance)).map(|(g, v)| g / (v + f64::from(epsilon)).sqrt()).collect();
     let shift = p(beta).zip(p(mean)).zip(&scale).map(|((b, m), s)| (b - m * s) as f32).collect();
     Some((scale.iter().map(|&s| s as f32).collect(), shift))
 }

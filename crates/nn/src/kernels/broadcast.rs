@@ -55,8 +55,20 @@ fn scalar(how: Binary, a: f32, b: f32) -> f32 {
         Binary::Div => a / b,
         Binary::Pow => power(a, b),
         // Not-a-number on either side stays.
-        Binary::Min => if a < b || a != a { a } else { b },
-        Binary::Max => if a > b || a != a { a } else { b },
+        Binary::Min => {
+            if a < b || a != a {
+                a
+            } else {
+                b
+            }
+        }
+        Binary::Max => {
+            if a > b || a != a {
+                a
+            } else {
+                b
+            }
+        }
     }
 }
 

@@ -146,10 +146,12 @@ impl Patches {
             for group in 0..groups {
                 let channels = group * each..(group + 1) * each;
                 let target = &mut part[group * own..];
-                let mut target = RowsMut::strided(target, count, own, columns).expect("a block of the output");
+                let mut target =
+                    RowsMut::strided(target, count, own, columns).expect("a block of the output");
                 if direct {
                     let source = &x[first * self.size[2] + channels.start..];
-                    let source = Rows::strided(source, count, each, self.size[2]).expect("a block of the input");
+                    let source =
+                        Rows::strided(source, count, each, self.size[2]).expect("a block of the input");
                     product(group, source, &mut target, first)?;
                 } else {
                     scratch::with(count * values, |patches| {

@@ -12,7 +12,13 @@ pub fn transpose(x: &[usize], order: &[usize], batch: usize) -> Nest<2> {
 }
 
 /// The walk (output, input) over a range of each axis, and where its first values lie.
-pub fn slice(x: &[usize], start: &[usize], out: &[usize], step: &[usize], batch: usize) -> (Nest<2>, [usize; 2]) {
+pub fn slice(
+    x: &[usize],
+    start: &[usize],
+    out: &[usize],
+    step: &[usize],
+    batch: usize,
+) -> (Nest<2>, [usize; 2]) {
     let from = nest::dense(x);
     let strides: Vec<usize> = from.iter().zip(step).map(|(f, s)| f * s).collect();
     let offset = from.iter().zip(start).map(|(f, s)| f * s).sum::<usize>();

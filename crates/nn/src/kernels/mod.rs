@@ -9,6 +9,3 @@ pub mod norm;
 pub mod pool;
 pub mod reduce;
 pub mod scratch;
-mod matrix;
-
-pub use matrix::{gemm, gemm_wt, gemm_xt};

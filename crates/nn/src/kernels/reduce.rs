@@ -53,7 +53,9 @@ pub fn softmax(x: &mut [f32], length: usize, inner: usize, log: bool) {
 /// Turns the gradient `d` of a softmax's (or its logarithm's) results `y` into that of its arguments.
 pub fn softmax_backward(y: &[f32], d: &mut [f32], length: usize, inner: usize, log: bool) {
     if inner == 1 {
-        d.chunks_exact_mut(length).zip(y.chunks_exact(length)).for_each(|(d, y)| softmax_row_backward(y, d, log));
+        d.chunks_exact_mut(length)
+            .zip(y.chunks_exact(length))
+            .for_each(|(d, y)| softmax_row_backward(y, d, log));
         return;
     }
     for (d, y) in d.chunks_exact_mut(length * inner).zip(y.chunks_exact(length * inner)) {

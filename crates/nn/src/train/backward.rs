@@ -112,7 +112,8 @@ fn node(flow: &mut Flow, graph: &Graph, i: usize, mut d: Vec<f32>, params: &mut 
             _ => &[],
         };
         let patches = step::patches(graph, node);
-        let tasks = dx.par_chunks_mut((part * own).max(1)).zip(d.par_chunks((part * each).max(1))).enumerate();
+        let tasks =
+            dx.par_chunks_mut((part * own).max(1)).zip(d.par_chunks((part * each).max(1))).enumerate();
         tasks.for_each(|(k, (dx, d))| {
             let count = d.len() / each;
             match (&node.op, &patches) {
@@ -212,7 +213,8 @@ fn binary(flow: &mut Flow, graph: &Graph, i: usize, how: Binary, d: Vec<f32>) {
         let part = share(n, each);
         let (xa, xb) = (flow.tape.value(a, n), flow.tape.value(b, n));
         let (na, nb) = (xa.len() / n, xb.len() / n);
-        let tasks = dv.par_chunks_mut((part * own).max(1)).zip(d.par_chunks((part * each).max(1))).enumerate();
+        let tasks =
+            dv.par_chunks_mut((part * own).max(1)).zip(d.par_chunks((part * each).max(1))).enumerate();
         tasks.for_each(|(k, (dv, d))| {
             let count = d.len() / each;
             let (xa, xb) = (&xa[k * part * na..][..count * na], &xb[k * part * nb..][..count * nb]);

@@ -151,7 +151,9 @@ impl TrainConfig {
             }
             Optimiser::Adam { beta1, beta2, epsilon, weight_decay } => {
                 if !share(beta1) || !share(beta2) || !(epsilon > 0.0) {
-                    let detail = format!("betas must lie in 0 .. 1 and epsilon above 0, got {beta1}, {beta2}, {epsilon}");
+                    let detail = format!(
+                        "betas must lie in 0 .. 1 and epsilon above 0, got {beta1}, {beta2}, {epsilon}"
+                    );
                     return bad("optimiser", detail);
                 }
                 weight_decay

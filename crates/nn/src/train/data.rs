@@ -45,7 +45,15 @@ pub fn order(key: Key, epoch: u64, len: usize) -> Vec<u32> {
 }
 
 /// Copies the samples `picked` into `out`, varied as `augment` says.
-pub fn assemble(x: Rows, picked: &[u32], shape: &[usize], augment: Augment, key: Key, epoch: u64, out: &mut [f32]) {
+pub fn assemble(
+    x: Rows,
+    picked: &[u32],
+    shape: &[usize],
+    augment: Augment,
+    key: Key,
+    epoch: u64,
+    out: &mut [f32],
+) {
     let stream = key.stream(Purpose::Augment, epoch);
     let varied = augment != Augment::default();
     let size = x.cols().max(1);
@@ -68,9 +76,8 @@ pub fn assemble(x: Rows, picked: &[u32], shape: &[usize], augment: Augment, key:
 
 /// Writes the image `x`, mirrored and then moved down and right; uncovered pixels are 0.
 fn moved(x: &[f32], out: &mut [f32], [h, w, c]: [usize; 3], [down, right]: [i64; 2], flip: bool) {
-    let inside = |i: usize, by: i64, len: usize| {
-        usize::try_from(i as i64 - by).ok().filter(|&from| from < len)
-    };
+    let inside =
+        |i: usize, by: i64, len: usize| usize::try_from(i as i64 - by).ok().filter(|&from| from < len);
     for (i, row) in out.chunks_exact_mut(w * c).enumerate().take(h) {
         let Some(y) = inside(i, down, h) else {
             row.fill(0.0);

@@ -70,7 +70,8 @@ impl Trainer {
     pub fn new(graph: Graph, config: TrainConfig, key: Key) -> Result<Self, NnError> {
         config.check()?;
         graph.validate()?;
-        let output = *graph.outputs.first().ok_or_else(|| NnError::Malformed("the network has no output".into()))?;
+        let output =
+            *graph.outputs.first().ok_or_else(|| NnError::Malformed("the network has no output".into()))?;
         let maker = graph.nodes.iter().find(|n| n.output == output);
         let logits = match maker.map(|n| (&n.op, n.inputs[0])) {
             // Cross-entropy brings its own softmax.
@@ -86,8 +87,12 @@ impl Trainer {
         }
         Tape::new(&graph, 0)?;
         let trained = tape::trained(&graph);
-        let lengths: Vec<usize> =
-            graph.params.iter().zip(&trained).map(|(p, t)| if t.is_some() { p.data.len() } else { 0 }).collect();
+        let lengths: Vec<usize> = graph
+            .params
+            .iter()
+            .zip(&trained)
+            .map(|(p, t)| if t.is_some() { p.data.len() } else { 0 })
+            .collect();
         let state = State { epoch: 0, step: 0, memory: Memory::new(config.optimiser, &lengths) };
         Ok(Trainer { graph, config, key, state, tape: None, trained, logits })
     }
@@ -153,7 +158,14 @@ impl Trainer {
             None => Tape::new(&self.graph, batch)?,
         };
         let mut gradients = tape::zeros_like(&self.graph);
-        let mut report = EpochReport { epoch: epoch + 1, epochs: self.config.epochs, steps, loss: 0.0, accuracy: 0.0, rate: 0.0 };
+        let mut report = EpochReport {
+            epoch: epoch + 1,
+            epochs: self.config.epochs,
+            steps,
+            loss: 0.0,
+            accuracy: 0.0,
+            rate: 0.0,
+        };
         let mut labels = vec![0; batch];
         watch.begin(&format!("epoch {} of {}", epoch + 1, self.config.epochs), Some((steps * batch) as u64));
         for (k, picked) in order.chunks_exact(batch).enumerate() {
@@ -279,9 +291,15 @@ pub fn train_on(
 }
 
 /// Share of `data` whose largest first output is the label's.
-pub fn evaluate(graph: &Graph, data: Labelled, products: &dyn Products, watch: &dyn Watch) -> Result<f64, NnError> {
+pub fn evaluate(
+    graph: &Graph,
+    data: Labelled,
+    products: &dyn Products,
+    watch: &dyn Watch,
+) -> Result<f64, NnError> {
     let executor = Executor::new(graph)?;
-    let output = *graph.outputs.first().ok_or_else(|| NnError::Malformed("the network has no output".into()))?;
+    let output =
+        *graph.outputs.first().ok_or_else(|| NnError::Malformed("the network has no output".into()))?;
     let classes: usize = graph.values[output].shape.iter().product();
     data.check(graph, classes)?;
     let mut correct = 0;

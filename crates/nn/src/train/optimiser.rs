@@ -23,7 +23,16 @@ impl Memory {
 
     /// Moves parameter `id` along its gradient in step `step` (counting from 1). `decays` says whether it is a
     /// weight that decay pulls on.
-    pub fn step(&mut self, optimiser: Optimiser, id: usize, w: &mut Tensor, g: &[f32], rate: f32, step: u64, decays: bool) {
+    pub fn step(
+        &mut self,
+        optimiser: Optimiser,
+        id: usize,
+        w: &mut Tensor,
+        g: &[f32],
+        rate: f32,
+        step: u64,
+        decays: bool,
+    ) {
         match optimiser {
             Optimiser::Sgd { momentum, nesterov, weight_decay } => {
                 let decay = if decays { weight_decay } else { 0.0 };
@@ -35,7 +44,18 @@ impl Memory {
                 let size = (f64::from(rate) / correct(beta1)) as f32;
                 let root = (1.0 / correct(beta2).sqrt()) as f32;
                 let keep = 1.0 - rate * decay;
-                adam(&mut w.data, g, &mut self.first[id], &mut self.second[id], beta1, beta2, epsilon, size, root, keep);
+                adam(
+                    &mut w.data,
+                    g,
+                    &mut self.first[id],
+                    &mut self.second[id],
+                    beta1,
+                    beta2,
+                    epsilon,
+                    size,
+                    root,
+                    keep,
+                );
             }
         }
     }

@@ -199,7 +199,15 @@ impl Tape {
 
     /// Normalises by the batch's own statistics and lets the running ones follow (Ioffe and Szegedy 2015,
     /// algorithms 1 and 2; the running variance is the unbiased one).
-    fn batch_norm(&self, graph: &mut Graph, i: usize, n: usize, relu: bool, out: &mut [f32], saved: &mut Saved) {
+    fn batch_norm(
+        &self,
+        graph: &mut Graph,
+        i: usize,
+        n: usize,
+        relu: bool,
+        out: &mut [f32],
+        saved: &mut Saved,
+    ) {
         let node = &graph.nodes[i];
         let Op::BatchNorm { gamma, beta, mean, variance, epsilon } = node.op else { return };
         let x = self.value(node.inputs[0], n);
@@ -216,7 +224,8 @@ impl Tape {
             let s = inv * f64::from(graph.params[gamma].data[c]);
             (means[c], inverse[c], scale[c]) = (all.mean[c] as f32, inv as f32, s as f32);
             shift[c] = (f64::from(graph.params[beta].data[c]) - all.mean[c] * s) as f32;
-            let follow = |old: &mut f32, new: f64| *old = (f64::from(*old) * (1.0 - RUNNING) + new * RUNNING) as f32;
+            let follow =
+                |old: &mut f32, new: f64| *old = (f64::from(*old) * (1.0 - RUNNING) + new * RUNNING) as f32;
             follow(&mut graph.params[mean].data[c], all.mean[c]);
             follow(&mut graph.params[variance].data[c], all.squares[c] / (all.count - 1.0).max(1.0));
         }

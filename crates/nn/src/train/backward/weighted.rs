@@ -4,8 +4,9 @@ use super::Flow;
 use crate::exec::step;
 use crate::graph::{Graph, Op, Tensor, Window};
 use crate::kernels::conv::Patches;
-use crate::kernels::{gemm, gemm_wt, gemm_xt, norm, scratch};
+use crate::kernels::{norm, scratch};
 use crate::train::tape::share;
+use neurohm_array::{gemm, gemm_wt, gemm_xt};
 use neurohm_num::{Rows, RowsMut};
 use rayon::prelude::*;
 
@@ -24,7 +25,9 @@ pub fn backward(flow: &mut Flow, graph: &Graph, i: usize, d: Vec<f32>, params: &
     let weights = step::matrix(&graph.params[weight]);
     let gradient = &mut params[weight].data[..];
     match (&node.op, step::patches(graph, node)) {
-        (Op::Conv { groups, .. }, Some(patches)) => conv(flow, graph, i, *groups, patches, weights, &d, gradient),
+        (Op::Conv { groups, .. }, Some(patches)) => {
+            conv(flow, graph, i, *groups, patches, weights, &d, gradient)
+        }
         _ => dense(flow, graph, i, weights, &d, gradient),
     }
     flow.recycle(d);
@@ -110,26 +113,28 @@ fn conv(
     if flow.tape.wants[source] {
         let mut dx = flow.buffer(n * own_in);
         let mirrored = mirrored(&patches, weights, groups);
-        dx.par_chunks_mut(part * own_in).zip(d.par_chunks(part * own_out)).for_each(|(dx, d)| match &mirrored {
-            Some((patches, turned)) if depthwise => patches.depthwise(d, turned, dx),
-            Some((patches, turned)) => {
-                let channels = patches.size[2] / groups;
-                let width = turned.len() / patches.values(channels);
-                let turned = view(turned, patches.values(channels), width);
-                let own = width / groups;
-                let rows = dx.len() / width;
-                let mut dx = RowsMut::new(dx, rows, width).expect("a validated value");
-                let product = |g: usize, x: Rows, y: &mut RowsMut, _: usize| {
-                    gemm(x, turned.columns(g * own, own), y, 0.0);
-                    Ok::<(), std::convert::Infallible>(())
-                };
-                match patches.blocks(d, groups, &mut dx, product, |_| ()) {
-                    Ok(()) => {}
-                    Err(never) => match never {},
+        dx.par_chunks_mut(part * own_in).zip(d.par_chunks(part * own_out)).for_each(
+            |(dx, d)| match &mirrored {
+                Some((patches, turned)) if depthwise => patches.depthwise(d, turned, dx),
+                Some((patches, turned)) => {
+                    let channels = patches.size[2] / groups;
+                    let width = turned.len() / patches.values(channels);
+                    let turned = view(turned, patches.values(channels), width);
+                    let own = width / groups;
+                    let rows = dx.len() / width;
+                    let mut dx = RowsMut::new(dx, rows, width).expect("a validated value");
+                    let product = |g: usize, x: Rows, y: &mut RowsMut, _: usize| {
+                        gemm(x, turned.columns(g * own, own), y, 0.0);
+                        Ok::<(), std::convert::Infallible>(())
+                    };
+                    match patches.blocks(d, groups, &mut dx, product, |_| ()) {
+                        Ok(()) => {}
+                        Err(never) => match never {},
+                    }
                 }
-            }
-            None => input_gradient(&patches, groups, weights, d, dx),
-        });
+                None => input_gradient(&patches, groups, weights, d, dx),
+            },
+        );
         flow.deposit(source, dx);
     }
 }
@@ -144,8 +149,10 @@ fn weight_gradient(patches: &Patches, groups: usize, columns: usize, x: &[f32], 
     for first in (0..rows).step_by(block) {
         let count = block.min(rows - first);
         for g in 0..groups {
-            let d = Rows::strided(&d[first * columns + g * own..], count, own, columns).expect("a block of d");
-            let mut sum = RowsMut::strided(&mut sum[g * own..], values, own, columns).expect("columns of a group");
+            let d =
+                Rows::strided(&d[first * columns + g * own..], count, own, columns).expect("a block of d");
+            let mut sum =
+                RowsMut::strided(&mut sum[g * own..], values, own, columns).expect("columns of a group");
             if direct {
                 let all = patches.size[2];
                 let x = Rows::strided(&x[first * all + g * each..], count, each, all).expect("a block of x");
@@ -169,7 +176,8 @@ fn input_gradient(patches: &Patches, groups: usize, weights: Rows, d: &[f32], dx
     for first in (0..rows).step_by(block) {
         let count = block.min(rows - first);
         for g in 0..groups {
-            let d = Rows::strided(&d[first * columns + g * own..], count, own, columns).expect("a block of d");
+            let d =
+                Rows::strided(&d[first * columns + g * own..], count, own, columns).expect("a block of d");
             scratch::with(count * values, |buffer| {
                 let mut spread = RowsMut::new(buffer, count, values).expect("a block of patches");
                 gemm_wt(d, weights.columns(g * own, own), &mut spread, 0.0);
