@@ -1,0 +1,300 @@
+//! A chip: device, crossbar size, mapping, converters, read conditions and drift compensation, as a TOML
+//! file that users start from a preset.
+
+use std::sync::OnceLock;
+
+use neurohm_device::{CellSpec, DeviceSpec, Nonidealities, Nonideality};
+use neurohm_num::quantity;
+use schemars::JsonSchema;
+use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::SettingError;
+use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
+use crate::converter::{not_negative, positive};
+use crate::mapping::{Mapping, Per, Scale, Tile};
+
+/// Everything that decides what a matrix product on this chip gives.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ChipSpec {
+    /// Short name.
+    pub name: String,
+    /// What it is, in a line.
+    pub title: String,
+    /// Where its numbers come from.
+    pub source: String,
+    /// What differs from that source.
+    #[serde(default)]
+    pub differences: Vec<String>,
+    /// Standard deviation of the noise on every read voltage, in units of the full one; redrawn for
+    /// every sample.
+    pub input_noise: f64,
+    /// Standard deviation of the noise on every output current before the ADC, in units of the current
+    /// of one full weight at full read voltage; redrawn for every sample.
+    pub output_noise: f64,
+    /// Largest crossbar.
+    pub tile: Tile,
+    /// From weights to conductances.
+    pub mapping: Mapping,
+    /// Converter in front of the word lines.
+    pub dac: Dac,
+    /// Converter behind the bit lines.
+    pub adc: Adc,
+    /// How cells are read.
+    pub read: Read,
+    /// What the digital side does against drift.
+    pub drift_compensation: DriftCompensation,
+    /// The device: the name of a preset, or its description.
+    #[serde(deserialize_with = "named_or_whole")]
+    pub device: DeviceSpec,
+}
+
+/// How cells are read.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Read {
+    /// Voltage of the largest input, V.
+    #[serde(rename = "voltage", with = "quantity::volt")]
+    #[schemars(with = "String")]
+    pub voltage_v: f64,
+    /// How long one product drives the word lines, s; decides the energy.
+    #[serde(rename = "integration_time", with = "quantity::second")]
+    #[schemars(with = "String")]
+    pub integration_time_s: f64,
+    /// Which part of the cells' read noise changes from sample to sample.
+    pub noise: ReadNoise,
+}
+
+/// Which part of the cells' read noise changes from sample to sample.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum ReadNoise {
+    /// None: whenever the matrix is read, each cell shows one draw of all its noise, and every product
+    /// until the next read sees that (the convention of the published Monte-Carlo models).
+    Frozen {},
+    /// Noise slower than the window is frozen as above; the faster part is drawn anew for every sample,
+    /// with the exact variance that it has at the output.
+    Split {
+        /// Duration of a batch of products, s.
+        #[serde(rename = "window", with = "quantity::second")]
+        #[schemars(with = "String")]
+        window_s: f64,
+    },
+}
+
+/// What the digital side does against drift: outputs are divided by how much the crossbar's answer to
+/// known probe inputs has shrunk since right after programming. Probes go through the converters, the
+/// noise and the cells like any input, and count in the tally.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum DriftCompensation {
+    /// Nothing.
+    None {},
+    /// One factor for each crossbar (Joshi et al., Nature Communications 11, 2473, 2020).
+    Global {
+        /// Probe inputs a read; more average more noise.
+        #[serde(default = "default_probes")]
+        probes: u32,
+    },
+    /// One factor for each column of each crossbar.
+    PerColumn {
+        /// Probe inputs a read; more average more noise.
+        #[serde(default = "default_probes")]
+        probes: u32,
+    },
+}
+
+fn default_probes() -> u32 {
+    32
+}
+
+impl DriftCompensation {
+    /// Probe inputs a read; 0 for none.
+    pub fn probes(&self) -> usize {
+        match *self {
+            Self::None {} => 0,
+            Self::Global { probes } | Self::PerColumn { probes } => probes as usize,
+        }
+    }
+}
+
+/// A device written as a preset's name or as a table.
+fn named_or_whole<'de, D: Deserializer<'de>>(d: D) -> Result<DeviceSpec, D::Error> {
+    struct Either;
+    impl<'de> Visitor<'de> for Either {
+        type Value = DeviceSpec;
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("the name of a device preset or a device's table")
+        }
+        fn visit_str<E: serde::de::Error>(self, name: &str) -> Result<DeviceSpec, E> {
+            neurohm_device::preset(name).map_err(E::custom)
+        }
+        fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<DeviceSpec, A::Error> {
+            DeviceSpec::deserialize(MapAccessDeserializer::new(map))
+        }
+    }
+    d.deserialize_any(Either)
+}
+
+impl ChipSpec {
+    /// A chip that adds nothing to the product: ideal devices, no converters, no noise.
+    pub fn ideal() -> Self {
+        Self {
+            name: "ideal".to_owned(),
+            title: "No converters, no noise, no wires, ideal devices".to_owned(),
+            source: "definition".to_owned(),
+            differences: Vec::new(),
+            input_noise: 0.0,
+            output_noise: 0.0,
+            tile: Tile { rows: 512, columns: 512 },
+            mapping: Mapping { devices_per_polarity: 1, per: Per::Tile, scale: Scale::Maximum {} },
+            dac: Dac::Ideal {},
+            adc: Adc::Ideal {},
+            read: Read { voltage_v: 0.2, integration_time_s: 1e-7, noise: ReadNoise::Frozen {} },
+            drift_compensation: DriftCompensation::None {},
+            device: DeviceSpec {
+                name: "ideal".to_owned(),
+                title: "A device without any law but its range".to_owned(),
+                class: String::new(),
+                source: "definition".to_owned(),
+                differences: Vec::new(),
+                valid_range: String::new(),
+                cell: CellSpec::ideal(0.0, 25e-6),
+            },
+        }
+    }
+
+    /// This chip without any of its non-idealities: same crossbars, same device range.
+    #[must_use]
+    pub fn idealised(&self) -> Self {
+        let mut chip = self.clone();
+        chip.device = chip.device.idealised();
+        (chip.dac, chip.adc) = (Dac::Ideal {}, Adc::Ideal {});
+        (chip.input_noise, chip.output_noise) = (0.0, 0.0);
+        chip
+    }
+
+    /// Whether a product on it is the plain product: nothing in it changes a number, but for clipping of
+    /// weights to a percentile.
+    pub fn is_exact(&self) -> bool {
+        self.nonidealities().is_empty() && matches!(self.mapping.scale, Scale::Maximum {})
+    }
+
+    /// Whether a converter takes its range from data, so that [`crate::AnalogMatrix::calibrate`] must
+    /// come before a product.
+    pub fn needs_calibration(&self) -> bool {
+        self.dac.needs_calibration() || self.adc.needs_calibration()
+    }
+
+    /// Sets the bits of both converters where they have any; `None` makes one ideal. An ideal one gets
+    /// the range of the default chip.
+    pub fn set_converter_bits(&mut self, dac: Option<u32>, adc: Option<u32>) {
+        use crate::Resolution::Bits;
+        self.dac = match (dac, &self.dac) {
+            (None, _) => Dac::Ideal {},
+            (Some(bits), Dac::Uniform(old)) => {
+                Dac::Uniform(UniformDac { resolution: Bits(bits), ..old.clone() })
+            }
+            (Some(bits), Dac::Ideal {}) => {
+                Dac::Uniform(UniformDac { resolution: Bits(bits), range: InputRange::AbsMax {} })
+            }
+        };
+        self.adc = match (adc, &self.adc) {
+            (None, _) => Adc::Ideal {},
+            (Some(bits), Adc::Uniform(old)) => {
+                Adc::Uniform(UniformAdc { resolution: Bits(bits), ..old.clone() })
+            }
+            (Some(bits), Adc::Ideal {}) => Adc::Uniform(UniformAdc {
+                resolution: Bits(bits),
+                range: OutputRange::Calibrated { percentile: 100.0 },
+                overflow: Overflow::default(),
+            }),
+        };
+    }
+
+    /// Checks every number.
+    ///
+    /// # Errors
+    /// The first setting that is out of range, by path.
+    pub fn check(&self) -> Result<(), SettingError> {
+        not_negative("input_noise", self.input_noise)?;
+        not_negative("output_noise", self.output_noise)?;
+        self.tile.check()?;
+        self.mapping.check()?;
+        self.dac.check()?;
+        self.adc.check()?;
+        positive("read.voltage", self.read.voltage_v)?;
+        positive("read.integration_time", self.read.integration_time_s)?;
+        if let ReadNoise::Split { window_s } = self.read.noise {
+            positive("read.noise.split.window", window_s)?;
+        }
+        let probes = self.drift_compensation.probes();
+        if !matches!(self.drift_compensation, DriftCompensation::None {}) && !(2..=65_536).contains(&probes) {
+            return Err(SettingError::value(
+                "drift_compensation",
+                format!("{probes} probes; allowed are 2 to 65536"),
+            ));
+        }
+        Ok(())
+    }
+
+    /// Its JSON schema.
+    pub fn schema() -> &'static serde_json::Value {
+        static SCHEMA: OnceLock<serde_json::Value> = OnceLock::new();
+        SCHEMA.get_or_init(|| schemars::schema_for!(ChipSpec).to_value())
+    }
+}
+
+/// What the chip adds to the device's own list.
+const OWN: [(&str, &str); 4] = [
+    ("dac", "rounding and clipping of the inputs"),
+    ("adc", "rounding and clipping of the outputs"),
+    ("input_noise", "noise on the read voltages"),
+    ("output_noise", "noise on the output currents"),
+];
+
+impl Nonidealities for ChipSpec {
+    fn nonidealities(&self) -> Vec<Nonideality> {
+        let has = |path: &str| match path {
+            "dac" => self.dac != Dac::Ideal {},
+            "adc" => self.adc != Adc::Ideal {},
+            "input_noise" => self.input_noise > 0.0,
+            _ => self.output_noise > 0.0,
+        };
+        let own = OWN.into_iter().filter(|(path, _)| has(path));
+        let own = own.map(|(path, about)| Nonideality::new(path, about));
+        self.device.nonidealities().into_iter().chain(own).collect()
+    }
+
+    fn without(&mut self, path: &str) -> bool {
+        if !self.nonidealities().iter().any(|n| n.path == path) {
+            return false;
+        }
+        match path {
+            "dac" => self.dac = Dac::Ideal {},
+            "adc" => self.adc = Adc::Ideal {},
+            "input_noise" => self.input_noise = 0.0,
+            "output_noise" => self.output_noise = 0.0,
+            _ => return self.device.without(path),
+        }
+        true
+    }
+
+    fn scale(&mut self, path: &str, factor: f64) -> bool {
+        if factor == 0.0 {
+            return self.without(path);
+        }
+        if !(factor > 0.0 && factor.is_finite()) || !self.nonidealities().iter().any(|n| n.path == path) {
+            return false;
+        }
+        match (path, &mut self.dac, &mut self.adc) {
+            ("dac", Dac::Uniform(dac), _) => dac.resolution = dac.resolution.coarser(factor),
+            ("adc", _, Adc::Uniform(adc)) => adc.resolution = adc.resolution.coarser(factor),
+            ("input_noise", ..) => self.input_noise *= factor,
+            ("output_noise", ..) => self.output_noise *= factor,
+            _ => return self.device.scale(path, factor),
+        }
+        true
+    }
+}

@@ -1,0 +1,69 @@
+//! What can go wrong between a matrix and its crossbars.
+
+use neurohm_device::DeviceError;
+
+use crate::SettingError;
+
+/// Why a matrix could not be programmed, read or multiplied.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ArrayError {
+    /// Two shapes that must agree do not.
+    #[error("{what}: expected {expected} columns or rows, found {found}")]
+    Shape {
+        /// Which argument.
+        what: &'static str,
+        /// Its size as the matrix demands it.
+        expected: usize,
+        /// Its size.
+        found: usize,
+    },
+    /// A NaN or an infinity in a weight or an input.
+    #[error("{what} [{row}, {column}] is {value}; only finite numbers can be put on a crossbar")]
+    NotFinite {
+        /// Which argument.
+        what: &'static str,
+        /// Row of the first such value; of an input, its place in the batch.
+        row: usize,
+        /// Column of the first such value.
+        column: usize,
+        /// The value.
+        value: f32,
+    },
+    /// A product was asked for before the cells were read.
+    #[error("the cells were programmed but never read; call `read` before a product")]
+    NotRead,
+    /// A converter's range is to come from data and no data was seen.
+    #[error(
+        "the range of the {converter} is to be calibrated from data; call `calibrate` with typical inputs \
+         before a product, or give the chip a fixed range"
+    )]
+    NotCalibrated {
+        /// `"DAC"` or `"ADC"`.
+        converter: &'static str,
+    },
+    /// The chip's description is not usable.
+    #[error(transparent)]
+    Chip(#[from] SettingError),
+    /// A buffer does not hold what it should.
+    #[error(transparent)]
+    Buffer(#[from] neurohm_num::ShapeError),
+    /// The cells refused.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+}
+
+/// The first value of `rows` that is NaN or infinite, as an error.
+pub(crate) fn finite(what: &'static str, rows: neurohm_num::Rows) -> Result<(), ArrayError> {
+    for row in 0..rows.rows() {
+        let values = rows.row(row);
+        // One pass without branches, so that the usual case runs at memory speed.
+        let largest = crate::kernel::largest_magnitude_bits(values);
+        if largest >= crate::kernel::INFINITY_BITS {
+            if let Some(column) = values.iter().position(|v| !v.is_finite()) {
+                return Err(ArrayError::NotFinite { what, row, column, value: values[column] });
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,372 @@
+//! One pass of a batch through a strip of crossbars: what happens between a digital input and its share of
+//! the digital sum.
+
+use std::ops::Range;
+
+use neurohm_num::{Purpose, Rows, RowsMut};
+
+use crate::gemm::{gemm, gemm_wt};
+use crate::kernel::{self, Voltages};
+use crate::product::Crossbars;
+use crate::{ArrayError, Tally};
+
+/// Buffers of one thread, kept between products.
+#[derive(Default)]
+pub(crate) struct Scratch {
+    inputs: Vec<f32>,
+    codes: Vec<f32>,
+    squares: Vec<f32>,
+    currents: Vec<f32>,
+    variances: Vec<f32>,
+    normals: Vec<f32>,
+    full: Vec<f32>,
+    /// Sum of the squared codes of each input over the samples of a pass.
+    dissipation: Vec<f32>,
+    gains: Vec<f32>,
+    /// Products that left the converter's range: output strip and sample.
+    pub(crate) overflowed: Vec<(usize, usize)>,
+}
+
+/// The inputs of one strip of crossbars.
+#[derive(Clone, Copy)]
+pub(crate) struct Batch<'a> {
+    pub x: Rows<'a>,
+    /// Place of the first sample in the caller's matrices.
+    pub place: usize,
+    /// Ordinal of the caller's first sample.
+    pub first_sample: u64,
+    /// Which samples of the chunk the rows of `x` are; all of them, in order, where `None`.
+    pub samples: Option<&'a [usize]>,
+}
+
+impl Batch<'_> {
+    fn sample(&self, row: usize) -> usize {
+        self.samples.map_or(row, |samples| samples[row])
+    }
+
+    fn ordinal(&self, row: usize) -> u64 {
+        self.first_sample.wrapping_add((self.place + self.sample(row)) as u64)
+    }
+}
+
+/// Values that the passes behind a product work on while they stay in the nearest cache.
+const NEAR: usize = 8192;
+
+/// The first `len` values of a buffer that only grows.
+fn room(buffer: &mut Vec<f32>, len: usize) -> &mut [f32] {
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    &mut buffer[..len]
+}
+
+/// Output strips whose converters have one range, and their columns among those of the pass.
+struct Run {
+    strips: Range<usize>,
+    columns: Range<usize>,
+}
+
+/// One strip of inputs through some strips of outputs, for the `attempt`-th time.
+pub(crate) struct Pass<'a> {
+    pub bars: &'a Crossbars<'a>,
+    pub b: usize,
+    pub outs: Range<usize>,
+    pub attempt: u32,
+}
+
+impl Pass<'_> {
+    pub(crate) fn run(
+        &self,
+        batch: Batch,
+        y: &mut RowsMut,
+        scratch: &mut Scratch,
+        tally: &mut Tally,
+    ) -> Result<(), ArrayError> {
+        if batch.x.rows() == 0 || self.outputs().is_empty() {
+            return Ok(());
+        }
+        self.drive(batch, scratch)?;
+        self.multiply(batch.x.rows(), scratch);
+        let runs = self.equal_ranges();
+        self.convert(batch, &runs, scratch);
+        scratch.overflowed.sort_unstable();
+        self.deliver(batch, &runs, y, scratch);
+        self.count(batch.x.rows(), scratch, tally);
+        Ok(())
+    }
+
+    /// The currents of a batch before any noise, in units of a full weight at full voltage.
+    pub(crate) fn currents<'s>(
+        &self,
+        batch: Batch,
+        scratch: &'s mut Scratch,
+    ) -> Result<&'s [f32], ArrayError> {
+        self.drive(batch, scratch)?;
+        self.multiply(batch.x.rows(), scratch);
+        let len = batch.x.rows() * self.outputs().len();
+        let unit = self.unit();
+        let currents = &mut scratch.currents[..len];
+        currents.iter_mut().for_each(|current| *current *= unit);
+        Ok(currents)
+    }
+
+    fn inputs(&self) -> Range<usize> {
+        self.bars.strips().0[self.b].clone()
+    }
+
+    /// The outputs of all strips taken together.
+    fn outputs(&self) -> Range<usize> {
+        let out = self.bars.strips().1;
+        out[self.outs.start].start..out[self.outs.end - 1].end
+    }
+
+    /// Value of one code: inputs are kept as integers, exact in `f32`.
+    fn unit(&self) -> f32 {
+        self.bars.periphery.input.largest_code.map_or(1.0, |code| 1.0 / code)
+    }
+
+    /// Digital inputs to codes of read voltages.
+    fn drive(&self, batch: Batch, scratch: &mut Scratch) -> Result<(), ArrayError> {
+        let (rows, inputs) = (batch.x.rows(), self.inputs());
+        let n = inputs.len();
+        let bars = self.bars;
+        let tile = bars.tile(self.b, self.outs.start);
+        let side = bars.periphery.input;
+        let mut x = batch.x;
+        if bars.transposed && !bars.gain_per_tile {
+            // The factor of each column stands behind it forwards, so in front of it here.
+            let gains = &bars.gains.row(self.outs.start)[inputs.clone()];
+            let scaled = room(&mut scratch.inputs, rows * n);
+            for r in 0..rows {
+                kernel::multiply(x.row(r), gains, &mut scaled[r * n..][..n]);
+            }
+            x = Rows::new(scaled, rows, n)?;
+        }
+        let voltages = Voltages {
+            range: bars.ranges.input.as_ref().map(|ranges| ranges[tile]),
+            reduction: (self.attempt as f32).exp2(),
+            largest_code: side.largest_code,
+        };
+        let codes = room(&mut scratch.codes, rows * n);
+        let (full, dissipation) = (room(&mut scratch.full, rows), room(&mut scratch.dissipation, n));
+        dissipation.fill(0.0);
+        if kernel::prepare(x, voltages, codes, full, dissipation) >= kernel::INFINITY_BITS {
+            return Err(not_finite(batch, inputs.start));
+        }
+        if side.noise > 0.0 {
+            let stream =
+                bars.key.child("input", tile as u64).stream(Purpose::InputNoise, self.attempt.into());
+            let sigma = side.noise / self.unit();
+            let normals = room(&mut scratch.normals, n);
+            for r in 0..rows {
+                stream.fill_normal(batch.ordinal(r).wrapping_mul(n as u64), normals);
+                kernel::add_scaled(normals, sigma, &mut codes[r * n..][..n]);
+            }
+        }
+        Ok(())
+    }
+
+    /// Currents, and where cells are noisy the variances of their sums.
+    fn multiply(&self, rows: usize, scratch: &mut Scratch) {
+        let (inputs, outputs) = (self.inputs(), self.outputs());
+        let (n, width) = (inputs.len(), outputs.len());
+        let through = |x: &[f32], w: Rows, y: &mut Vec<f32>| {
+            // The shapes hold by construction: every buffer was made for them.
+            let (Ok(x), Ok(mut y)) =
+                (Rows::new(x, rows, n), RowsMut::new(room(y, rows * width), rows, width))
+            else {
+                return;
+            };
+            if self.bars.transposed {
+                let w = w.slice(outputs.start, width).columns(inputs.start, n);
+                gemm_wt(x, w, &mut y, 0.0);
+            } else {
+                let w = w.slice(inputs.start, n).columns(outputs.start, width);
+                gemm(x, w, &mut y, 0.0);
+            }
+        };
+        let codes = &scratch.codes[..rows * n];
+        through(codes, self.bars.weights, &mut scratch.currents);
+        if let Some(variances) = self.bars.variances {
+            let squares = room(&mut scratch.squares, rows * n);
+            kernel::multiply(codes, codes, squares);
+            through(squares, variances, &mut scratch.variances);
+        }
+    }
+
+    /// Noise and quantisation, in pieces that stay in the nearest cache; notes what left the range.
+    fn convert(&self, batch: Batch, runs: &[Run], scratch: &mut Scratch) {
+        let (rows, outputs) = (batch.x.rows(), self.outputs());
+        let (width, all) = (outputs.len(), self.bars.sizes().1);
+        let side = self.bars.periphery.output;
+        let noisy = self.is_noisy();
+        let stream =
+            self.bars.key.child("output", self.b as u64).stream(Purpose::OutputNoise, self.attempt.into());
+        let unit = if noisy { 1.0 } else { self.unit() };
+        let step = (NEAR / width).max(1);
+        for first in (0..rows).step_by(step) {
+            let count = step.min(rows - first);
+            let piece = first * width..(first + count) * width;
+            let values = &mut scratch.currents[piece.clone()];
+            if noisy {
+                let normals = room(&mut scratch.normals, values.len());
+                if width == all && batch.samples.is_none() {
+                    stream.fill_normal(batch.ordinal(first).wrapping_mul(all as u64), normals);
+                } else {
+                    for (r, normals) in normals.chunks_exact_mut(width).enumerate() {
+                        let row = batch.ordinal(first + r).wrapping_mul(all as u64);
+                        stream.fill_normal(row.wrapping_add(outputs.start as u64), normals);
+                    }
+                }
+                match self.bars.variances {
+                    Some(_) => {
+                        let variances = &scratch.variances[piece];
+                        kernel::add_noise_and_variance(values, self.unit(), side.noise, variances, normals);
+                    }
+                    None => kernel::add_noise(values, self.unit(), side.noise, normals),
+                }
+            }
+            let (Some(limit), Some(ranges)) = (side.largest_code, &self.bars.ranges.output) else { continue };
+            for Run { strips, columns } in runs {
+                let range = ranges[self.bars.tile(self.b, strips.start)];
+                let factor = limit / range * unit;
+                let largest = if columns.len() == width {
+                    // Full rows are one long one, whatever their width.
+                    kernel::convert(values, values.len(), 0, values.len(), factor, limit)
+                } else {
+                    kernel::convert(values, width, columns.start, columns.len(), factor, limit)
+                };
+                if largest >= limit && self.attempt < side.repeats {
+                    self.note_overflow(strips.clone(), values, first, limit, batch, &mut scratch.overflowed);
+                }
+            }
+        }
+    }
+
+    fn is_noisy(&self) -> bool {
+        self.bars.periphery.output.noise > 0.0 || self.bars.variances.is_some()
+    }
+
+    /// The output strips in runs of one converter range.
+    fn equal_ranges(&self) -> Vec<Run> {
+        let out = self.bars.strips().1;
+        let origin = self.outputs().start;
+        let range = |o: usize| {
+            self.bars.ranges.output.as_ref().map(|ranges| ranges[self.bars.tile(self.b, o)].to_bits())
+        };
+        let strips: Vec<usize> = self.outs.clone().collect();
+        strips
+            .chunk_by(|a, b| range(*a) == range(*b))
+            .map(|run| {
+                let (first, last) = (run[0], run[run.len() - 1]);
+                Run { strips: first..last + 1, columns: out[first].start - origin..out[last].end - origin }
+            })
+            .collect()
+    }
+
+    fn note_overflow(
+        &self,
+        strips: Range<usize>,
+        codes: &[f32],
+        first: usize,
+        limit: f32,
+        batch: Batch,
+        overflowed: &mut Vec<(usize, usize)>,
+    ) {
+        let (out, outputs) = (self.bars.strips().1, self.outputs());
+        for (r, row) in codes.chunks_exact(outputs.len()).enumerate() {
+            for o in strips.clone() {
+                let columns = out[o].start - outputs.start..out[o].end - outputs.start;
+                if row[columns].iter().any(|code| code.abs() >= limit) {
+                    overflowed.push((o, batch.sample(first + r)));
+                }
+            }
+        }
+    }
+
+    /// Codes into the digital sum, but for those that will be repeated.
+    fn deliver(&self, batch: Batch, runs: &[Run], y: &mut RowsMut, scratch: &mut Scratch) {
+        let bars = self.bars;
+        let (rows, outputs) = (batch.x.rows(), self.outputs());
+        let (width, add) = (outputs.len(), self.b > 0);
+        let Scratch { currents, full, gains, overflowed, .. } = scratch;
+        let gains: &[f32] = if !bars.transposed {
+            &bars.gains.row(self.b)[outputs.clone()]
+        } else {
+            let gains = room(gains, width);
+            let column = self.inputs().start;
+            for o in self.outs.clone() {
+                let span = bars.strips().1[o].clone();
+                let gain = if bars.gain_per_tile { bars.gains.row(o)[column] } else { 1.0 };
+                gains[span.start - outputs.start..span.end - outputs.start].fill(gain);
+            }
+            gains
+        };
+        for Run { strips, columns } in runs {
+            let per_code = match (bars.periphery.output.largest_code, &bars.ranges.output) {
+                (Some(limit), Some(ranges)) => ranges[bars.tile(self.b, strips.start)] / limit,
+                _ if self.is_noisy() => 1.0,
+                _ => self.unit(),
+            };
+            if overflowed.is_empty() && batch.samples.is_none() {
+                let stride = y.stride();
+                let codes = &currents[columns.start..];
+                let y = &mut y.data_mut()[outputs.start + columns.start..];
+                let (full, gains) = (&full[..rows], &gains[columns.clone()]);
+                kernel::deliver_rows(codes, width, full, per_code, gains, add, y, stride);
+                continue;
+            }
+            for o in strips.clone() {
+                let span = bars.strips().1[o].clone();
+                let columns = span.start - outputs.start..span.end - outputs.start;
+                for r in 0..rows {
+                    let sample = batch.sample(r);
+                    if overflowed.binary_search(&(o, sample)).is_err() {
+                        let codes = &currents[r * width..][columns.clone()];
+                        let y = &mut y.row_mut(sample)[span.clone()];
+                        kernel::deliver_row(codes, full[r] * per_code, &gains[columns.clone()], add, y);
+                    }
+                }
+            }
+        }
+    }
+
+    fn count(&self, rows: usize, scratch: &Scratch, tally: &mut Tally) {
+        let (inputs, outputs) = (self.inputs().len() as u64, self.outputs().len() as u64);
+        let samples = rows as u64;
+        tally.dac_conversions += samples * inputs * self.outs.len() as u64;
+        tally.adc_conversions += samples * outputs;
+        tally.cell_reads += samples * inputs * outputs * self.bars.periphery.devices_per_weight;
+        if self.b > 0 && self.attempt == 0 {
+            tally.digital_adds += samples * outputs;
+        }
+        // Row 0 of the conductances is the sum over all output strips.
+        let line = if self.outs.len() == self.bars.strips().1.len() { 0 } else { 1 + self.outs.start };
+        let conductances = &self.bars.conductances.row(line)[self.inputs()];
+        let squares = scratch.dissipation.iter().zip(conductances);
+        let sum: f64 = squares.map(|(s, g)| f64::from(*s) * f64::from(*g)).sum();
+        tally.add_energy_j(sum * f64::from(self.unit()).powi(2) * self.bars.periphery.volt2_second);
+    }
+}
+
+/// The first NaN or infinity among the inputs.
+fn not_finite(batch: Batch, first_column: usize) -> ArrayError {
+    for r in 0..batch.x.rows() {
+        if let Some(i) = batch.x.row(r).iter().position(|v| !v.is_finite()) {
+            let row = batch.place + batch.sample(r);
+            return ArrayError::NotFinite {
+                what: "input",
+                row,
+                column: first_column + i,
+                value: batch.x.row(r)[i],
+            };
+        }
+    }
+    // Finite inputs times finite factors can still leave the range of f32.
+    ArrayError::NotFinite {
+        what: "scaled input",
+        row: batch.place,
+        column: first_column,
+        value: f32::INFINITY,
+    }
+}

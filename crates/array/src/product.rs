@@ -1,0 +1,305 @@
+//! The analog product: `x -> DAC -> crossbars -> noise -> ADC -> digital sum`, forwards and transposed.
+//!
+//! It is a function over any matrix; [`crate::AnalogMatrix`], which owns its cells, calls it, and so can the
+//! owner of weights that live elsewhere ([`product`]). One GEMM per strip of crossbars and batch; converters
+//! and noise are passes over its inputs and outputs while those are in cache.
+//!
+//! Noise is keyed by crossbar, the sample's ordinal and the output, so splitting a batch, or sharing it out
+//! over threads, changes no bit. Noise of a sample's own reads is Gaussian and independent from cell to cell,
+//! so at the output it is Gaussian with variance `sum_i x_i^2 sigma_ij^2`: a second GEMM gives exactly that
+//! variance, and together with the output noise it takes one draw an output.
+
+use std::cell::RefCell;
+use std::ops::Range;
+
+use neurohm_num::{Key, Rows, RowsMut};
+use rayon::prelude::*;
+
+use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
+use crate::mapping::cuts;
+use crate::pass::{Batch, Pass, Scratch};
+use crate::{ArrayError, ChipSpec, Tally};
+
+/// Converters, noise and ranges on the two sides of a set of crossbars.
+#[derive(Clone, Debug)]
+pub(crate) struct Periphery {
+    pub input: InputSide,
+    pub output: OutputSide,
+    /// `V^2 t` of a full read voltage: times conductance it is energy, V^2 s.
+    pub volt2_second: f64,
+    pub devices_per_weight: u64,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct InputSide {
+    /// `None` for an ideal converter.
+    pub largest_code: Option<f32>,
+    pub noise: f32,
+}
+
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct OutputSide {
+    /// `None` for an ideal converter.
+    pub largest_code: Option<f32>,
+    pub noise: f32,
+    /// Repetitions that may follow a product out of range.
+    pub repeats: u32,
+}
+
+impl Periphery {
+    pub(crate) fn new(chip: &ChipSpec) -> Self {
+        let largest_input = match &chip.dac {
+            Dac::Ideal {} => None,
+            Dac::Uniform(dac) => Some(dac.resolution.largest_code()),
+        };
+        let (largest_output, repeats) = match &chip.adc {
+            Adc::Ideal {} => (None, 0),
+            Adc::Uniform(adc) => (Some(adc.resolution.largest_code()), repeats(&adc.overflow, largest_input)),
+        };
+        Self {
+            input: InputSide { largest_code: largest_input, noise: chip.input_noise as f32 },
+            output: OutputSide { largest_code: largest_output, noise: chip.output_noise as f32, repeats },
+            volt2_second: chip.read.voltage_v.powi(2) * chip.read.integration_time_s,
+            devices_per_weight: 2 * u64::from(chip.mapping.devices_per_polarity),
+        }
+    }
+}
+
+/// How often a product may be repeated with halved inputs: the last one is the first whose reduction
+/// exceeds a limit.
+fn repeats(overflow: &Overflow, largest_input: Option<f32>) -> u32 {
+    let Overflow::HalveInput { largest_factor, coarsest_step } = *overflow else { return 0 };
+    // One step of the DAC is 1 / (2 largest code) of its full range.
+    let by_step = largest_input.map_or(f64::INFINITY, |code| coarsest_step * 2.0 * f64::from(code));
+    let limit = largest_factor.min(by_step);
+    (0..64).find(|n| 2f64.powi(*n) > limit).unwrap_or(63) as u32
+}
+
+/// Ranges of the converters of every crossbar, in its order: row strips outside, column strips inside.
+#[derive(Clone, Debug)]
+pub(crate) struct Ranges {
+    /// `None` where each sample's largest magnitude is taken.
+    pub input: Option<Vec<f32>>,
+    /// `None` for ideal converters.
+    pub output: Option<Vec<f32>>,
+}
+
+impl Ranges {
+    /// Each sample's own largest magnitude, and ideal converters behind.
+    pub(crate) const NONE: Self = Self { input: None, output: None };
+
+    /// What the description fixes; `None` where data must decide.
+    pub(crate) fn fixed(chip: &ChipSpec, tiles: usize) -> Option<Self> {
+        let input = match &chip.dac {
+            Dac::Uniform(UniformDac { range: InputRange::Fixed { bound }, .. }) => {
+                Some(vec![*bound as f32; tiles])
+            }
+            _ => None,
+        };
+        (!chip.needs_calibration()).then(|| Self { input, output: Self::fixed_output(chip, tiles) })
+    }
+
+    /// Fixed ranges of the converters behind the crossbars, if there are any.
+    pub(crate) fn fixed_output(chip: &ChipSpec, tiles: usize) -> Option<Vec<f32>> {
+        match &chip.adc {
+            Adc::Uniform(UniformAdc { range: OutputRange::Fixed { bound }, .. }) => {
+                Some(vec![*bound as f32; tiles])
+            }
+            _ => None,
+        }
+    }
+}
+
+/// A matrix on crossbars, as one product sees it.
+#[derive(Clone, Copy)]
+pub(crate) struct Crossbars<'a> {
+    /// Inputs x outputs, in units of a full weight.
+    pub weights: Rows<'a>,
+    /// Variance of one read of each, in the same units squared.
+    pub variances: Option<Rows<'a>>,
+    /// Where inputs and outputs are cut.
+    pub rows: &'a [Range<usize>],
+    pub columns: &'a [Range<usize>],
+    /// Digital factor of each row strip (row) and output (column).
+    pub gains: Rows<'a>,
+    /// Whether that factor is one number for each crossbar.
+    pub gain_per_tile: bool,
+    /// Summed conductance on each line that carries inputs, S: row 0 over everything, row `1 + i` over
+    /// the crossbars of strip `i` of the other side.
+    pub conductances: Rows<'a>,
+    /// Whether inputs enter at the columns.
+    pub transposed: bool,
+    pub periphery: &'a Periphery,
+    pub ranges: &'a Ranges,
+    pub key: Key,
+}
+
+thread_local! {
+    static SCRATCH: RefCell<Scratch> = RefCell::default();
+}
+
+impl Crossbars<'_> {
+    /// Input strips and output strips.
+    pub(crate) fn strips(&self) -> (&[Range<usize>], &[Range<usize>]) {
+        if self.transposed { (self.columns, self.rows) } else { (self.rows, self.columns) }
+    }
+
+    /// Values of an input sample and of an output sample.
+    pub(crate) fn sizes(&self) -> (usize, usize) {
+        let (rows, columns) = (self.weights.rows(), self.weights.cols());
+        if self.transposed { (columns, rows) } else { (rows, columns) }
+    }
+
+    /// Number of the crossbar where two strips cross.
+    pub(crate) fn tile(&self, into: usize, out: usize) -> usize {
+        let (row, column) = if self.transposed { (out, into) } else { (into, out) };
+        row * self.columns.len() + column
+    }
+
+    /// Whether the crossbars along one strip of inputs see the same voltages: not where each has its
+    /// own noise on them, or its own digital factors in front.
+    fn share_inputs(&self) -> bool {
+        self.periphery.input.noise == 0.0 && (!self.transposed || self.gain_per_tile)
+    }
+
+    /// Samples that one thread takes at a time. Results do not depend on it.
+    fn chunk(&self) -> usize {
+        let longest = self.strips().0.iter().map(Range::len).max().unwrap_or(1);
+        let outputs = self.sizes().1;
+        (65_536 / longest.max(outputs).max(1)).next_multiple_of(16).clamp(64, 1024)
+    }
+
+    /// `y = x W`, or `y = x W^T`, of every sample; `y` is overwritten.
+    pub(crate) fn product(&self, x: Rows, y: &mut RowsMut, first_sample: u64) -> Result<Tally, ArrayError> {
+        let (inputs, outputs) = self.sizes();
+        agree("inputs", inputs, x.cols())?;
+        agree("outputs", outputs, y.cols())?;
+        agree("samples of the output", x.rows(), y.rows())?;
+        let size = self.chunk();
+        let one = |place: usize, y: &mut RowsMut| {
+            let x = x.slice(place, y.rows());
+            SCRATCH.with_borrow_mut(|scratch| self.chunk_product(x, y, place, first_sample, scratch))
+        };
+        let mut tally = if x.rows() <= size {
+            one(0, y)?
+        } else {
+            let mut parts = Vec::with_capacity(x.rows().div_ceil(size));
+            let mut rest = y.reborrow();
+            while rest.rows() > 0 {
+                let place = x.rows() - rest.rows();
+                let (part, after) = {
+                    let at = size.min(rest.rows());
+                    rest.split_at(at)
+                };
+                parts.push((place, part));
+                rest = after;
+            }
+            let tallies = parts.into_par_iter().map(|(place, mut part)| one(place, &mut part));
+            tallies.try_reduce(Tally::default, |a, b| Ok(a + b))?
+        };
+        tally.macs = x.rows() as u64 * inputs as u64 * outputs as u64;
+        Ok(tally)
+    }
+
+    fn chunk_product(
+        &self,
+        x: Rows,
+        y: &mut RowsMut,
+        place: usize,
+        first_sample: u64,
+        scratch: &mut Scratch,
+    ) -> Result<Tally, ArrayError> {
+        let (into, out) = self.strips();
+        let mut tally = Tally::default();
+        if into.is_empty() {
+            (0..y.rows()).for_each(|r| y.row_mut(r).fill(0.0));
+        }
+        for (b, span) in into.iter().enumerate() {
+            let batch = Batch { x: x.columns(span.start, span.len()), place, first_sample, samples: None };
+            if self.share_inputs() {
+                self.strip(batch, y, b, 0..out.len(), scratch, &mut tally)?;
+            } else {
+                for o in 0..out.len() {
+                    self.strip(batch, y, b, o..o + 1, scratch, &mut tally)?;
+                }
+            }
+        }
+        Ok(tally)
+    }
+
+    /// One strip of inputs through the crossbars of output strips `outs`, repetitions included.
+    fn strip(
+        &self,
+        batch: Batch,
+        y: &mut RowsMut,
+        b: usize,
+        outs: Range<usize>,
+        scratch: &mut Scratch,
+        tally: &mut Tally,
+    ) -> Result<(), ArrayError> {
+        scratch.overflowed.clear();
+        Pass { bars: self, b, outs: outs.clone(), attempt: 0 }.run(batch, y, scratch, tally)?;
+        for attempt in 1..=self.periphery.output.repeats {
+            let pending = std::mem::take(&mut scratch.overflowed);
+            if pending.is_empty() {
+                break;
+            }
+            for same_strip in pending.chunk_by(|a, b| a.0 == b.0) {
+                let o = same_strip[0].0;
+                let samples: Vec<usize> = same_strip.iter().map(|(_, sample)| *sample).collect();
+                let gathered: Vec<f32> = samples.iter().flat_map(|&s| batch.x.row(s)).copied().collect();
+                let x = Rows::new(&gathered, samples.len(), batch.x.cols())?;
+                let again = Batch { x, samples: Some(&samples), ..batch };
+                Pass { bars: self, b, outs: o..o + 1, attempt }.run(again, y, scratch, tally)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+pub(crate) fn agree(what: &'static str, expected: usize, found: usize) -> Result<(), ArrayError> {
+    if expected == found { Ok(()) } else { Err(ArrayError::Shape { what, expected, found }) }
+}
+
+/// The analog product over weights that live elsewhere, as one crossbar with the chip's converters and noise:
+/// `y = x W`. `weights` (inputs x outputs) are in units of a full weight (`g_max - g_min`), `variances`, if
+/// given, in that unit squared; they are what each single read adds. The chip's device and tile size play no
+/// part, and no energy is counted, since no conductances are known.
+///
+/// # Errors
+/// Shapes that disagree, an input that is not finite (with its place), a chip whose ranges come from data.
+pub fn product(
+    weights: Rows,
+    variances: Option<Rows>,
+    chip: &ChipSpec,
+    x: Rows,
+    y: &mut RowsMut,
+    key: Key,
+    first_sample: u64,
+) -> Result<Tally, ArrayError> {
+    chip.check()?;
+    let (inputs, outputs) = (weights.rows(), weights.cols());
+    if let Some(variances) = variances {
+        agree("inputs of the variances", inputs, variances.rows())?;
+        agree("outputs of the variances", outputs, variances.cols())?;
+    }
+    let Some(ranges) = Ranges::fixed(chip, 1) else {
+        let converter = if chip.dac.needs_calibration() { "DAC" } else { "ADC" };
+        return Err(ArrayError::NotCalibrated { converter });
+    };
+    let (ones, zeros) = (vec![1.0; outputs], vec![0.0; 2 * inputs]);
+    let bars = Crossbars {
+        weights,
+        variances,
+        rows: &cuts(inputs, inputs),
+        columns: &cuts(outputs, outputs),
+        gains: Rows::new(&ones, 1, outputs)?,
+        gain_per_tile: true,
+        conductances: Rows::new(&zeros, 2, inputs)?,
+        transposed: false,
+        periphery: &Periphery::new(chip),
+        ranges: &ranges,
+        key,
+    };
+    bars.product(x, y, first_sample)
+}
