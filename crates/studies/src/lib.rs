@@ -1,1 +1,47 @@
-//! See the crate's description in `ARCHITECTURE.md`.
+//! The applications as studies, one file each, and the registry.
+//!
+//! A new study is a file here and a line in [`REGISTRY`]; command line, report card and contract tests walk
+//! the registry.
+
+mod inference;
+mod layout;
+mod mvm;
+mod networks;
+mod views;
+
+pub use inference::{Inference, InferenceConfig, Normalise};
+pub use mvm::{Distribution, Mvm, MvmConfig};
+pub use networks::{NETWORKS, Network, network};
+
+use neurohm_num::Watch;
+use neurohm_study::{AnyStudy, Draft, Finding, Inputs, StudyError};
+
+/// All studies, in the order of a report card.
+pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference];
+
+/// The chip's sections: what a study that programs crossbars and reads them uses.
+pub(crate) const ALL_SECTIONS: &[&str] =
+    &["device", "tile", "mapping", "dac", "adc", "output_noise", "input_noise", "read", "drift_compensation"];
+
+/// The report card: every study on the device or chip that `draft` names.
+pub fn score(draft: &Draft, inputs: &dyn Inputs, watch: &dyn Watch) -> Result<Vec<Finding>, StudyError> {
+    neurohm_study::score(REGISTRY, draft, inputs, watch)
+}
+
+/// `at` and `times`, sorted, each once.
+pub(crate) fn instants(at: f64, times: &[f64]) -> Vec<f64> {
+    let mut all: Vec<f64> = times.iter().copied().chain([at]).collect();
+    all.sort_by(f64::total_cmp);
+    all.dedup();
+    all
+}
+
+/// What is wrong with the times of a configuration: they must lie between 0 and 100 years.
+pub(crate) fn check_times(at: f64, times: &[f64]) -> Result<(), String> {
+    const LONGEST: f64 = 100.0 * 365.0 * 86_400.0;
+    match times.iter().chain([&at]).find(|t| !(0.0..=LONGEST).contains(*t)) {
+        Some(t) => Err(format!("a time of {t} s is outside 0 to 100 years")),
+        None if times.windows(2).any(|w| w[0] >= w[1]) => Err("times must increase".to_string()),
+        None => Ok(()),
+    }
+}

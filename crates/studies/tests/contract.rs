@@ -1,0 +1,214 @@
+//! What every study of the registry must hold to.
+
+use std::collections::BTreeSet;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use neurohm_array::{ChipSpec, chip_preset};
+use neurohm_num::{Cancelled, Unwatched, Watch};
+use neurohm_studies::REGISTRY;
+use neurohm_study::record::Record;
+use neurohm_study::{AnyStudy, Disk, Draft, Effort, Request, RunFolder, StudyError, execute};
+
+fn smoke(study: &'static dyn AnyStudy, set: &[&str], ablate: bool) -> Request {
+    let draft = Draft {
+        study: Some(study.name().to_string()),
+        effort: Effort::Smoke,
+        set: set.iter().map(|s| s.to_string()).collect(),
+        ablate: Some(ablate),
+        ..Draft::default()
+    };
+    draft.resolve(REGISTRY, &Disk).unwrap().1
+}
+
+fn run(study: &'static dyn AnyStudy, request: &Request) -> Record {
+    let mut record = execute(study, request, &Disk, &Unwatched).unwrap().record;
+    record.wall_s = 0.0;
+    record
+}
+
+/// Everything that was found, without what was asked.
+fn found(mut r: Record) -> String {
+    r.description.clear();
+    r.id.clear();
+    (r.device, r.device_title, r.device_source) = Default::default();
+    r.notes.clear();
+    serde_json::to_string(&r).unwrap()
+}
+
+#[test]
+fn one_thread_and_two_give_the_same_bits() {
+    for study in REGISTRY {
+        let request = smoke(*study, &[], true);
+        let with = |threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            serde_json::to_string(&pool.install(|| run(*study, &request))).unwrap()
+        };
+        assert_eq!(with(1), with(2), "{}", study.name());
+    }
+}
+
+/// Another value for every section of a chip.
+const CHANGES: [(&str, &str); 9] = [
+    ("device", "chip.device=generic"),
+    ("tile", "chip.tile.rows=8"),
+    ("mapping", "chip.mapping.devices_per_polarity=2"),
+    ("dac", "chip.dac={ideal = {}}"),
+    ("adc", "chip.adc={ideal = {}}"),
+    ("output_noise", "chip.output_noise=0.11"),
+    ("input_noise", "chip.input_noise=0.11"),
+    ("read", "chip.read.voltage=0.4 V"),
+    ("drift_compensation", "chip.drift_compensation={none = {}}"),
+];
+
+#[test]
+fn a_study_uses_what_it_says_and_nothing_else() {
+    let sections: BTreeSet<String> = match serde_json::to_value(chip_preset("default").unwrap()).unwrap() {
+        serde_json::Value::Object(map) => map.into_iter().map(|(k, _)| k).collect(),
+        other => panic!("a chip is a table, not {other}"),
+    };
+    let words = ["name", "title", "source", "differences"];
+    let known: BTreeSet<String> = CHANGES.iter().map(|c| c.0).chain(words).map(str::to_string).collect();
+    assert_eq!(sections, known, "the chip has a section that this test does not change");
+    for study in REGISTRY {
+        let plain = smoke(*study, &[], false);
+        let before = found(run(*study, &plain));
+        let uses = study.uses(&plain.config).unwrap();
+        for (section, change) in CHANGES {
+            // Changed behind the engine's back, which would refuse a section without effect.
+            let mut chip: ChipSpec = plain.chip.clone();
+            let (path, value) = change.strip_prefix("chip.").unwrap().split_once('=').unwrap();
+            chip.set(path, value, &|_| Err(String::new())).unwrap();
+            let after = found(run(*study, &Request { chip, ..plain.clone() }));
+            assert_eq!(after != before, uses.contains(&section), "{} and {section}", study.name());
+        }
+    }
+}
+
+#[test]
+fn every_study_runs_on_every_device() {
+    for study in REGISTRY {
+        for preset in neurohm_device::presets() {
+            let request = smoke(*study, &[&format!("chip.device={}", preset.name)], true);
+            let r = run(*study, &request);
+            assert_eq!((r.study.as_str(), r.device.as_str()), (study.name(), preset.name));
+            let merit = &r.scalars[&r.merit];
+            assert!(merit.ideal.is_some() && merit.ci95.is_some() && r.target.is_some());
+            let finite = r.scalars.values().all(|s| s.value.is_finite());
+            assert!(finite && !r.series.is_empty() && !r.tables.is_empty() && !r.maps.is_empty());
+            for s in &r.series {
+                let points = s.lines.iter().flat_map(|l| l.x.iter().chain(&l.y).chain(&l.low).chain(&l.high));
+                assert!(
+                    points.into_iter().all(|v| v.is_finite()),
+                    "{} {} {}",
+                    study.name(),
+                    preset.name,
+                    s.name
+                );
+            }
+            let paths: BTreeSet<&str> = r.ablation.iter().map(|a| a.path.as_str()).collect();
+            assert!(paths.contains("adc") && paths.contains("output_noise"), "{paths:?}");
+            // What is written reads back.
+            let text = serde_json::to_string(&r).unwrap();
+            assert_eq!(serde_json::from_str::<Record>(&text).unwrap(), r);
+        }
+    }
+}
+
+#[test]
+fn a_description_runs_again_to_the_same_record() {
+    for study in REGISTRY {
+        let first = run(*study, &smoke(*study, &["chip.device=reram_cmo", "chip.output_noise=0.1"], false));
+        let draft = Draft {
+            document: Some((first.description.clone(), "description.toml".into())),
+            ..Draft::default()
+        };
+        let (again, request) = draft.resolve(REGISTRY, &Disk).unwrap();
+        assert_eq!(run(again, &request), first);
+    }
+}
+
+struct StopAt(AtomicU64);
+
+impl Watch for StopAt {
+    fn step(&self, _done: u64) -> Result<(), Cancelled> {
+        let left = self.0.load(Ordering::Relaxed);
+        self.0.store(left.saturating_sub(1), Ordering::Relaxed);
+        if left == 0 { Err(Cancelled) } else { Ok(()) }
+    }
+}
+
+#[test]
+fn a_cancelled_run_leaves_nothing() {
+    for study in REGISTRY {
+        let request = smoke(*study, &[], true);
+        for after in [0, 1, 7, 40] {
+            let tmp = tempfile::tempdir().unwrap();
+            let dir = tmp.path().join("run");
+            let folder = RunFolder::open(&dir).unwrap();
+            let result = execute(*study, &request, &Disk, &StopAt(after.into()));
+            assert!(matches!(result, Err(StudyError::Cancelled)), "{} after {after}", study.name());
+            drop(folder);
+            assert!(!dir.exists());
+        }
+    }
+}
+
+/// Counts progress against what was announced.
+#[derive(Default)]
+struct Honest {
+    done: AtomicU64,
+    total: AtomicU64,
+    overrun: AtomicU64,
+}
+
+impl Honest {
+    fn settle(&self) {
+        let (done, total) = (self.done.swap(0, Ordering::Relaxed), self.total.load(Ordering::Relaxed));
+        if total > 0 && done != total {
+            self.overrun.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+impl Watch for Honest {
+    fn step(&self, done: u64) -> Result<(), Cancelled> {
+        self.done.fetch_add(done, Ordering::Relaxed);
+        Ok(())
+    }
+    fn begin(&self, _what: &str, total: Option<u64>) {
+        self.settle();
+        self.total.store(total.unwrap_or(0), Ordering::Relaxed);
+    }
+}
+
+#[test]
+fn progress_ends_where_it_was_announced_to() {
+    for study in REGISTRY {
+        let watch = Honest::default();
+        execute(*study, &smoke(*study, &[], true), &Disk, &watch).unwrap();
+        watch.settle();
+        assert_eq!(watch.overrun.into_inner(), 0, "{}", study.name());
+    }
+}
+
+/// A changed default or id must come with a new revision of the study: then, and only then, may this change.
+#[test]
+fn defaults_and_ids_stay() {
+    let list: Vec<String> = REGISTRY
+        .iter()
+        .map(|study| {
+            let draft = Draft {
+                study: Some(study.name().to_string()),
+                chip: Some("ideal".into()),
+                set: vec!["chip.output_noise=0.25".into(), "seed=7".into()],
+                ..Draft::default()
+            };
+            let (_, request) = draft.resolve(REGISTRY, &Disk).unwrap();
+            let id = request.id(*study, &serde_json::json!({})).unwrap();
+            let configs = [Effort::Quick, Effort::Full].map(|e| study.config(e).unwrap().to_string());
+            format!("{} r{} {id}\n{}\n{}", study.name(), study.revision(), configs[0], configs[1])
+        })
+        .collect();
+    let held = include_str!("defaults.txt").trim_end();
+    assert_eq!(list.join("\n"), held);
+}
