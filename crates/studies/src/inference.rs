@@ -228,8 +228,9 @@ impl Inference {
         let time = |t: f64| quantity::format(t, quantity::Dimension::Second);
         let labelled = shared.labels.is_some();
         let digital = judge(shared, &shared.digital, c.at);
-        let limits =
-            |out: &mut Outcome, name: &str, high: f64| drop(out.limits.insert(name.to_string(), [0.0, high]));
+        let limits = |out: &mut Outcome, name: &str, high: f64| {
+            out.limits.insert(name.to_string(), [0.0, high]);
+        };
         for (_, own, points) in curves {
             for p in points.iter().filter(|_| *own) {
                 let at = time(p.t);

@@ -61,7 +61,7 @@ fn eval(given: &Given, chip: &str, set: &[&str]) -> Result<Finding, StudyError> 
 fn outputs(finding: &Finding) -> (Vec<usize>, Vec<f32>) {
     let (_, bytes) = finding.files.iter().find(|f| f.0 == "outputs.npy").unwrap();
     let array = npy::read(bytes).unwrap();
-    (array.shape.clone(), array.to_f32())
+    (array.shape.clone(), array.values.into_f32())
 }
 
 #[test]
