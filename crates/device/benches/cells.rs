@@ -11,7 +11,10 @@ const CELLS: usize = 1 << 21;
 fn main() {
     if std::env::var_os("RAYON_NUM_THREADS").is_none() {
         // One thread is the number that is compared with others'.
-        rayon::ThreadPoolBuilder::new().num_threads(1).build_global().expect("the first pool of this process");
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(1)
+            .build_global()
+            .expect("the first pool of this process");
     }
     divan::main();
 }

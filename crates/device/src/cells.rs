@@ -22,8 +22,10 @@ use pieces::{Columns, for_pieces};
 /// values, and time that passed since is not seen.
 ///
 /// Results depend on the description, the key, and the sequence of programmings and observations; not on
-/// threads or instruction set. An extra observation between two others changes later noise (another path of the
-/// same process), not its distribution.
+/// threads or instruction set. Each cell keeps one noise value, walked from observation to observation by the
+/// exact correlation of that pair ([`one_over_f`]). So any two neighbouring observations are right; over several
+/// the correlation is the product of the steps, which forgets faster than true 1/f noise does. An extra
+/// observation between two others therefore changes later draws, and shortens the memory, but not the spread.
 #[derive(Clone, Debug)]
 pub struct CellArray {
     model: Model,
@@ -84,8 +86,8 @@ impl CellArray {
             return Err(DeviceError::Target {
                 index,
                 value: target_s[index],
-                g_min_s: f64::from(self.model.g_min),
-                g_max_s: f64::from(self.model.g_max),
+                g_min_s: self.model.range_s[0],
+                g_max_s: self.model.range_s[1],
             });
         }
         self.programmings = self.programmings.wrapping_add(1);

@@ -1,5 +1,7 @@
 //! What can go wrong with a device description or an array of cells.
 
+use neurohm_num::quantity::{self, Dimension};
+
 /// An error of this crate: what, where, and what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -42,8 +44,8 @@ pub enum DeviceError {
     },
     /// A conductance that the device cannot be programmed to.
     #[error(
-        "cell {index} cannot be programmed to {value:e} S: the device reaches {g_min_s:e} S to {g_max_s:e} S; \
-         scale the weights into that range"
+        "cell {index} cannot be programmed to {}: the device reaches {} to {}; scale the weights into that range",
+        siemens(f64::from(*.value)), siemens(*.g_min_s), siemens(*.g_max_s)
     )]
     Target {
         /// Index of the first such cell.
@@ -63,16 +65,28 @@ pub enum DeviceError {
     },
 }
 
+/// Three digits and a prefix are enough for a message.
+fn siemens(g: f64) -> String {
+    let rounded = format!("{g:.3e}").parse().unwrap_or(g);
+    quantity::format(rounded, Dimension::Siemens)
+}
+
 fn hint(nearest: &Option<String>) -> String {
     nearest.as_ref().map(|n| format!(", did you mean `{n}`?")).unwrap_or_default()
 }
 
-/// The candidate most like `name`, if it is like it at all (Jaro and Winkler).
+/// The candidate most like `name`, if it is like it at all: by common letters (Jaro and Winkler) or by the number of
+/// slips of the finger between them (Damerau and Levenshtein).
 pub fn nearest<'a>(name: &str, candidates: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     let lower = name.to_lowercase();
+    let likeness = |candidate: &str| {
+        let candidate = candidate.to_lowercase();
+        let slips = strsim::damerau_levenshtein(&lower, &candidate) as f64;
+        strsim::jaro_winkler(&lower, &candidate).max(1.0 - slips / (1 + candidate.chars().count()) as f64)
+    };
     candidates
         .into_iter()
-        .map(|c| (strsim::jaro_winkler(&lower, &c.to_lowercase()), c))
+        .map(|c| (likeness(c), c))
         .filter(|(likeness, _)| *likeness > 0.7)
         .max_by(|a, b| a.0.total_cmp(&b.0))
         .map(|(_, c)| c)

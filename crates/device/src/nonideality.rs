@@ -109,7 +109,8 @@ impl Nonidealities for DeviceSpec {
     }
 
     fn scale(&mut self, path: &str, factor: f64) -> bool {
-        if !(factor.is_finite() && factor >= 0.0) || !self.nonidealities().iter().any(|n| n.path == path) {
+        let known = self.nonidealities().iter().any(|n| n.path == path);
+        if !known || !factor.is_finite() || factor < 0.0 {
             return false;
         }
         let (write, retention) = (self.cell.write.as_mut(), self.cell.retention.as_mut());

@@ -157,18 +157,18 @@ impl CellSpec {
     /// The first parameter that physics or its law does not allow.
     pub fn validate(&self) -> Result<(), DeviceError> {
         let (low, high) = (self.g_min_s, self.g_max_s);
-        let range = if !(low.is_finite() && low >= 0.0) {
-            Some(("cell.g_min".to_owned(), format!("is {low} S; a conductance is finite and not negative")))
-        } else if !(high.is_finite() && high > low) {
-            Some((
-                "cell.g_max".to_owned(),
-                format!("is {high} S; it must be finite and above g_min = {low} S"),
-            ))
+        let siemens = |g: f64| quantity::format(g, quantity::Dimension::Siemens);
+        let range = if !low.is_finite() || low < 0.0 {
+            Some(("cell.g_min", format!("is {}; a conductance is finite and not negative", siemens(low))))
+        } else if !high.is_finite() || high <= low {
+            let (low, high) = (siemens(low), siemens(high));
+            Some(("cell.g_max", format!("is {high}; it must be finite and above g_min = {low}")))
         } else if !(1e-15..=1e6).contains(&high) {
-            Some(("cell.g_max".to_owned(), format!("is {high} S; single precision serves 1e-15 S to 1e6 S")))
+            Some(("cell.g_max", format!("is {}; single precision serves 1 fS to 1 MS", siemens(high))))
         } else {
             None
         };
+        let range = range.map(|(field, problem)| (field.to_owned(), problem));
         let problem = range
             .or_else(|| self.write.as_ref().and_then(Write::problem))
             .or_else(|| self.retention.as_ref().and_then(Retention::problem))

@@ -40,6 +40,14 @@ dispatch! {
         }
     }
 
+    /// g = value where u < end.
+    pub(super) fn stick(end: f32, value: f32, u: &[f32], g: &mut [f32]) {
+        for (u, g) in u.iter().zip(g) {
+            let kept = *g;
+            *g = if *u < end { value } else { kept };
+        }
+    }
+
     /// nu = |mean + spread z|.
     pub(super) fn exponent(mean: &[f32], spread: &[f32], z: &[f32], nu: &mut [f32]) {
         for (((nu, m), s), z) in nu.iter_mut().zip(mean).zip(spread).zip(z) {

@@ -13,6 +13,8 @@ use crate::spec::CellSpec;
 pub(super) struct Model {
     pub g_min: f32,
     pub g_max: f32,
+    /// The same range as described, S.
+    pub range_s: [f64; 2],
     d2d: Option<WriteModel>,
     c2c: Option<WriteModel>,
     retention: RetentionModel,
@@ -128,6 +130,7 @@ impl Model {
         Model {
             g_min: spec.g_min_s as f32,
             g_max: spec.g_max_s as f32,
+            range_s: [spec.g_min_s, spec.g_max_s],
             d2d: write(d2d),
             c2c: write(c2c),
             retention,
@@ -217,17 +220,13 @@ impl Model {
         }
     }
 
-    /// Replaces the conductance of stuck cells and marks them by the sign bit. `u` is uniform in (0, 1).
+    /// Replaces the conductance of stuck cells and marks them by the sign bit. `u` is uniform in (0, 1); each kind
+    /// owns the part of it that follows those of the kinds before.
     fn stick(&self, u: &[f32], g: &mut [f32]) {
-        for (u, g) in u.iter().zip(g) {
-            let mut u = f64::from(*u);
-            for kind in &self.stuck {
-                if u < kind.fraction {
-                    *g = -(kind.g_s as f32).abs();
-                    break;
-                }
-                u -= kind.fraction;
-            }
+        let mut end: f64 = self.stuck.iter().map(|kind| kind.fraction).sum();
+        for kind in self.stuck.iter().rev() {
+            kernel::stick(end as f32, -(kind.g_s as f32).abs(), u, g);
+            end -= kind.fraction;
         }
     }
 

@@ -1,5 +1,7 @@
 use super::*;
-use crate::{Deviation, Nonidealities, Write};
+use crate::{Deviation, Noise, Nonidealities, Retention, Write};
+use insta::assert_snapshot;
+use proptest::prelude::*;
 
 #[test]
 fn every_preset_parses_and_survives_a_round_trip() {
@@ -18,5 +20,148 @@ fn every_preset_parses_and_survives_a_round_trip() {
         assert_eq!(parse(&to_toml(&spec.idealised()), "ideal"), Ok(spec.idealised()));
         assert!(spec.idealised().nonidealities().is_empty());
         assert!(spec.idealised().unmeasured().is_empty());
+        let json = serde_json::to_string(&spec).unwrap();
+        assert_eq!(serde_json::from_str::<DeviceSpec>(&json).unwrap(), spec);
     }
+}
+
+#[test]
+fn what_was_not_measured_is_said() {
+    assert_eq!(preset("pcm").unwrap().unmeasured(), ["faults"]);
+    assert_eq!(preset("reram_wan2022").unwrap().unmeasured(), ["noise", "faults"]);
+    assert_eq!(preset("reram_cmo").unwrap().aspects(), ["write", "retention", "noise"]);
+}
+
+fn message(toml: &str) -> String {
+    parse(toml, "mine.toml").unwrap_err().to_string()
+}
+
+/// The pcm preset with one line replaced.
+fn pcm_with(old: &str, new: &str) -> String {
+    let toml = PRESETS[0].toml.replace(old, new);
+    assert_ne!(toml, PRESETS[0].toml);
+    toml
+}
+
+#[test]
+fn errors_show_the_place_and_the_allowed_names() {
+    let mut all = vec![preset("pmc").unwrap_err().to_string(), message("name = \"x")];
+    for (old, new) in [
+        ("g_max = \"25 uS\"\n\n#", "g_mx = \"25 uS\"\n\n#"),
+        ("[retention.power_law]", "[retention.powerlaw]"),
+        ("t0 = \"20 s\"", "t0 = 20"),
+        ("t0 = \"20 s\"", "t0 = \"20 uS\""),
+        ("t0 = \"20 s\"", ""),
+        ("t0 = \"20 s\"", "t0 = \"-20 s\""),
+        ("g_min = \"0 S\"", "g_min = \"30 uS\""),
+    ] {
+        all.push(message(&pcm_with(old, new)));
+    }
+    assert_snapshot!("errors", all.join("\n----\n"));
+}
+
+#[test]
+fn parameters_outside_physics_are_refused() {
+    for (name, old, new, field) in [
+        ("generic", "stuck_low = 0.001", "stuck_low = 1.5", "faults.stuck_low"),
+        ("generic", "stuck_low = 0.001", "stuck_low = 0.9999", "faults"),
+        (
+            "generic",
+            "c2c.independent.sd = \"1 uS\"",
+            "c2c.independent.sd = \"-1 uS\"",
+            "write.programmed.c2c",
+        ),
+        ("generic", "amplitude.proportional.ratio", "amplitude.lognormal.sigma", "noise.white.amplitude"),
+        ("generic", "g_min = \"1 uS\"", "g_min = \"-1 uS\"", "cell.g_min"),
+        ("generic", "g_max = \"100 uS\"", "g_max = \"100 MS\"", "cell.g_max"),
+        ("reram_wan2022", "age = \"1 day\"", "age = \"3 days\"", "retention.measured.anchors"),
+        ("reram_wan2022", "0.348, ", "inf, ", "retention.measured.anchors[0].spread"),
+        ("pcm", "t_read = \"250 ns\"", "t_read = \"0 s\"", "noise.one_over_f.t_read"),
+    ] {
+        let toml = presets().iter().find(|p| p.name == name).unwrap().toml.replace(old, new);
+        match parse(&toml, "mine.toml") {
+            Err(DeviceError::Parameter { device, field: found, .. }) => {
+                assert_eq!((device.as_str(), found.as_str()), (name, field));
+            }
+            other => panic!("{new}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn the_two_fits_of_wan_disagree_as_the_preset_says() {
+    let wan = preset("reram_wan2022").unwrap();
+    let Some(Retention::Measured { anchors, .. }) = &wan.cell.retention else { panic!("another law") };
+    let crosssim = |g: f64| 1.053 + 0.2374 * g - 0.01167 * g * g + 0.000_153_6 * g * g * g;
+    let here = |g: f64| anchors[0].spread.value(g / 40.0);
+    for (g, other, ours) in [(0.0, 1.05, 0.35), (10.0, 2.41, 2.26), (20.0, 2.36, 2.02), (39.26, 1.68, 1.15)] {
+        assert!((crosssim(g) - other).abs() < 0.006 && (here(g) - ours).abs() < 0.006, "{g}");
+        assert!(
+            wan.differences[0].contains(&format!("{other}"))
+                && wan.differences[0].contains(&format!("{ours}"))
+        );
+    }
+}
+
+#[test]
+fn the_laws_of_a_range_follow_it_and_absolute_ones_do_not() {
+    let mut pcm = preset("pcm").unwrap();
+    let Some(Write::Programmed { c2c: Some(sd), .. }) = &pcm.cell.write else { panic!("another law") };
+    // sigma(0.5) = 0.95271 uS at 25 uS, and in proportion at 40 uS.
+    assert!((sd.sd_s(12.5e-6, 25e-6) - 0.952_705e-6).abs() < 1e-11);
+    assert!((sd.sd_s(20e-6, 40e-6) - 1.524_328e-6).abs() < 1e-11);
+    pcm.cell.g_max_s = 40e-6;
+    assert_eq!(parse(&to_toml(&pcm), "").unwrap().cell.g_max_s, 40e-6);
+    let cmo = preset("reram_cmo").unwrap();
+    let Some(Noise::OneOverF { amplitude: noise, .. }) = &cmo.cell.noise else { panic!("another law") };
+    assert!(matches!(noise, Deviation::Absolute { .. }));
+    // 0.0277316483 log10(50), and nothing where the logarithm is negative.
+    assert!((noise.sd_s(50e-6, 88.2e-6) - 0.047_115_2e-6).abs() < 1e-12);
+    assert_eq!((noise.sd_s(1e-6, 88.2e-6), noise.sd_s(0.1e-6, 88.2e-6)), (0.0, 0.0));
+}
+
+#[test]
+fn ages_beyond_the_measurement_are_said() {
+    let wan = preset("reram_wan2022").unwrap();
+    assert_eq!(wan.extrapolated(86_400.0), None);
+    let pcm = preset("pcm").unwrap();
+    let said = [wan.extrapolated(31_536_000.0), wan.extrapolated(0.5), pcm.extrapolated(1.0)];
+    assert_snapshot!("extrapolated", said.map(Option::unwrap).join("\n"));
+    assert_eq!(preset("ideal").unwrap().extrapolated(1e9), None);
+}
+
+#[test]
+fn the_schema_names_laws_and_fields() {
+    let schema = serde_json::to_string(&schemars::schema_for!(DeviceSpec)).unwrap();
+    for name in ["one_over_f", "power_law", "nu_spread", "stuck_at", "fitted_g_max", "g_max"] {
+        assert!(schema.contains(&format!("\"{name}\"")), "{name}");
+    }
+}
+
+proptest! {
+    /// Damaged files are refused or read, never a panic.
+    #[test]
+    fn damaged_presets_do_not_panic(which in 0..PRESETS.len(), at in 0.0..1.0_f64, cut in 0..12_usize, paste in "\\PC{0,8}") {
+        let mut text: Vec<char> = PRESETS[which].toml.chars().collect();
+        let start = (at * text.len() as f64) as usize;
+        let end = (start + cut).min(text.len());
+        text.splice(start..end, paste.chars());
+        let _ = parse(&text.into_iter().collect::<String>(), "damaged");
+    }
+}
+
+#[test]
+fn slips_of_the_finger_are_understood() {
+    for (typed, meant) in [
+        ("PCM", "pcm"),
+        ("pmc", "pcm"),
+        ("reram_wan", "reram_wan2022"),
+        ("hermes2", "hermes"),
+        ("idael", "ideal"),
+    ] {
+        let Err(DeviceError::UnknownPreset { nearest, .. }) = preset(typed) else { panic!("{typed}") };
+        assert_eq!(nearest.as_deref(), Some(meant), "{typed}");
+    }
+    let Err(DeviceError::UnknownPreset { nearest, .. }) = preset("transistor") else { panic!() };
+    assert_eq!(nearest, None);
 }

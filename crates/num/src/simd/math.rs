@@ -105,7 +105,7 @@ pub fn exp(x: f32) -> f32 {
     let n = shifted.to_bits().wrapping_sub(ROUND.to_bits()) as i32;
     let half = n >> 1;
     let y = y * power_of_two(half) * power_of_two(n - half);
-    if x == x { y } else { x }
+    if x.is_nan() { x } else { y }
 }
 
 /// Exponential function for finite results: as [`exp`] from -87 to 88, held at the ends outside. Faster.
@@ -124,7 +124,7 @@ pub fn pow(x: f32, y: f32) -> f32 {
     let value = exp_f64(product) as f32;
     let value = if x == 0.0 { if y > 0.0 { 0.0 } else { f32::INFINITY } } else { value };
     let value = if x > f32::MAX { if y > 0.0 { f32::INFINITY } else { 0.0 } } else { value };
-    let value = if x >= 0.0 && y == y { value } else { f32::NAN };
+    let value = if x >= 0.0 && !y.is_nan() { value } else { f32::NAN };
     if y == 0.0 { 1.0 } else { value }
 }
 

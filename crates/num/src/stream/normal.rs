@@ -28,7 +28,7 @@ pub(super) fn pair(radius: u32, angle: u32) -> (f32, f32) {
     let sin = sin * z - 3.657_620_4e-5;
     let sin = sin * z + 2.490_394_6e-3;
     let sin = sin * z - 8.074_551_2e-2;
-    let sin = (sin * z + 7.853_981_6e-1) * s;
+    let sin = (sin * z + std::f32::consts::FRAC_PI_4) * s;
     let cos = 3.590_860_4e-6_f32;
     let cos = cos * z - 3.259_918_9e-4;
     let cos = cos * z + 1.585_434_4e-2;
