@@ -165,9 +165,21 @@ impl Builder {
 
     /// A square convolution that keeps the image's size at stride 1, without bias.
     pub fn conv(&mut self, x: ValueId, channels: usize, kernel: usize, stride: usize) -> ValueId {
-        let weight = self.weight(kernel * kernel * self.channels[x], channels);
-        let window = square(kernel, stride, kernel / 2);
-        self.node("conv", Op::Conv { weight, bias: None, window, groups: 1 }, &[x])
+        self.conv_with(x, channels, square(kernel, stride, kernel / 2), 1, false)
+    }
+
+    /// Any convolution. `groups` must divide the channels on both sides.
+    pub fn conv_with(&mut self, x: ValueId, channels: usize, window: Window, groups: usize, bias: bool) -> ValueId {
+        let [kh, kw] = window.kernel;
+        let weight = self.weight(kh * kw * self.channels[x] / groups.max(1), channels);
+        let bias = bias.then(|| self.param(&[channels], 0.0));
+        self.node("conv", Op::Conv { weight, bias, window, groups }, &[x])
+    }
+
+    /// A function of a value and a constant.
+    pub fn constant(&mut self, x: ValueId, how: Binary, constant: Tensor, constant_first: bool) -> ValueId {
+        let param = self.graph.add_param(constant);
+        self.node("constant", Op::BinaryConst { how, param, constant_first }, &[x])
     }
 
     /// Batch normalisation that starts as the identity on normalised values.

@@ -77,7 +77,7 @@ impl Patches {
                 if contiguous && inside {
                     copy(taps, &image[(iy * width + first as usize) * all..][..run]);
                 } else if contiguous {
-                    let left = (-first).max(0) as usize;
+                    let left = (-first).clamp(0, kw as isize) as usize;
                     let right = (width as isize - first).clamp(left as isize, kw as isize) as usize;
                     taps[..left * all].fill(0.0);
                     taps[right * all..].fill(0.0);

@@ -5,6 +5,8 @@
 mod backward;
 mod config;
 mod data;
+#[cfg(test)]
+mod gradients;
 mod hardware;
 mod loss;
 mod optimiser;
