@@ -128,7 +128,8 @@ mod tests {
         let mut waiting = vec![command];
         while let Some(mut command) = waiting.pop() {
             out += &format!("{}\n\n", command.render_help());
-            let inner: Vec<_> = command.get_subcommands().filter(|c| c.get_name() != "help").cloned().collect();
+            let inner: Vec<_> =
+                command.get_subcommands().filter(|c| c.get_name() != "help").cloned().collect();
             waiting.extend(inner.into_iter().rev());
         }
         insta::assert_snapshot!(out.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));

@@ -84,7 +84,8 @@ impl Failure {
             Some(place) => {
                 let span = place.offset..place.offset + place.length;
                 let source = NamedSource::new(&place.name, place.text.clone());
-                Report::new(diagnostic.with_label(LabeledSpan::new_primary_with_span(None, span))).with_source_code(source)
+                Report::new(diagnostic.with_label(LabeledSpan::new_primary_with_span(None, span)))
+                    .with_source_code(source)
             }
             None => Report::new(diagnostic),
         };
@@ -99,7 +100,9 @@ impl Failure {
     fn setting(error: &SettingError) -> Self {
         let place = error.origin.as_deref().zip(error.place).and_then(|(origin, at)| place(origin, at));
         let mut message = String::new();
-        if place.is_none() && let Some(origin) = &error.origin {
+        if place.is_none()
+            && let Some(origin) = &error.origin
+        {
             message += origin;
             if let Some((line, column)) = error.place {
                 message += &format!(":{line}:{column}");
@@ -143,7 +146,10 @@ impl From<StudyError> for Failure {
                     Some(nearest) => failure.help(format!("did you mean `{nearest}`?")),
                     None => failure,
                 };
-                failure.help(format!("the studies are {}; a path to a request needs a / or ends in .toml", known.join(", ")))
+                failure.help(format!(
+                    "the studies are {}; a path to a request needs a / or ends in .toml",
+                    known.join(", ")
+                ))
             }
             StudyError::Device(device) => Failure::from(device),
             _ if error.is_request() => Failure::request(chain(&error)),
@@ -154,7 +160,18 @@ impl From<StudyError> for Failure {
 
 impl From<&DeviceError> for Failure {
     fn from(error: &DeviceError) -> Self {
-        Failure::request(chain(error))
+        let DeviceError::UnknownPreset { name, nearest, known } = error else {
+            return Failure::request(chain(error));
+        };
+        let failure = Failure::request(format!("no device preset is called {name:?}"));
+        let failure = match nearest {
+            Some(nearest) => failure.help(format!("did you mean `{nearest}`?")),
+            None => failure,
+        };
+        failure.help(format!(
+            "the presets are {}; a path to a description needs a / or ends in .toml",
+            known.join(", ")
+        ))
     }
 }
 

@@ -33,7 +33,7 @@ fn main() -> ExitCode {
 fn run(cli: Cli, terminal: &Terminal) -> Result<(), Failure> {
     interrupt::listen()?;
     if let Some(threads) = cli.common.threads {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads)).build_global();
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(usize::from(threads.get())).build_global();
         pool.map_err(|e| Failure::failed(format!("cannot start {threads} threads: {e}")))?;
     }
     commands::run(cli.command, terminal)

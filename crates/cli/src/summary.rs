@@ -43,7 +43,13 @@ pub fn record(terminal: &Terminal, record: &Record) -> String {
     let mut columns = Columns::new(&[1, 5]);
     let ideal = record.scalars.values().any(|s| s.ideal.is_some());
     if ideal {
-        columns.row([(Style::Faint, ""), (Style::Faint, ""), (Style::Faint, ""), (Style::Faint, ""), (Style::Faint, "ideal")]);
+        columns.row([
+            (Style::Faint, ""),
+            (Style::Faint, ""),
+            (Style::Faint, ""),
+            (Style::Faint, ""),
+            (Style::Faint, "ideal"),
+        ]);
     }
     let mut scalars: Vec<(&String, &Scalar)> = record.scalars.iter().collect();
     scalars.sort_by_key(|(name, _)| **name != record.merit);
@@ -63,7 +69,8 @@ pub fn record(terminal: &Terminal, record: &Record) -> String {
     }
     out += &columns.show(terminal);
     if let Some(limit) = judge::limit(record).filter(|limit| !limit.path.is_empty()) {
-        out += &format!("\n  costs most: {} ({}). {}\n", limit.what, limit.path, limit.consequences.join(" "));
+        out +=
+            &format!("\n  costs most: {} ({}). {}\n", limit.what, limit.path, limit.consequences.join(" "));
     }
     out + &cautions(terminal, record)
 }

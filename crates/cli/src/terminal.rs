@@ -113,7 +113,9 @@ impl Columns {
         let columns = self.rows.iter().map(Vec::len).max().unwrap_or(0);
         let wide = |text: &str| text.chars().count();
         let widths: Vec<usize> = (0..columns)
-            .map(|i| self.rows.iter().filter_map(|row| row.get(i)).map(|(_, text)| wide(text)).max().unwrap_or(0))
+            .map(|i| {
+                self.rows.iter().filter_map(|row| row.get(i)).map(|(_, text)| wide(text)).max().unwrap_or(0)
+            })
             .collect();
         let mut out = String::new();
         for row in &self.rows {
@@ -121,7 +123,11 @@ impl Columns {
             for (i, (style, text)) in row.iter().enumerate() {
                 let pad = " ".repeat(widths[i] - wide(text));
                 let text = terminal.styled(*style, text);
-                line += &if self.right.contains(&i) { format!("{pad}{text}   ") } else { format!("{text}{pad}   ") };
+                line += &if self.right.contains(&i) {
+                    format!("{pad}{text}   ")
+                } else {
+                    format!("{text}{pad}   ")
+                };
             }
             out += line.trim_end();
             out.push('\n');

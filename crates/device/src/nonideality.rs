@@ -74,8 +74,8 @@ impl Nonidealities for DeviceSpec {
                 (false, true) => add("device.retention", "relaxation, different from device to device"),
                 (true, true) => {
                     add("device.retention", "drift and relaxation after programming");
-                    add("device.retention.mean", "the part of it that all devices share");
-                    add("device.retention.spread", "the part of it that differs from device to device");
+                    add("device.retention.mean", "the drift or relaxation that all devices share");
+                    add("device.retention.spread", "how drift or relaxation differs from device to device");
                 }
             }
         }

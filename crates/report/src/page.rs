@@ -178,6 +178,8 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
     let mut numbers: Vec<Number> = record
         .scalars
         .iter()
+        // A study may give its figure of merit a second time under the name of its condition.
+        .filter(|(key, s)| **key == record.merit || s.about != main.about)
         .map(|(key, s)| Number {
             about: s.about.clone(),
             shown: quantity(s.value, s.ci95, &s.unit),

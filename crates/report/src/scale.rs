@@ -85,6 +85,8 @@ impl Scale {
         };
         let mut ticks = match (self.log, unit) {
             (true, "s") => self.time_ticks(),
+            // Less than half a decade is read like a linear axis.
+            (true, _) if self.high < 4.0 * self.low => self.linear_ticks(pixels / spacing),
             (true, _) => self.decade_ticks(),
             (false, _) => self.linear_ticks(pixels / spacing),
         };
@@ -139,6 +141,7 @@ impl Scale {
                 let wanted = match digit {
                     1 => exponent.rem_euclid(every) == 0,
                     2 | 5 => decades < 2.0,
+                    3 | 4 | 6 | 8 => decades < 1.0,
                     _ => false,
                 };
                 if wanted || decades < 5.0 {

@@ -42,9 +42,12 @@ pub fn one(draft: &Draft, terminal: &Terminal) -> Result<Finding, Failure> {
 /// beside the failure.
 pub fn every(draft: &Draft, terminal: &Terminal) -> Result<(Vec<Finding>, Option<Failure>), Failure> {
     // All are resolved first, so that a wrong one costs nothing.
-    let drafts: Vec<Draft> =
-        REGISTRY.iter().map(|study| Draft { study: Some(study.name().to_string()), ..draft.clone() }).collect();
-    let requests = drafts.iter().map(|draft| draft.resolve(REGISTRY, &Disk)).collect::<Result<Vec<_>, _>>()?;
+    let drafts: Vec<Draft> = REGISTRY
+        .iter()
+        .map(|study| Draft { study: Some(study.name().to_string()), ..draft.clone() })
+        .collect();
+    let requests =
+        drafts.iter().map(|draft| draft.resolve(REGISTRY, &Disk)).collect::<Result<Vec<_>, _>>()?;
     let progress = Progress::new(terminal);
     let mut findings = Vec::new();
     for (study, request) in &requests {
@@ -52,7 +55,8 @@ pub fn every(draft: &Draft, terminal: &Terminal) -> Result<(Vec<Finding>, Option
             Ok(finding) => findings.push(finding),
             Err(StudyError::Cancelled) if !findings.is_empty() => {
                 let (done, all) = (findings.len(), requests.len());
-                let failure = Failure::failed(format!("cancelled; {done} of {all} studies were finished and are kept"));
+                let failure =
+                    Failure::failed(format!("cancelled; {done} of {all} studies were finished and are kept"));
                 return Ok((findings, Some(failure)));
             }
             Err(error) => return Err(error.into()),
@@ -62,7 +66,12 @@ pub fn every(draft: &Draft, terminal: &Terminal) -> Result<(Vec<Finding>, Option
 }
 
 /// Writes findings with their page and says where they are.
-pub fn write(folder: Option<RunFolder>, findings: &[Finding], page: &str, terminal: &Terminal) -> Result<(), Failure> {
+pub fn write(
+    folder: Option<RunFolder>,
+    findings: &[Finding],
+    page: &str,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
     let Some(folder) = folder else { return Ok(()) };
     let records: Vec<Record> = findings.iter().map(|finding| finding.record.clone()).collect();
     let files: Vec<(String, Vec<u8>)> = findings.iter().flat_map(|finding| finding.files.clone()).collect();

@@ -54,7 +54,11 @@ pub fn run(terminal: &Terminal) -> Result<(), Failure> {
         }
         terminal.print(&columns.show(terminal))?;
     }
-    if failed > 0 { Err(Failure::failed(format!("{failed} of {} checks failed", checks.len()))) } else { Ok(()) }
+    if failed > 0 {
+        Err(Failure::failed(format!("{failed} of {} checks failed", checks.len())))
+    } else {
+        Ok(())
+    }
 }
 
 fn check(name: &'static str, state: State, found: impl Into<String>) -> Check {
@@ -63,12 +67,17 @@ fn check(name: &'static str, state: State, found: impl Into<String>) -> Check {
 
 fn instruction_set() -> Check {
     let others: Vec<&str> = Isa::available().into_iter().map(Isa::name).collect();
-    check("instruction set", State::Good, format!("{} (this processor has {})", isa().name(), others.join(", ")))
+    check(
+        "instruction set",
+        State::Good,
+        format!("{} (this processor has {})", isa().name(), others.join(", ")),
+    )
 }
 
 fn threads() -> Check {
     let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    let wish = std::env::var("RAYON_NUM_THREADS").map_or_else(|_| String::new(), |n| format!(", RAYON_NUM_THREADS={n}"));
+    let wish = std::env::var("RAYON_NUM_THREADS")
+        .map_or_else(|_| String::new(), |n| format!(", RAYON_NUM_THREADS={n}"));
     check("threads", State::Good, format!("{} in use, {cores} cores{wish}", rayon::current_num_threads()))
 }
 
@@ -86,7 +95,11 @@ fn datasets() -> Vec<Check> {
         let found = sub.iter().map(|sub| root.join(sub)).find(|dir| dir.is_dir());
         match found {
             Some(dir) => check(name, State::Good, format!("--data {kind}:{}", dir.display())),
-            None => check(name, State::Missing, format!("none in {} (set NEUROHM_DATA); any path will do", root.display())),
+            None => check(
+                name,
+                State::Missing,
+                format!("none in {} (set NEUROHM_DATA); any path will do", root.display()),
+            ),
         }
     };
     vec![

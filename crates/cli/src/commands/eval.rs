@@ -36,7 +36,13 @@ pub struct Options {
     #[arg(long, value_name = "TIME")]
     at: Option<String>,
     /// Mean of each channel, taken off the samples (which are in 0..1), such as 0.485,0.456,0.406
-    #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "std", allow_negative_numbers = true)]
+    #[arg(
+        long,
+        value_name = "NUMBERS",
+        value_delimiter = ',',
+        requires = "std",
+        allow_negative_numbers = true
+    )]
     mean: Vec<f64>,
     /// Standard deviation of each channel, by which the samples are then divided
     #[arg(long, value_name = "NUMBERS", value_delimiter = ',', requires = "mean")]
@@ -69,7 +75,11 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     let title = format!("{} on {}", carry_out::stem(&options.model), record.device_title);
     let page = neurohm::report::html(std::slice::from_ref(record), &title)?;
     carry_out::write(folder, std::slice::from_ref(&finding), &page, terminal)?;
-    if terminal.json() { terminal.print_json(record) } else { terminal.print(&summary::record(terminal, record)) }
+    if terminal.json() {
+        terminal.print_json(record)
+    } else {
+        terminal.print(&summary::record(terminal, record))
+    }
 }
 
 /// The settings of the study that the options stand for.
@@ -88,16 +98,18 @@ fn config(options: &Options) -> Table {
     }
     if !options.mean.is_empty() {
         let numbers = |of: &[f64]| Value::Array(of.iter().map(|v| Value::Float(*v)).collect());
-        let normalise = [("mean".to_string(), numbers(&options.mean)), ("sd".to_string(), numbers(&options.std))];
+        let normalise =
+            [("mean".to_string(), numbers(&options.mean)), ("sd".to_string(), numbers(&options.std))];
         config.insert("normalise".into(), Value::Table(normalise.into_iter().collect()));
     }
     config
 }
 
 fn command(options: &Options) -> String {
-    let mut words: Vec<String> = ["neurohm", "eval", &options.model, "--data", &options.data, "--chip", &options.chip]
-        .map(str::to_string)
-        .into();
+    let mut words: Vec<String> =
+        ["neurohm", "eval", &options.model, "--data", &options.data, "--chip", &options.chip]
+            .map(str::to_string)
+            .into();
     let mut option = |name: &str, value: String| words.extend([name.to_string(), value]);
     let numbers = |of: &[f64]| of.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
     if let Some(device) = &options.device {

@@ -21,11 +21,12 @@ pub struct Options {
 pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     let mut records: Vec<Record> = Vec::new();
     for run in &options.runs {
-        records.extend(read_run(run).map_err(|error| match &error {
-            StudyError::Read { path, .. } if !path.exists() => {
-                Failure::from(error).help("a run is a folder that `score`, `run` or `eval` wrote, with a run.json in it")
+        records.extend(read_run(run).map_err(|error| {
+            match &error {
+                StudyError::Read { path, .. } if !path.exists() => Failure::from(error)
+                    .help("a run is a folder that `score`, `run` or `eval` wrote, with a run.json in it"),
+                _ => Failure::from(error),
             }
-            _ => Failure::from(error),
         })?);
     }
     let title = match &records[..] {
@@ -44,7 +45,8 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
         (None, _) => PathBuf::new(),
     };
     let folder = if folder.as_os_str().is_empty() { PathBuf::from(".") } else { folder };
-    std::fs::create_dir_all(&folder).map_err(|e| Failure::failed(format!("cannot make {}: {e}", folder.display())))?;
+    std::fs::create_dir_all(&folder)
+        .map_err(|e| Failure::failed(format!("cannot make {}: {e}", folder.display())))?;
     let file = folder.join("report.html");
     write_file(&file, page.as_bytes())?;
     if terminal.json() {

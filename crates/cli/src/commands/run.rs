@@ -56,7 +56,11 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     let record = &finding.record;
     let page = neurohm::report::html(std::slice::from_ref(record), &record.title)?;
     carry_out::write(folder, std::slice::from_ref(&finding), &page, terminal)?;
-    if terminal.json() { terminal.print_json(record) } else { terminal.print(&summary::record(terminal, record)) }
+    if terminal.json() {
+        terminal.print_json(record)
+    } else {
+        terminal.print(&summary::record(terminal, record))
+    }
 }
 
 fn text(path: &str) -> Result<String, Failure> {

@@ -28,6 +28,11 @@ pub struct Options {
 }
 
 pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
+    if let Some(set) = options.run.set.iter().find(|set| set.trim_start().starts_with("config.")) {
+        let message = format!("--set {set}: a score runs every study, and `config.` belongs to one");
+        let help = "settings of the chip (chip.adc...) work here; for one study use `neurohm run STUDY --set config...`";
+        return Err(Failure::request(message).help(help));
+    }
     let draft = Draft {
         device: Some(options.device.clone()),
         chip: options.chip.clone(),

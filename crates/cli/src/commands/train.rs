@@ -4,7 +4,9 @@ use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 
 use neurohm::data::{Limits, Samples, Source, load};
-use neurohm::nn::{Digital, EpochReport, Graph, Labelled, NnError, TrainConfig, evaluate, models, onnx, train};
+use neurohm::nn::{
+    Digital, EpochReport, Graph, Labelled, NnError, TrainConfig, evaluate, models, onnx, train,
+};
 use neurohm::num::{Key, Unwatched, Watch, stats};
 use neurohm::report::number::quantity;
 use neurohm::study::{RunFolder, write_file};
@@ -168,5 +170,7 @@ fn epoch(report: &EpochReport) -> String {
     let EpochReport { epoch, epochs, loss, accuracy, rate, .. } = report;
     let wide = epochs.to_string().len();
     let accuracy = 100.0 * accuracy;
-    format!("epoch {epoch:>wide$} of {epochs}   loss {loss:.4}   training accuracy {accuracy:.2} %   rate {rate:.2e}")
+    format!(
+        "epoch {epoch:>wide$} of {epochs}   loss {loss:.4}   training accuracy {accuracy:.2} %   rate {rate:.2e}"
+    )
 }

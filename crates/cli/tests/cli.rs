@@ -1,0 +1,335 @@
+//! The program as a shell sees it: exit codes, what is on which stream, what is on the disk.
+
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+/// The smallest `mvm` that still is one.
+const SMALL: [&str; 9] = [
+    "run",
+    "mvm",
+    "--no-ablation",
+    "--set=config.size=16",
+    "--set=config.sizes=[16]",
+    "--set=config.vectors=8",
+    "--set=config.times=[\"20 s\", \"1 day\"]",
+    "--set=config.bits=[6]",
+    "--chips=2",
+];
+
+fn neurohm(dir: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_neurohm"));
+    command.current_dir(dir).env_remove("NEUROHM_DATA").env_remove("RAYON_NUM_THREADS");
+    command
+}
+
+fn run<'a>(dir: &Path, args: impl IntoIterator<Item = &'a str>) -> Output {
+    neurohm(dir).args(args).output().unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+fn folder() -> tempfile::TempDir {
+    tempfile::tempdir().unwrap()
+}
+
+/// Every file below a folder, sorted.
+fn files(dir: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    let mut waiting = vec![dir.to_path_buf()];
+    while let Some(at) = waiting.pop() {
+        for entry in std::fs::read_dir(&at).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                waiting.push(path)
+            } else {
+                found.push(path.strip_prefix(dir).unwrap().to_path_buf())
+            }
+        }
+    }
+    found.sort();
+    found
+}
+
+#[test]
+fn json_is_one_value_and_results_lie_in_the_folder() {
+    let dir = folder();
+    let out = run(dir.path(), SMALL.into_iter().chain(["--json", "--out", "here/deep", "--seed", "7"]));
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let value: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!((&value["study"], &value["seed"]), (&"mvm".into(), &7.into()));
+    assert_eq!(value["version"], env!("CARGO_PKG_VERSION"));
+    let merit = &value["scalars"][value["merit"].as_str().unwrap()];
+    let [low, high] = [0, 1].map(|i| merit["ci95"][i].as_f64().unwrap());
+    assert!((low..=high).contains(&merit["value"].as_f64().unwrap()) && merit["unit"].is_string());
+    let command = value["command"].as_str().unwrap();
+    assert!(
+        command.starts_with("neurohm run mvm ") && command.contains("--seed 7") && !command.contains("--out")
+    );
+
+    let here = dir.path().join("here/deep");
+    let names = files(&here);
+    for expected in ["report.html", "run.json", "description.toml"] {
+        assert!(names.contains(&PathBuf::from(expected)), "{names:?}");
+    }
+    assert!(names.iter().any(|name| name.extension().is_some_and(|e| e == "csv")), "{names:?}");
+    let kept: Value = serde_json::from_str(&std::fs::read_to_string(here.join("run.json")).unwrap()).unwrap();
+    assert_eq!(kept, value);
+}
+
+#[test]
+fn json_alone_writes_no_file() {
+    let dir = folder();
+    let out = run(dir.path(), SMALL.into_iter().chain(["--json"]));
+    assert_eq!(out.status.code(), Some(0));
+    assert_eq!(files(dir.path()), Vec::<PathBuf>::new());
+}
+
+#[test]
+fn the_resolved_description_gives_the_same_again_and_threads_change_nothing() {
+    let dir = folder();
+    let numbers = |out: Output| {
+        assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+        let mut value: Value = serde_json::from_slice(&out.stdout).unwrap();
+        for varying in ["wall_s", "command"] {
+            value.as_object_mut().unwrap().remove(varying);
+        }
+        value
+    };
+    let one = numbers(run(dir.path(), SMALL.into_iter().chain(["--json", "--threads", "1", "--out", "a"])));
+    let two = numbers(run(dir.path(), SMALL.into_iter().chain(["--json", "--threads", "2"])));
+    assert_eq!(one, two);
+    let again = numbers(run(dir.path(), ["run", "a/description.toml", "--json"]));
+    assert_eq!(one, again);
+    let environment =
+        neurohm(dir.path()).args(SMALL).arg("--json").env("RAYON_NUM_THREADS", "1").output().unwrap();
+    assert_eq!(one, numbers(environment));
+}
+
+#[test]
+fn a_person_reads_a_table_without_colours_in_a_pipe() {
+    let dir = folder();
+    let out = run(dir.path(), SMALL);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let shown = text(&out.stdout);
+    assert!(shown.contains(" ± ") && shown.contains("ideal") && !shown.contains('\u{1b}'), "{shown}");
+    assert!(text(&out.stderr).contains("Wrote mvm/report.html"), "{}", text(&out.stderr));
+    assert!(dir.path().join("mvm/report.html").is_file());
+    let quiet = run(dir.path(), SMALL.into_iter().chain(["--quiet"]));
+    assert_eq!(text(&quiet.stderr), "");
+    assert_eq!(quiet.stdout, out.stdout);
+}
+
+#[test]
+fn a_score_holds_a_row_a_study() {
+    let dir = folder();
+    let args = ["score", "ideal", "--no-ablation", "--chips", "2", "--json", "--out", "card"];
+    let out = run(dir.path(), args);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let value: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let rows = value["rows"].as_array().unwrap();
+    let studies: Vec<&str> = rows.iter().map(|row| row["study"].as_str().unwrap()).collect();
+    assert!(studies.contains(&"mvm") && studies.contains(&"inference"), "{studies:?}");
+    let page = std::fs::read_to_string(dir.path().join("card/report.html")).unwrap();
+    assert!(page.contains("Report card"));
+
+    let again = run(dir.path(), ["report", "card", "--out", "again"]);
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
+    assert_eq!(text(&again.stdout), "again/report.html\n");
+    assert_eq!(std::fs::read_to_string(dir.path().join("again/report.html")).unwrap(), page);
+}
+
+#[test]
+fn a_device_that_is_shown_can_be_scored() {
+    let dir = folder();
+    let shown = run(dir.path(), ["device", "show", "pcm"]);
+    std::fs::write(dir.path().join("mine.toml"), &shown.stdout).unwrap();
+    let small = SMALL.into_iter().chain(["--json", "--device"]);
+    let scalars = |out: Output| {
+        assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+        serde_json::from_slice::<Value>(&out.stdout).unwrap()["scalars"].clone()
+    };
+    let own = scalars(run(dir.path(), small.clone().chain(["mine.toml"])));
+    assert_eq!(own, scalars(run(dir.path(), small.chain(["pcm"]))));
+}
+
+#[test]
+fn a_network_is_trained_written_and_run() {
+    let dir = folder();
+    let data = "strokes:train=600,test=200,seed=3";
+    let args = ["train", "mlp", "--data", data, "--epochs", "2", "-o", "net.onnx", "--json"];
+    let out = run(dir.path(), args);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let trained: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let accuracy = trained["scalars"]["test_accuracy"]["value"].as_f64().unwrap();
+    assert!(accuracy > 30.0, "{accuracy} % after two epochs");
+    assert!(text(&out.stderr).contains("epoch 2 of 2"), "{}", text(&out.stderr));
+
+    let out =
+        run(dir.path(), ["eval", "net.onnx", "--data", data, "--chip", "ideal", "--json", "--out", "e"]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let evaluated: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let on_chip = evaluated["scalars"]["accuracy"]["value"].as_f64().unwrap();
+    assert!((on_chip - accuracy).abs() < 1e-9, "{on_chip} % on an ideal chip, {accuracy} % digitally");
+    let outputs = std::fs::read(dir.path().join("e/outputs.npy")).unwrap();
+    assert!(outputs.starts_with(b"\x93NUMPY") && text(&outputs[..80]).contains("(200, 10)"));
+}
+
+#[test]
+fn wrong_requests_leave_nothing_behind() {
+    let dir = folder();
+    let wrong: [&[&str]; 8] = [
+        &["score", "pmc"],
+        &["run", "mvmm"],
+        &["run", "mvm", "--set", "chip.adcc=1"],
+        &["run", "missing.toml"],
+        &["eval", "missing.onnx", "--data", "strokes"],
+        &["train", "mlp", "--data", "mnist:missing"],
+        &["report", "missing"],
+        &["run", "mvm", "--threads", "0"],
+    ];
+    for args in wrong {
+        let out = run(dir.path(), args.iter().copied());
+        assert_eq!(out.status.code(), Some(2), "{args:?}: {}", text(&out.stderr));
+        assert!(out.stdout.is_empty() && !out.stderr.is_empty(), "{args:?}");
+        assert!(!text(&out.stderr).contains("panicked"), "{args:?}");
+        assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{args:?}");
+    }
+}
+
+#[test]
+fn a_folder_that_cannot_be_written_is_known_before_the_run() {
+    let dir = folder();
+    std::fs::write(dir.path().join("file"), "").unwrap();
+    for out in ["file", "file/below", "/proc/neurohm"] {
+        let begun = Instant::now();
+        // Far too much work to be done before the folder is looked at.
+        let out = run(dir.path(), ["run", "mvm", "--full", "--chips", "1000", "--out", out]);
+        assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+        assert!(text(&out.stderr).contains("cannot write"), "{}", text(&out.stderr));
+        assert!(begun.elapsed() < Duration::from_secs(20));
+    }
+    assert_eq!(files(dir.path()), [PathBuf::from("file")]);
+}
+
+#[cfg(unix)]
+#[test]
+fn nobody_reading_is_no_failure() {
+    let dir = folder();
+    let script = format!("({} schema; echo \"code $?\" >&2) | head -n 1", env!("CARGO_BIN_EXE_neurohm"));
+    let out = Command::new("sh").args(["-c", &script]).current_dir(dir.path()).output().unwrap();
+    assert_eq!((text(&out.stdout), text(&out.stderr)), ("{\n", "code 0\n"));
+}
+
+/// Starts a command, waits until it says `sign` on standard error (or for a second), interrupts it, and waits.
+#[cfg(unix)]
+fn interrupted(dir: &Path, args: &[&str], sign: Option<&str>) -> (Output, Duration) {
+    use std::io::{BufRead, BufReader, Read};
+    let mut child = neurohm(dir).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut seen = String::new();
+    match sign {
+        Some(sign) => {
+            while !seen.contains(sign) {
+                assert_ne!(lines.read_line(&mut seen).unwrap(), 0, "{seen}");
+            }
+        }
+        None => std::thread::sleep(Duration::from_secs(1)),
+    }
+    let begun = Instant::now();
+    assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
+    lines.read_to_string(&mut seen).unwrap();
+    let mut out = child.wait_with_output().unwrap();
+    out.stderr = seen.into_bytes();
+    (out, begun.elapsed())
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_ends_a_run_cleanly() {
+    let dir = folder();
+    let args = ["run", "mvm", "--full", "--chips", "1000", "--out", "results"];
+    let (out, took) = interrupted(dir.path(), &args, None);
+    assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+    assert!(text(&out.stderr).contains("cancelled; nothing was written"), "{}", text(&out.stderr));
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_keeps_the_epochs_that_were_finished() {
+    let dir = folder();
+    let data = "strokes:train=600,test=100,seed=3";
+    let args = ["train", "mlp", "--data", data, "--epochs", "5000", "-o", "net.onnx"];
+    let (out, _) = interrupted(dir.path(), &args, Some("epoch 2 of"));
+    assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+    assert!(text(&out.stderr).contains("is kept in net.onnx"), "{}", text(&out.stderr));
+    assert_eq!(files(dir.path()), [PathBuf::from("net.onnx")]);
+    let shown = run(dir.path(), ["eval", "net.onnx", "--data", data, "--chip", "ideal", "--json"]);
+    assert_eq!(shown.status.code(), Some(0), "{}", text(&shown.stderr));
+}
+
+#[test]
+fn small_commands_answer_in_both_forms() {
+    let dir = folder();
+    for args in [&["device", "list"][..], &["device", "show", "reram_cmo"], &["studies"], &["doctor"]] {
+        let out = run(dir.path(), args.iter().copied());
+        assert_eq!(out.status.code(), Some(0), "{args:?}: {}{}", text(&out.stdout), text(&out.stderr));
+        let json = run(dir.path(), args.iter().copied().chain(["--json"]));
+        serde_json::from_slice::<Value>(&json.stdout).unwrap();
+    }
+    for of in ["device", "chip", "mvm", "inference"] {
+        let schema: Value = serde_json::from_slice(&run(dir.path(), ["schema", of]).stdout).unwrap();
+        assert!(schema["$schema"].is_string() && schema["properties"].is_object(), "{of}");
+    }
+    for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
+        assert!(text(&run(dir.path(), ["completions", shell]).stdout).contains("neurohm"), "{shell}");
+    }
+}
+
+/// What a person reads who made a mistake.
+#[test]
+fn mistakes_are_explained() {
+    let dir = folder();
+    let file = |name: &str, text: &str| std::fs::write(dir.path().join(name), text).unwrap();
+    file(
+        "typo.toml",
+        "study = \"mvm\"\nseed = 3\n\n[chip.device]\npreset = \"pcm\"\n\n[config]\nsise = 64\n",
+    );
+    file("broken.toml", "study = \"mvm\"\n[config\nsize = 64\n");
+    file("unit.toml", "study = \"mvm\"\n[config]\nat = \"3 kg\"\n");
+    file("device.toml", "name = \"mine\"\n[cell]\ng_min = \"0 S\"\ng_maxx = \"25 uS\"\n");
+    file("not.onnx", "this is no network");
+    file("run.json", "{\"study\": 1}");
+    let mistakes: [&[&str]; 16] = [
+        &["score", "pmc"],
+        &["score", "pcm", "--set", "config.size=3"],
+        &["run", "mvvm"],
+        &["run", "typo.toml"],
+        &["run", "broken.toml"],
+        &["run", "unit.toml"],
+        &["run", "missing.toml"],
+        &["run", "mvm", "--device", "device.toml"],
+        &["run", "mvm", "--chip", "defualt"],
+        &["run", "mvm", "--set", "chip.adc"],
+        &["run", "mvm", "--chips", "0"],
+        &["eval", "not.onnx", "--data", "strokes"],
+        &["eval", "not.onnx", "--data", "minst:here"],
+        &["train", "mlp", "--data", "mnist:nowhere"],
+        &["train", "mpl", "--data", "strokes"],
+        &["report", "run.json"],
+    ];
+    let mut shown = String::new();
+    for args in mistakes {
+        let out = run(dir.path(), args.iter().copied());
+        let code = out.status.code().unwrap();
+        assert!(code == 1 || code == 2, "{args:?}");
+        shown += &format!("$ neurohm {}\n{}[exit code {code}]\n\n", args.join(" "), text(&out.stderr));
+    }
+    insta::assert_snapshot!(shown.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+}
