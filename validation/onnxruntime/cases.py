@@ -2,6 +2,7 @@
 
     FOLDER/NAME/model.onnx              and files beside it, if its weights lie outside
     FOLDER/NAME/b1.x0.npy, b1.y0.npy    input 0 and output 0 for a batch of 1; likewise b3, b17
+    FOLDER/NAME/refused                 in place of those: neurohm must refuse the model
 
 `crates/nn/tests/onnx_cases.rs` reads such a folder where NEUROHM_ONNX_CASES names it.
 """
@@ -57,7 +58,7 @@ class Maker:
     def __init__(self, folder, only):
         self.folder, self.only, self.made, self.failed = pathlib.Path(folder), only, 0, []
 
-    def case(self, name, shapes, export, **how):
+    def case(self, name, shapes, export, refused=False, **how):
         """`export(path)` writes the model and may return the path of a reference model."""
         if self.only not in name:
             return
@@ -65,7 +66,10 @@ class Maker:
         folder.mkdir(parents=True, exist_ok=True)
         try:
             reference = export(folder / "model.onnx")
-            write(folder, shapes, reference=reference, **how)
+            if refused:
+                (folder / "refused").touch()
+            else:
+                write(folder, shapes, reference=reference, **how)
             self.made += 1
             print(f"made {name}", flush=True)
         except Exception as error:

@@ -26,6 +26,10 @@ quiet.log_severity_level = 4
 quiet.intra_op_num_threads = 1
 
 
+def label(model):
+    return f"{model.parent.name}/{model.name}"
+
+
 def reference(session, x):
     """onnxruntime's first output, in pieces where the model fixes its batch."""
     declared = session.get_inputs()[0]
@@ -81,7 +85,7 @@ def check(binary, model, index):
         return f"shape {got.shape}, onnxruntime {expected.shape}"
     largest = max(np.abs(expected).max(), np.finfo(np.float32).tiny)
     difference = np.abs(got - expected).max() / largest
-    print(f"{difference:9.2e}  {order}  {model.name} {tuple(shape)} -> {expected.shape}")
+    print(f"{difference:9.2e}  {order}  {label(model)} {tuple(shape)} -> {expected.shape}")
     # `not <=` so that NaN fails.
     allowed = ALLOWED if inputs[0].type != "tensor(float16)" else 2e-3  # half precision rounds inside onnxruntime
     return None if difference <= allowed else f"differs by {difference:.2e} of max|output|, allowed {allowed:.0e}"
@@ -97,7 +101,7 @@ def main():
         sys.exit(f"no .onnx under {' or '.join(PLACES)}: nothing was checked")
     wrong = [(model, why) for i, model in enumerate(models) if (why := check(binary, model, i))]
     for model, why in wrong:
-        print(f"DIFFERS  {model.name}: {why}", file=sys.stderr)
+        print(f"DIFFERS  {label(model)}: {why}", file=sys.stderr)
     print(f"{len(models) - len(wrong)} of {len(models)} networks agree with onnxruntime {onnxruntime.__version__}")
     sys.exit(1 if wrong else 0)
 

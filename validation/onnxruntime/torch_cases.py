@@ -72,8 +72,17 @@ def resnet20(shortcut, width=16, depth=3):
 
 def lenet(c=6, d=16):
     return nn.Sequential(
-        nn.Conv2d(1, c, 5, padding=2), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(c, d, 5), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Flatten(), nn.Linear(d * 25, 32), nn.ReLU(), nn.Linear(32, 10))
+        nn.Conv2d(1, c, 5, padding=2),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Conv2d(c, d, 5),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Flatten(),
+        nn.Linear(d * 25, 32),
+        nn.ReLU(),
+        nn.Linear(32, 10),
+    )
 
 
 class SqueezeExcite(nn.Module):
@@ -95,7 +104,10 @@ def shuffle(x, groups):
 
 
 def dense_block(c=3, growth=4, n=3):
-    layers = nn.ModuleList(nn.Sequential(nn.BatchNorm2d(c + i * growth), nn.ReLU(), nn.Conv2d(c + i * growth, growth, 3, padding=1)) for i in range(n))
+    layers = nn.ModuleList(
+        nn.Sequential(nn.BatchNorm2d(c + i * growth), nn.ReLU(), nn.Conv2d(c + i * growth, growth, 3, padding=1))
+        for i in range(n)
+    )
 
     def f(s, x):
         for layer in s.layers:
@@ -107,14 +119,30 @@ def dense_block(c=3, growth=4, n=3):
 
 def depthwise(i, o, stride, act):
     return nn.Sequential(
-        nn.Conv2d(i, i, 3, stride, 1, groups=i, bias=False), nn.BatchNorm2d(i), act(),
-        nn.Conv2d(i, o, 1, bias=False), nn.BatchNorm2d(o), act())
+        nn.Conv2d(i, i, 3, stride, 1, groups=i, bias=False),
+        nn.BatchNorm2d(i),
+        act(),
+        nn.Conv2d(i, o, 1, bias=False),
+        nn.BatchNorm2d(o),
+        act(),
+    )
 
 
 def audio():
     return nn.Sequential(
-        nn.Conv1d(1, 8, 16, 4, 6), nn.BatchNorm1d(8), nn.ReLU(), nn.MaxPool1d(4), nn.Conv1d(8, 12, 3, dilation=2, padding=2),
-        nn.BatchNorm1d(12), nn.ReLU(), nn.AvgPool1d(2), nn.AdaptiveAvgPool1d(1), nn.Flatten(), nn.Linear(12, 4), nn.LogSoftmax(1))
+        nn.Conv1d(1, 8, 16, 4, 6),
+        nn.BatchNorm1d(8),
+        nn.ReLU(),
+        nn.MaxPool1d(4),
+        nn.Conv1d(8, 12, 3, dilation=2, padding=2),
+        nn.BatchNorm1d(12),
+        nn.ReLU(),
+        nn.AvgPool1d(2),
+        nn.AdaptiveAvgPool1d(1),
+        nn.Flatten(),
+        nn.Linear(12, 4),
+        nn.LogSoftmax(1),
+    )
 
 
 class Mixer(nn.Module):
@@ -134,80 +162,274 @@ class Mixer(nn.Module):
 
 
 ACTS = [
-    nn.ReLU(), nn.LeakyReLU(0.1), nn.PReLU(8), nn.PReLU(), nn.ELU(0.7), nn.SELU(), nn.CELU(1.3), nn.GELU(), nn.GELU("tanh"),
-    nn.Mish(), nn.SiLU(), nn.Hardswish(), nn.Hardsigmoid(), nn.Hardtanh(-0.4, 0.6), nn.ReLU6(), nn.Softplus(), nn.Softsign(),
-    nn.Tanh(), nn.LogSigmoid(), nn.Softmax(1), nn.LogSoftmax(-1), nn.Softmin(1), nn.Tanhshrink(), nn.GLU(1)]
+    nn.ReLU(),
+    nn.LeakyReLU(0.1),
+    nn.PReLU(8),
+    nn.PReLU(),
+    nn.ELU(0.7),
+    nn.SELU(),
+    nn.CELU(1.3),
+    nn.GELU(),
+    nn.GELU("tanh"),
+    nn.Mish(),
+    nn.SiLU(),
+    nn.Hardswish(),
+    nn.Hardsigmoid(),
+    nn.Hardtanh(-0.4, 0.6),
+    nn.ReLU6(),
+    nn.Softplus(),
+    nn.Softsign(),
+    nn.Tanh(),
+    nn.LogSigmoid(),
+    nn.Softmax(1),
+    nn.LogSoftmax(-1),
+    nn.Softmin(1),
+    nn.Tanhshrink(),
+    nn.GLU(1),
+]
 
 POOLS = [
-    nn.MaxPool2d(3, 2, ceil_mode=True), nn.MaxPool2d(3, 2, 1, ceil_mode=True), nn.MaxPool2d(2, 3, 1, ceil_mode=True),
-    nn.MaxPool2d(3, 1, 1, dilation=2), nn.AvgPool2d(3, 2, 1), nn.AvgPool2d(3, 2, 1, count_include_pad=False),
-    nn.AvgPool2d(3, 2, 1, ceil_mode=True), nn.AvgPool2d(3, 2, ceil_mode=True, count_include_pad=False),
-    nn.AvgPool2d((2, 3), (1, 2)), nn.AdaptiveAvgPool2d(1), nn.AdaptiveMaxPool2d(1), nn.AdaptiveAvgPool2d((5, 1)),
-    nn.MaxPool2d(2, 3, ceil_mode=True), nn.AvgPool2d(2, 3, 1, ceil_mode=True)]
+    nn.MaxPool2d(3, 2, ceil_mode=True),
+    nn.MaxPool2d(3, 2, 1, ceil_mode=True),
+    nn.MaxPool2d(2, 3, 1, ceil_mode=True),
+    nn.MaxPool2d(3, 1, 1, dilation=2),
+    nn.AvgPool2d(3, 2, 1),
+    nn.AvgPool2d(3, 2, 1, count_include_pad=False),
+    nn.AvgPool2d(3, 2, 1, ceil_mode=True),
+    nn.AvgPool2d(3, 2, ceil_mode=True, count_include_pad=False),
+    nn.AvgPool2d((2, 3), (1, 2)),
+    nn.AdaptiveAvgPool2d(1),
+    nn.AdaptiveMaxPool2d(1),
+    nn.AdaptiveAvgPool2d((5, 1)),
+    nn.MaxPool2d(2, 3, ceil_mode=True),
+    nn.AvgPool2d(2, 3, 1, ceil_mode=True),
+]
 
 # name: (module, shapes of the inputs without the batch)
 SHAPES = {
     "view_size": (Fn(lambda s, x: s.l(x.view(x.size(0), -1)), l=nn.Linear(48, 5)), [(3, 4, 4)]),
-    "view_minus": (Fn(lambda s, x: s.l(s.c(x).view(-1, 4 * 16)), c=nn.Conv2d(3, 4, 3, padding=1), l=nn.Linear(64, 5)), [(3, 4, 4)]),
-    "reshape_parts": (Fn(lambda s, x: s.l(s.c(x).reshape(x.shape[0], 8, -1)).flatten(1), c=nn.Conv2d(3, 4, 3, padding=1), l=nn.Linear(8, 5)), [(3, 4, 4)]),
-    "permute_linear": (Fn(lambda s, x: s.l(s.c(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2), c=nn.Conv2d(3, 4, 3), l=nn.Linear(4, 6)), [(3, 5, 7)]),
+    "view_minus": (
+        Fn(lambda s, x: s.l(s.c(x).view(-1, 4 * 16)), c=nn.Conv2d(3, 4, 3, padding=1), l=nn.Linear(64, 5)),
+        [(3, 4, 4)],
+    ),
+    "reshape_parts": (
+        Fn(
+            lambda s, x: s.l(s.c(x).reshape(x.shape[0], 8, -1)).flatten(1),
+            c=nn.Conv2d(3, 4, 3, padding=1),
+            l=nn.Linear(8, 5),
+        ),
+        [(3, 4, 4)],
+    ),
+    "permute_linear": (
+        Fn(lambda s, x: s.l(s.c(x).permute(0, 2, 3, 1)).permute(0, 3, 1, 2), c=nn.Conv2d(3, 4, 3), l=nn.Linear(4, 6)),
+        [(3, 5, 7)],
+    ),
     "slices": (Fn(lambda s, x: torch.cat([x[:, :, ::2, 1::2], x[:, 1:, 1::2, :-1:2]], 1)), [(3, 6, 8)]),
-    "index": (Fn(lambda s, x: s.l(x[:, -1]) + s.l(x[:, 0])* x[:, 1, 2:3], l=nn.Linear(6, 4)), [(5, 6)]),
-    "chunks": (Fn(lambda s, x: (lambda a, b, c: a * torch.sigmoid(b) + c)(*s.c(x).chunk(3, 1)), c=nn.Conv2d(2, 9, 3)), [(2, 6, 6)]),
-    "split_sizes": (Fn(lambda s, x: torch.cat(torch.split(s.c(x), [2, 5, 1], 1)[::-1], 1), c=nn.Conv2d(2, 8, 3)), [(2, 6, 6)]),
-    "pads": (Fn(lambda s, x: s.c(F.pad(x, (1, 2, 0, 3), value=0.5)) + s.d(F.pad(x, (1, 2, 0, 3))), c=nn.Conv2d(3, 4, 3), d=nn.Conv2d(3, 4, 3)), [(3, 6, 6)]),
+    "index": (Fn(lambda s, x: s.l(x[:, -1]) + s.l(x[:, 0]) * x[:, 1, 2:3], l=nn.Linear(6, 4)), [(5, 6)]),
+    "chunks": (
+        Fn(lambda s, x: (lambda a, b, c: a * torch.sigmoid(b) + c)(*s.c(x).chunk(3, 1)), c=nn.Conv2d(2, 9, 3)),
+        [(2, 6, 6)],
+    ),
+    "split_sizes": (
+        Fn(lambda s, x: torch.cat(torch.split(s.c(x), [2, 5, 1], 1)[::-1], 1), c=nn.Conv2d(2, 8, 3)),
+        [(2, 6, 6)],
+    ),
+    "pads": (
+        Fn(
+            lambda s, x: s.c(F.pad(x, (1, 2, 0, 3), value=0.5)) + s.d(F.pad(x, (1, 2, 0, 3))),
+            c=nn.Conv2d(3, 4, 3),
+            d=nn.Conv2d(3, 4, 3),
+        ),
+        [(3, 6, 6)],
+    ),
     "crop": (Fn(lambda s, x: s.c(F.pad(x, (-1, 0, 0, -2))), c=nn.Conv2d(3, 4, 3)), [(3, 6, 6)]),
     "pixel_shuffle": (Fn(lambda s, x: F.pixel_shuffle(s.c(x), 2), c=nn.Conv2d(3, 12, 3)), [(3, 6, 5)]),
     "pixel_unshuffle": (Fn(lambda s, x: s.c(F.pixel_unshuffle(x, 2)), c=nn.Conv2d(12, 4, 1)), [(3, 6, 4)]),
-    "squeezes": (Fn(lambda s, x: s.l(s.c(x.unsqueeze(1)).squeeze(-1)).squeeze(1), c=nn.Conv2d(1, 4, (3, 5)), l=nn.Linear(4, 1)), [(6, 5)]),
+    "squeezes": (
+        Fn(lambda s, x: s.l(s.c(x.unsqueeze(1)).squeeze(-1)).squeeze(1), c=nn.Conv2d(1, 4, (3, 5)), l=nn.Linear(4, 1)),
+        [(6, 5)],
+    ),
     "squeeze_last": (Fn(lambda s, x: s.l(x).squeeze(-1), l=nn.Linear(6, 1)), [(6,)]),
-    "reduces": (Fn(lambda s, x: torch.cat([x.mean((2, 3)), x.amax((2, 3)), x.sum((3, 2)), x.amin(dim=(2, 3))], 1)), [(3, 6, 4)]),
+    "reduces": (
+        Fn(lambda s, x: torch.cat([x.mean((2, 3)), x.amax((2, 3)), x.sum((3, 2)), x.amin(dim=(2, 3))], 1)),
+        [(3, 6, 4)],
+    ),
     "normalise": (Fn(lambda s, x: F.normalize(s.l(x), dim=1), l=nn.Linear(6, 4)), [(6,)]),
     "norm_conv": (Fn(lambda s, x: F.normalize(s.c(x), dim=1), c=nn.Conv2d(3, 4, 3)), [(3, 6, 4)]),
-    "two_in": (Fn(lambda s, a, b: s.l(torch.cat([s.c(a).flatten(1), b], 1)), c=nn.Conv2d(3, 2, 3), l=nn.Linear(20 + 3, 3)), [(3, 4, 7), (3,)]),
-    "zeros_like": (Fn(lambda s, x: torch.cat([s.c(x), torch.zeros_like(x)], 1), c=nn.Conv2d(3, 4, 3, padding=1)), [(3, 5, 5)]),
-    "left_matmul": (Fn(lambda s, x: torch.matmul(s.w.weight, s.c(x).flatten(2)), w=nn.Linear(35, 6), c=nn.Conv2d(3, 35, 3)), [(3, 5, 5)]),
-    "constants": (Fn(lambda s, x: s.c((x / 255.0 - torch.tensor([0.4, 0.5, 0.6]).view(1, 3, 1, 1)) / torch.tensor([0.2, 0.3, 0.25]).view(3, 1, 1)) ** 2 + 1, c=nn.Conv2d(3, 4, 3)), [(3, 6, 6)]),
+    "two_in": (
+        Fn(lambda s, a, b: s.l(torch.cat([s.c(a).flatten(1), b], 1)), c=nn.Conv2d(3, 2, 3), l=nn.Linear(20 + 3, 3)),
+        [(3, 4, 7), (3,)],
+    ),
+    "zeros_like": (
+        Fn(lambda s, x: torch.cat([s.c(x), torch.zeros_like(x)], 1), c=nn.Conv2d(3, 4, 3, padding=1)),
+        [(3, 5, 5)],
+    ),
+    "left_matmul": (
+        Fn(lambda s, x: torch.matmul(s.w.weight, s.c(x).flatten(2)), w=nn.Linear(35, 6), c=nn.Conv2d(3, 35, 3)),
+        [(3, 5, 5)],
+    ),
+    "constants": (
+        Fn(
+            lambda s, x: (
+                s.c(
+                    (x / 255.0 - torch.tensor([0.4, 0.5, 0.6]).view(1, 3, 1, 1))
+                    / torch.tensor([0.2, 0.3, 0.25]).view(3, 1, 1)
+                )
+                ** 2
+                + 1
+            ),
+            c=nn.Conv2d(3, 4, 3),
+        ),
+        [(3, 6, 6)],
+    ),
     "reverse_ops": (Fn(lambda s, x: 1.0 - 2.0 / (1.0 + torch.exp(s.l(x))), l=nn.Linear(6, 4)), [(6,)]),
-    "minmax": (Fn(lambda s, x: torch.minimum(torch.maximum(s.l(x), -x), torch.tensor(0.3)).clamp(min=-0.2), l=nn.Linear(6, 6)), [(6,)]),
-    "tokens_merge": (Fn(lambda s, x: s.m(x.reshape(-1, 6)).reshape(x.shape[0], 5, 4).mean(1), m=nn.Linear(6, 4)), [(5, 6)]),
+    "minmax": (
+        Fn(lambda s, x: torch.minimum(torch.maximum(s.l(x), -x), torch.tensor(0.3)).clamp(min=-0.2), l=nn.Linear(6, 6)),
+        [(6,)],
+    ),
+    "tokens_merge": (
+        Fn(lambda s, x: s.m(x.reshape(-1, 6)).reshape(x.shape[0], 5, 4).mean(1), m=nn.Linear(6, 4)),
+        [(5, 6)],
+    ),
     "flatten_from_2": (Fn(lambda s, x: s.l(s.c(x).flatten(2)), c=nn.Conv2d(3, 4, 3), l=nn.Linear(15, 2)), [(3, 5, 7)]),
-    "stack": (Fn(lambda s, x: torch.stack([s.l(x), x * 2, x.abs()], 1).transpose(1, 2).flatten(1), l=nn.Linear(6, 6)), [(6,)]),
-    "no_bias_conv_add": (Fn(lambda s, x: s.c(x) + torch.arange(4.0).view(1, -1, 1, 1), c=nn.Conv2d(3, 4, 3, bias=False)), [(3, 5, 5)]),
-    "groups": (nn.Sequential(nn.Conv2d(6, 9, 3, groups=3, stride=2, padding=(2, 1), dilation=(1, 2)), nn.ReLU(), nn.Conv2d(9, 9, (1, 3), groups=9)), [(6, 9, 11)]),
+    "stack": (
+        Fn(lambda s, x: torch.stack([s.l(x), x * 2, x.abs()], 1).transpose(1, 2).flatten(1), l=nn.Linear(6, 6)),
+        [(6,)],
+    ),
+    "no_bias_conv_add": (
+        Fn(lambda s, x: s.c(x) + torch.arange(4.0).view(1, -1, 1, 1), c=nn.Conv2d(3, 4, 3, bias=False)),
+        [(3, 5, 5)],
+    ),
+    "groups": (
+        nn.Sequential(
+            nn.Conv2d(6, 9, 3, groups=3, stride=2, padding=(2, 1), dilation=(1, 2)),
+            nn.ReLU(),
+            nn.Conv2d(9, 9, (1, 3), groups=9),
+        ),
+        [(6, 9, 11)],
+    ),
+    "bgr": (Fn(lambda s, x: s.c(x.index_select(1, torch.tensor([2, 0, 1]))) + s.c(x.flip(1)), c=nn.Conv2d(3, 4, 3)), [(3, 6, 6)]),
     "conv_to_output": (nn.Conv2d(3, 5, 3, padding=1), [(3, 5, 4)]),
-    "two_heads": (Fn(lambda s, x: (s.a(s.c(x).flatten(1)), torch.tanh(s.b(s.c(x).flatten(1)))), c=nn.Conv2d(2, 3, 3), a=nn.Linear(27, 4), b=nn.Linear(27, 1)), [(2, 5, 5)]),
+    "two_heads": (
+        Fn(
+            lambda s, x: (s.a(s.c(x).flatten(1)), torch.tanh(s.b(s.c(x).flatten(1)))),
+            c=nn.Conv2d(2, 3, 3),
+            a=nn.Linear(27, 4),
+            b=nn.Linear(27, 1),
+        ),
+        [(2, 5, 5)],
+    ),
     "residual_input": (Fn(lambda s, x: s.c(x) + x, c=nn.Conv2d(3, 3, 3, padding=1)), [(3, 5, 4)]),
-    "seq_conv": (Fn(lambda s, x: s.l(s.c(x.transpose(1, 2)).transpose(1, 2)), c=nn.Conv1d(6, 8, 3, padding=1), l=nn.Linear(8, 3)), [(7, 6)]),
+    "seq_conv": (
+        Fn(
+            lambda s, x: s.l(s.c(x.transpose(1, 2)).transpose(1, 2)), c=nn.Conv1d(6, 8, 3, padding=1), l=nn.Linear(8, 3)
+        ),
+        [(7, 6)],
+    ),
     "log_softmax_2d": (Fn(lambda s, x: F.softmax(s.c(x), dim=1), c=nn.Conv2d(3, 4, 3)), [(3, 5, 5)]),
 }
 
 
 def acts():
     for i, act in enumerate(ACTS):
-        yield f"act{i:02}_{type(act).__name__.lower()}", Fn(lambda s, x: s.act(s.c(x)), c=nn.Conv2d(3, 8, 3), act=act), [(3, 5, 5)]
+        yield (
+            f"act{i:02}_{type(act).__name__.lower()}",
+            Fn(lambda s, x: s.act(s.c(x)), c=nn.Conv2d(3, 8, 3), act=act),
+            [(3, 5, 5)],
+        )
     for i, pool in enumerate(POOLS):
         yield f"pool{i:02}", Fn(lambda s, x: s.p(s.c(x)), c=nn.Conv2d(3, 4, 1), p=pool), [(3, 10, 9)]
 
 
 def networks():
-    yield "mlp", nn.Sequential(nn.Linear(20, 16), nn.ReLU(), nn.Dropout(0.3), nn.BatchNorm1d(16), nn.Linear(16, 8), nn.Tanh(), nn.Linear(8, 4), nn.Softmax(1)), [(20,)]
+    yield (
+        "mlp",
+        nn.Sequential(
+            nn.Linear(20, 16),
+            nn.ReLU(),
+            nn.Dropout(0.3),
+            nn.BatchNorm1d(16),
+            nn.Linear(16, 8),
+            nn.Tanh(),
+            nn.Linear(8, 4),
+            nn.Softmax(1),
+        ),
+        [(20,)],
+    )
     yield "lenet", lenet(), [(1, 28, 28)]
+    yield "resnet8a", resnet20("A", width=4, depth=1), [(3, 32, 32)]
     yield "resnet20a", resnet20("A"), [(3, 32, 32)]
     yield "resnet20b", resnet20("B"), [(3, 32, 32)]
     yield "se_mean", SqueezeExcite(8, Fn(lambda s, x: x.mean((2, 3)))), [(3, 9, 8)]
     yield "se_pool", SqueezeExcite(8, Fn(lambda s, x: F.adaptive_avg_pool2d(x, 1).view(x.shape[0], -1))), [(3, 9, 8)]
-    yield "shuffle", Fn(lambda s, x: s.l(shuffle(s.b(shuffle(s.a(x), 3)), 2).mean((2, 3))), a=nn.Conv2d(3, 12, 3, groups=3), b=nn.Conv2d(12, 12, 1, groups=3), l=nn.Linear(12, 4)), [(3, 8, 7)]
+    yield (
+        "shuffle",
+        Fn(
+            lambda s, x: s.l(shuffle(s.b(shuffle(s.a(x), 3)), 2).mean((2, 3))),
+            a=nn.Conv2d(3, 12, 3, groups=3),
+            b=nn.Conv2d(12, 12, 1, groups=3),
+            l=nn.Linear(12, 4),
+        ),
+        [(3, 8, 7)],
+    )
     yield "dense_block", dense_block(), [(3, 8, 8)]
-    yield "depthwise", nn.Sequential(depthwise(3, 8, 1, nn.ReLU6), depthwise(8, 12, 2, nn.Hardswish), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(12, 4)), [(3, 12, 12)]
+    yield (
+        "depthwise",
+        nn.Sequential(
+            depthwise(3, 8, 1, nn.ReLU6),
+            depthwise(8, 12, 2, nn.Hardswish),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(12, 4),
+        ),
+        [(3, 12, 12)],
+    )
     yield "audio", audio(), [(1, 400)]
     yield "mixer", Mixer(), [(3, 16, 16)]
-    yield "groupnorm", nn.Sequential(nn.Conv2d(3, 8, 3), nn.GroupNorm(4, 8), nn.ReLU(), nn.Conv2d(8, 6, 3), nn.InstanceNorm2d(6, affine=True), nn.ReLU(), nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(6, 3)), [(3, 9, 9)]
-    yield "bottleneck", torchvision.models.ResNet(torchvision.models.resnet.Bottleneck, [1, 2, 1, 1], num_classes=10, width_per_group=16, groups=2, replace_stride_with_dilation=[False, True, True]), [(3, 64, 64)]
+    yield (
+        "groupnorm",
+        nn.Sequential(
+            nn.Conv2d(3, 8, 3),
+            nn.GroupNorm(4, 8),
+            nn.ReLU(),
+            nn.Conv2d(8, 6, 3),
+            nn.InstanceNorm2d(6, affine=True),
+            nn.ReLU(),
+            nn.AdaptiveAvgPool2d(1),
+            nn.Flatten(),
+            nn.Linear(6, 3),
+        ),
+        [(3, 9, 9)],
+    )
+    yield (
+        "bottleneck",
+        torchvision.models.ResNet(
+            torchvision.models.resnet.Bottleneck,
+            [1, 2, 1, 1],
+            num_classes=10,
+            width_per_group=16,
+            groups=2,
+            replace_stride_with_dilation=[False, True, True],
+        ),
+        [(3, 64, 64)],
+    )
 
 
-LARGE = ["resnet18", "mobilenet_v2", "mobilenet_v3_small", "shufflenet_v2_x0_5", "squeezenet1_1", "efficientnet_b0",
-         "densenet121", "googlenet", "mnasnet0_5", "regnet_y_400mf", "convnext_tiny", "vgg11_bn", "alexnet"]
+LARGE = [
+    "resnet18",
+    "mobilenet_v2",
+    "mobilenet_v3_small",
+    "shufflenet_v2_x0_5",
+    "squeezenet1_1",
+    "efficientnet_b0",
+    "densenet121",
+    "googlenet",
+    "mnasnet0_5",
+    "regnet_y_400mf",
+    "convnext_tiny",
+    "vgg11_bn",
+    "alexnet",
+]
 
 
 def export(model, shapes, path, exporter="script", batch=None, opset=17, dynamic=True, fold=True, external=False):
@@ -217,14 +439,32 @@ def export(model, shapes, path, exporter="script", batch=None, opset=17, dynamic
     names = [f"x{i}" for i in range(len(x))]
     if exporter == "script":
         axes = {n: {0: "N"} for n in names} if dynamic else None
-        torch.onnx.export(model, x, str(path), dynamo=False, opset_version=opset, input_names=names, dynamic_axes=axes, do_constant_folding=fold)
+        torch.onnx.export(
+            model,
+            x,
+            str(path),
+            dynamo=False,
+            opset_version=opset,
+            input_names=names,
+            dynamic_axes=axes,
+            do_constant_folding=fold,
+        )
     else:
         n = torch.export.Dim("N", min=1, max=1024)
         spec = tuple({0: n} for _ in x)
         if isinstance(model, Fn):  # its forward takes *x
             spec = (spec,)
-        torch.onnx.export(model, x, str(path), dynamo=True, opset_version=opset, input_names=names,
-                          dynamic_shapes=spec if dynamic else None, external_data=external, verbose=False)
+        torch.onnx.export(
+            model,
+            x,
+            str(path),
+            dynamo=True,
+            opset_version=opset,
+            input_names=names,
+            dynamic_shapes=spec if dynamic else None,
+            external_data=external,
+            verbose=False,
+        )
 
 
 def halve(path, kind="float16", typed=False):
@@ -233,7 +473,9 @@ def halve(path, kind="float16", typed=False):
 
     model = onnx.load(path)
     reference = onnx.load(path)
-    dtype, code = (np.float16, onnx.TensorProto.FLOAT16) if kind == "float16" else (ml_dtypes.bfloat16, onnx.TensorProto.BFLOAT16)
+    dtype, code = (
+        (np.float16, onnx.TensorProto.FLOAT16) if kind == "float16" else (ml_dtypes.bfloat16, onnx.TensorProto.BFLOAT16)
+    )
     casts = []
     for init, ref in zip(model.graph.initializer, reference.graph.initializer):
         if init.data_type != onnx.TensorProto.FLOAT:
@@ -298,32 +540,54 @@ def main():
         for name, model, shapes in small[:3]:
             for kind in ("float16", "bfloat16"):
                 for typed in (False, True):
+
                     def make(path):
                         export(model, shapes, path)
                         return halve(path, kind, typed)
+
                     maker.case(f"torch_{name}_{kind}_{'typed' if typed else 'raw'}", shapes, make)
+
             def make(path):
                 export(model, shapes, path)
                 return whole_half(path)
+
             maker.case(f"torch_{name}_whole_half", shapes, make)
 
             def make(path):
                 export(model, shapes, path)
                 m = onnx.load(path)
-                onnx.save(m, path, save_as_external_data=True, all_tensors_to_one_file=True, location="w.bin", size_threshold=64)
+                onnx.save(
+                    m,
+                    path,
+                    save_as_external_data=True,
+                    all_tensors_to_one_file=True,
+                    location="w.bin",
+                    size_threshold=64,
+                )
+
             maker.case(f"torch_{name}_external", shapes, make)
 
             def make(path):
                 export(model, shapes, path)
                 m = onnx.load(path)
                 onnx.save(m, path, save_as_external_data=True, all_tensors_to_one_file=False, size_threshold=64)
+
             maker.case(f"torch_{name}_external_many", shapes, make)
         if "--large" in sys.argv:
             for name in LARGE:
                 model = randomise(getattr(torchvision.models, name)(weights=None))
                 shapes = [(3, 64, 64)] if name != "alexnet" else [(3, 96, 96)]
-                for way, options in {"script": dict(), "dynamo": dict(exporter="dynamo", opset=18), "dynamo_external": dict(exporter="dynamo", opset=18, external=True, dynamic=False)}.items():
-                    maker.case(f"torchvision_{name}_{way}", shapes, lambda path: export(model, shapes, path, **options), batches=(1, 3))
+                for way, options in {
+                    "script": dict(),
+                    "dynamo": dict(exporter="dynamo", opset=18),
+                    "dynamo_external": dict(exporter="dynamo", opset=18, external=True, dynamic=False),
+                }.items():
+                    maker.case(
+                        f"torchvision_{name}_{way}",
+                        shapes,
+                        lambda path: export(model, shapes, path, **options),
+                        batches=(1, 3),
+                    )
     maker.end()
 
 

@@ -8,11 +8,38 @@ use std::collections::{HashMap, HashSet};
 
 use crate::graph::{Activation, Binary, Graph, Node, Op, ParamId, Tensor, Value, ValueId};
 
-use super::constant::{Budget, Constant, transposed};
+use super::constant::{Budget, Constant, MAX_RANK, transposed};
 use super::error::{Step, refuse};
 
+/// What a node takes from the budget, in elements of constants.
+const NODE: usize = 64;
 /// Largest number of elements a sample of any value may have.
 const MAX_VALUE: usize = 1 << 26;
+
+/// Gives out names, each once.
+#[derive(Default)]
+pub(super) struct Names {
+    taken: HashSet<String>,
+    /// How often each name was asked for.
+    asked: HashMap<String, usize>,
+}
+
+impl Names {
+    /// The name itself, or with a number behind it where it is taken.
+    pub fn unique(&mut self, name: &str, separator: char) -> String {
+        if self.taken.insert(name.into()) {
+            return name.into();
+        }
+        let count = self.asked.entry(name.into()).or_insert(1);
+        loop {
+            *count += 1;
+            let numbered = format!("{name}{separator}{count}");
+            if self.taken.insert(numbered.clone()) {
+                return numbered;
+            }
+        }
+    }
+}
 
 /// A value of the file in terms of ours.
 #[derive(Clone, Debug, PartialEq)]
@@ -28,25 +55,23 @@ pub(super) struct Val {
 /// The graph so far.
 pub(super) struct Builder {
     pub graph: Graph,
-    pub opset: i64,
     /// The batch that a file with fixed shapes was exported with.
     pub static_batch: Option<i64>,
     pub budget: Budget,
     /// Name of the node being read, and of its output.
     pub scope: (String, String),
-    names: HashSet<String>,
+    names: Names,
     arranged: HashMap<(ValueId, Vec<usize>), ValueId>,
 }
 
 impl Builder {
-    pub fn new(opset: i64, static_batch: Option<i64>, budget: Budget) -> Self {
+    pub fn new(static_batch: Option<i64>, budget: Budget) -> Self {
         Self {
             graph: Graph::default(),
-            opset,
             static_batch,
             budget,
             scope: Default::default(),
-            names: HashSet::new(),
+            names: Names::default(),
             arranged: HashMap::new(),
         }
     }
@@ -62,6 +87,11 @@ impl Builder {
     fn value(&mut self, name: String, shape: Vec<usize>) -> ValueId {
         self.graph.values.push(Value { name, shape });
         self.graph.values.len() - 1
+    }
+
+    /// The node that makes a value; nodes follow the inputs, each with one value.
+    pub fn maker(&self, v: &Val) -> Option<&Node> {
+        self.graph.nodes.get(v.id.checked_sub(self.graph.inputs.len())?).filter(|n| n.output == v.id)
     }
 
     /// Shape in memory, without the batch.
@@ -113,12 +143,8 @@ impl Builder {
         } else {
             (format!("{node}/{role}"), format!("{value}/{role}"))
         };
-        let mut unique = name.clone();
-        let mut count = 1;
-        while !self.names.insert(unique.clone()) {
-            count += 1;
-            unique = format!("{name}#{count}");
-        }
+        self.budget.take(&[NODE])?;
+        let unique = self.names.unique(&name, '#');
         let mut node = Node { name: unique, op, inputs, output: usize::MAX };
         let shape = self.graph.output_shape(&node)?;
         check_size(&shape)?;
@@ -251,6 +277,9 @@ pub(super) fn wrap(axis: i64, rank: usize) -> Step<usize> {
 
 /// Refuses shapes that are empty or too large.
 pub(super) fn check_size(shape: &[usize]) -> Step<()> {
+    if shape.len() > MAX_RANK {
+        refuse!("a value of {} axes", shape.len());
+    }
     match shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) {
         Some(0) => refuse!("a value of shape [batch, {shape:?}] holds nothing"),
         Some(n) if n <= MAX_VALUE => Ok(()),

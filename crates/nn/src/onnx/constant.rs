@@ -173,6 +173,9 @@ impl Constant {
     }
 }
 
+/// Most axes of any tensor.
+pub(super) const MAX_RANK: usize = 32;
+
 /// How many elements may still be made while reading: constants that unfold without end are an attack.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Budget(pub usize);
@@ -180,6 +183,9 @@ pub(super) struct Budget(pub usize);
 impl Budget {
     /// Takes the elements of a shape.
     pub fn take(&mut self, shape: &[usize]) -> Step<usize> {
+        if shape.len() > MAX_RANK {
+            refuse!("a constant of {} axes", shape.len());
+        }
         let count = shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d));
         match count.filter(|&n| n <= self.0) {
             Some(n) => {

@@ -68,7 +68,7 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
     let budget = Budget((1 << 24) + bytes.saturating_mul(4));
     let mut reader = Reader {
         opset,
-        build: Builder::new(opset, static_batch, budget),
+        build: Builder::new(static_batch, budget),
         store: Store::new(fetch),
         known: HashMap::new(),
         initialisers,
@@ -106,6 +106,10 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
     built.outputs = outputs.into_iter().flatten().collect();
     let built = tidy::tidy(built);
     built.validate().map_err(|e| malformed("model", e.to_string()))?;
+    let mut reader = vec![None; built.values.len()];
+    for (i, node) in built.nodes.iter().enumerate().rev() {
+        node.inputs.iter().for_each(|&v| reader[v] = Some(i));
+    }
     let port = |names: Vec<&str>, ids: &[usize]| {
         let lengths = |id: usize| {
             let batch = static_batch.map_or(Length::Batch, |n| Length::BatchOf(n as usize));
@@ -114,7 +118,7 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
         let port = |(name, &id): (&str, &usize)| Port {
             name: name.into(),
             shape: lengths(id),
-            order: first_order(&built, id),
+            order: first_order(&built, &reader, id),
         };
         names.into_iter().zip(ids).map(port).collect::<Vec<_>>()
     };
@@ -123,12 +127,12 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
     Ok(Read { graph: built, inputs, outputs })
 }
 
-/// The order in which the first layer reads an input's axes.
-fn first_order(graph: &Graph, input: usize) -> Vec<usize> {
+/// The order in which the first layer reads an input's axes; `reader` is the first node that reads each value.
+fn first_order(graph: &Graph, reader: &[Option<usize>], input: usize) -> Vec<usize> {
     let rank = graph.values[input].shape.len();
-    let (mut at, identity) = (input, (0..rank).collect::<Vec<_>>());
+    let mut at = input;
     // Through what works element by element, up to the first node that cares for the order.
-    while let Some(node) = graph.nodes.iter().find(|n| n.inputs.contains(&at)) {
+    while let Some(node) = reader[at].map(|i| &graph.nodes[i]) {
         match &node.op {
             Op::Transpose { order } => return order.clone(),
             // With one channel the axes move without a transposition.
@@ -137,7 +141,7 @@ fn first_order(graph: &Graph, input: usize) -> Vec<usize> {
             _ => break,
         }
     }
-    identity
+    (0..rank).collect()
 }
 
 fn problem(node: &str, op: &str, reason: impl Into<String>) -> Problem {
@@ -285,13 +289,19 @@ impl<'m> Reader<'m, '_> {
         while inputs.last().is_some_and(Option::is_none) {
             inputs.pop();
         }
+        // Reading a constant costs as well: one large one might be read by very many nodes.
+        let read = inputs.iter().flatten().map(|k| if let Known::Constant(c) = k { c.data.len() } else { 0 });
+        let charged = self.build.budget.take(&[read.sum()]);
         let broken = refused || inputs.iter().flatten().any(|k| matches!(k, Known::Broken));
         let absent =
             inputs.iter().flatten().find_map(|k| if let Known::Absent(why) = k { Some(*why) } else { None });
         let result = match absent {
             _ if broken => None,
             Some(why) => Some(Err(Refusal(why.into()))),
-            None => Some(self.outputs(node, inputs)?),
+            None => Some(match charged {
+                Ok(_) => self.outputs(node, inputs)?,
+                Err(refusal) => Err(refusal),
+            }),
         };
         let mut made = match result {
             Some(Ok(known)) => known.into_iter(),
@@ -330,7 +340,7 @@ impl<'m> Reader<'m, '_> {
             };
             return Ok(constant.map(|c| vec![Known::Constant(Rc::new(c))]));
         }
-        if inputs.iter().flatten().any(|k| matches!(k, Known::Computed(_))) {
+        if inputs.iter().flatten().any(|k| matches!(k, Known::Computed(_) | Known::Above(..))) {
             self.build.scope = (
                 label(node).to_string(),
                 node.output.iter().find(|o| !o.is_empty()).cloned().unwrap_or_default(),
@@ -380,6 +390,7 @@ impl<'m> Reader<'m, '_> {
                 }
             }
             Known::Constant(_) => "is a constant that does not hang on the inputs".to_string(),
+            Known::Above(..) => "is a truth value, which is not supported".to_string(),
             Known::Absent(why) => why.to_string(),
             Known::Broken => return Ok(None),
         };

@@ -85,7 +85,6 @@ pub struct Attribute {
 /// `Attribute::kind` of each kind of attribute that is written.
 pub const KIND_FLOAT: i32 = 1;
 pub const KIND_INT: i32 = 2;
-pub const KIND_STRING: i32 = 3;
 pub const KIND_INTS: i32 = 7;
 
 #[derive(Clone, PartialEq, Message)]

@@ -47,13 +47,6 @@ impl Edges {
     }
 }
 
-/// Lets everything that reads `from` read `to`.
-fn replace(graph: &mut Graph, from: ValueId, to: ValueId) {
-    let outputs = graph.outputs.iter_mut();
-    let inputs = graph.nodes.iter_mut().flat_map(|n| n.inputs.iter_mut());
-    outputs.chain(inputs).filter(|v| **v == from).for_each(|v| *v = to);
-}
-
 /// Values to be replaced, applied in one sweep at the end.
 struct Aliases(Vec<ValueId>);
 
@@ -164,6 +157,7 @@ fn flattened_rows(graph: &mut Graph) -> bool {
 /// A constant added to what a dense layer or convolution makes joins its bias.
 fn biases(graph: &mut Graph) -> bool {
     let mut edges = Edges::of(graph);
+    let mut aliases = Aliases::of(graph);
     let mut changed = false;
     for i in 0..graph.nodes.len() {
         let Op::BinaryConst { how: how @ (Binary::Add | Binary::Sub), param, constant_first } =
@@ -171,7 +165,7 @@ fn biases(graph: &mut Graph) -> bool {
         else {
             continue;
         };
-        let (input, output) = (graph.nodes[i].inputs[0], graph.nodes[i].output);
+        let (input, output) = (aliases.0[graph.nodes[i].inputs[0]], graph.nodes[i].output);
         let Some(layer) = edges.sole_maker(input) else { continue };
         let (Op::Dense { weight, bias } | Op::Conv { weight, bias, .. }) = graph.nodes[layer].op else {
             continue;
@@ -197,12 +191,12 @@ fn biases(graph: &mut Graph) -> bool {
             Op::Dense { bias, .. } | Op::Conv { bias, .. } => *bias = joined,
             _ => {}
         }
-        // The layer takes over the sum's value; the sum's node is left without a reader.
-        replace(graph, output, input);
+        // Whatever reads the sum reads the layer; the sum's node is left without a reader.
+        aliases.set(output, input);
         edges.uses[input] = edges.uses[output];
-        edges.uses[output] = 0;
         changed = true;
     }
+    aliases.apply(graph);
     changed
 }
 

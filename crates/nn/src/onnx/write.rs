@@ -7,6 +7,7 @@ use prost::Message;
 use crate::error::NnError;
 use crate::graph::{Activation, Binary, Graph, Node, Op, Reduce, Tensor, ValueId, Window};
 
+use super::build::Names;
 use super::proto::{self, element};
 
 /// Makes an ONNX file of a graph. Inputs and outputs keep the graph's layout, with an open batch in front.
@@ -15,7 +16,7 @@ use super::proto::{self, element};
 /// The graph's own, where it does not [`validate`](Graph::validate).
 pub fn write(graph: &Graph) -> Result<Vec<u8>, NnError> {
     graph.validate()?;
-    let mut w = Writer { graph, file: proto::Graph::default(), names: Vec::new(), taken: HashSet::new() };
+    let mut w = Writer { graph, file: proto::Graph::default(), names: Vec::new(), taken: Names::default() };
     w.names = graph.values.iter().map(|v| w.unique(&v.name)).collect();
     w.file.name = if graph.name.is_empty() { "network".into() } else { graph.name.clone() };
     w.file.input = graph.inputs.iter().map(|&v| w.info(&w.names[v], v)).collect();
@@ -47,7 +48,7 @@ struct Writer<'a> {
     file: proto::Graph,
     /// The file's name of each value.
     names: Vec<String>,
-    taken: HashSet<String>,
+    taken: Names,
 }
 
 fn attribute(name: &str, kind: i32) -> proto::Attribute {
@@ -68,14 +69,7 @@ fn signed(values: &[usize]) -> Vec<i64> {
 
 impl Writer<'_> {
     fn unique(&mut self, name: &str) -> String {
-        let name = if name.is_empty() { "value" } else { name };
-        let mut unique = name.to_string();
-        let mut count = 1;
-        while !self.taken.insert(unique.clone()) {
-            count += 1;
-            unique = format!("{name}_{count}");
-        }
-        unique
+        self.taken.unique(if name.is_empty() { "value" } else { name }, '_')
     }
 
     fn info(&self, name: &str, v: ValueId) -> proto::ValueInfo {

@@ -23,6 +23,8 @@ pub(super) enum Known {
     Constant(Rc<Constant>),
     /// Computed from the network's inputs.
     Computed(Val),
+    /// Whether a computed value lies above a number: only the switch of a softplus reads it.
+    Above(Val, f32),
     /// Something that this reader does not make, and why: it matters only where it is read.
     Absent(&'static str),
     /// Hangs on something that could not be read and has been reported.
@@ -43,6 +45,7 @@ impl Call<'_> {
     pub fn computed(&self, index: usize) -> Step<&Val> {
         match self.inputs.get(index).and_then(Option::as_ref) {
             Some(Known::Computed(v)) => Ok(v),
+            Some(Known::Above(..)) => refuse!("input {index} is a truth value, which is not supported"),
             Some(_) => refuse!("input {index} is a constant, where only a computed value is supported"),
             None => refuse!("input {index} is missing"),
         }
@@ -113,6 +116,8 @@ pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
         "Split" => movement::split(b, call)?.into_iter().map(Known::Computed).collect(),
         "Gather" => one(movement::gather(b, call)?),
         "Expand" | "Tile" => one(movement::expand(b, call)?),
+        "Greater" | "GreaterOrEqual" => vec![elementwise::above(call)?],
+        "Where" => one(elementwise::choose(b, call)?),
         _ => one(elementwise::lower(b, call)?),
     })
 }

@@ -160,6 +160,9 @@ fn cut(b: &mut Builder, role: &str, v: &Val, start: &[usize], end: &[usize], ste
     b.keep(role, Op::Slice { start: memory(start), end: memory(end), step: memory(step) }, v)
 }
 
+/// An end that means "to the last": exporters write the largest integer, tf2onnx a thousand million.
+const EVERYTHING: i64 = 1_000_000_000;
+
 /// `Slice`
 pub(super) fn slice(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
@@ -180,22 +183,31 @@ pub(super) fn slice(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     }
     let shape = b.shape(&x);
     let (mut from, mut to, mut by) = (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
+    let mut back: Vec<(usize, Vec<usize>)> = Vec::new();
     for i in 0..count {
         let step = steps[i].known()?;
         let Some(axis) = b.any_axis(&x, axes[i].known()?)? else {
             let whole = Int::batches(shape[..x.merged].iter().product::<usize>() as i64);
             let reaches = ends[i] == whole
                 || (ends[i].batch == 0
-                    && (ends[i].fixed >= i64::from(i32::MAX) || Some(ends[i].fixed) == b.static_batch));
+                    && (ends[i].fixed >= EVERYTHING || Some(ends[i].fixed) == b.static_batch));
             if starts[i] == Int::new(0) && step == 1 && reaches {
                 continue;
             }
             refuse!("takes a part of the batch");
         };
-        if step < 1 {
-            refuse!("step {step} is not supported for computed values, only 1 and up");
-        }
         let n = shape[axis] as i64;
+        if step < 0 {
+            let bound = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(-1, n - 1);
+            // -1 as an end means the last element, so what runs to the very front ends far below.
+            let (from, to) = (bound(starts[i].known()?), bound(ends[i].known()?));
+            let pace = usize::try_from(step.unsigned_abs()).unwrap_or(usize::MAX);
+            back.push((axis, (to + 1..=from).rev().step_by(pace).map(|at| at as usize).collect::<Vec<_>>()));
+            continue;
+        }
+        if step == 0 {
+            refuse!("step 0");
+        }
         let bound = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n) as usize;
         (from[axis], to[axis]) = (bound(starts[i].known()?), bound(ends[i].known()?));
         by[axis] = step.min(1 << 31) as usize;
@@ -203,7 +215,11 @@ pub(super) fn slice(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             refuse!("leaves nothing of axis {}", axis + 1 - x.merged);
         }
     }
-    cut(b, "", &x, &from, &to, &by)
+    let mut y = cut(b, "", &x, &from, &to, &by)?;
+    for (axis, at) in back {
+        y = pick(b, &y, axis, &at)?;
+    }
+    Ok(y)
 }
 
 /// `Split` into slices.
@@ -235,7 +251,7 @@ pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Val>> {
     Ok(out)
 }
 
-/// `Gather` with constant indices that are one, or evenly spaced upwards.
+/// `Gather` with constant indices.
 pub(super) fn gather(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
     let axis = b.axis(&x, call.attributes.int("axis", 0))?;
@@ -250,20 +266,48 @@ pub(super) fn gather(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
         }
         at.push(i as usize);
     }
-    let (Some(&first), Some(&last)) = (at.first(), at.last()) else { refuse!("takes nothing") };
-    let step = if at.len() > 1 { at[1].saturating_sub(at[0]) } else { 1 };
-    if step == 0 || at.windows(2).any(|w| w[1] < w[0] || w[1] - w[0] != step) || indices.shape.len() > 1 {
-        refuse!("indices are supported only where they are evenly spaced upwards");
+    let y = pick(b, &x, axis, &at)?;
+    match indices.shape[..] {
+        [_] => Ok(y),
+        [] => {
+            let mut left = shape;
+            left.remove(axis);
+            reshape::regroup(b, &y, &left, y.merged)
+        }
+        _ => refuse!("indices of shape {:?} are not supported", indices.shape),
     }
-    let (mut from, mut to, mut by) = (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
-    (from[axis], to[axis], by[axis]) = (first, last + 1, step);
-    let y = cut(b, "", &x, &from, &to, &by)?;
-    if !indices.shape.is_empty() {
-        return Ok(y);
+}
+
+/// Elements of an axis in any order: one slice for each run of evenly spaced ones, put together.
+fn pick(b: &mut Builder, v: &Val, axis: usize, at: &[usize]) -> Step<Val> {
+    const MOST: usize = 256;
+    let shape = b.shape(v);
+    let mut parts: Vec<Val> = Vec::new();
+    let mut rest = at;
+    while let Some(&first) = rest.first() {
+        let step = match rest.get(1) {
+            Some(&second) if second > first => second - first,
+            _ => 1,
+        };
+        let run = 1 + rest.windows(2).take_while(|w| w[1] == w[0] + step).count();
+        let (mut from, mut to, mut by) = (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
+        (from[axis], to[axis], by[axis]) = (first, first + (run - 1) * step + 1, step);
+        if parts.len() == MOST {
+            refuse!("takes more than {MOST} separate ranges of an axis");
+        }
+        let alone = run == at.len();
+        parts.push(cut(b, if alone { "" } else { "part" }, v, &from, &to, &by)?);
+        rest = &rest[run..];
     }
-    let mut left = shape;
-    left.remove(axis);
-    reshape::regroup(b, &y, &left, y.merged)
+    match parts.len() {
+        0 => refuse!("takes nothing"),
+        1 => Ok(parts.swap_remove(0)),
+        _ => {
+            let place = v.axes.iter().position(|&a| a == axis).ok_or("the axis does not exist")?;
+            let ids = parts.iter().map(|p| p.id).collect();
+            Ok(Val { id: b.emit("", Op::Concat { axis: place }, ids)?, ..v.clone() })
+        }
+    }
 }
 
 /// `Expand` and `Tile`, as far as they repeat axes of length 1.

@@ -1,0 +1,145 @@
+//! What is said about files that are damaged, or use what is not supported: where, what, why, all at once.
+
+mod onnx_support;
+
+use insta::assert_snapshot;
+use neurohm_nn::onnx::{self, OnnxError};
+use onnx_support::wire::*;
+
+fn no_file(_: &str) -> Result<Vec<u8>, String> {
+    Err("no such file".into())
+}
+
+fn error(graph: &[Vec<u8>]) -> String {
+    onnx::read(&model(graph), &no_file).unwrap_err().to_string()
+}
+
+/// The error of a model with one node over an input of the given shape.
+fn node_error(dims: &[i64], extra: &[Vec<u8>], node: Vec<u8>) -> String {
+    let mut graph = vec![input("x", dims), output("y"), node];
+    graph.extend_from_slice(extra);
+    error(&graph)
+}
+
+#[test]
+fn everything_unsupported_is_named_at_once_and_sorted() {
+    let graph = [
+        input("x", &[-1, 3, 8, 8]),
+        floats("w", &[4, 3, 3, 3], &[0.1; 108]),
+        node("Conv", "conv", &["x", "w"], &["a"], &[text("auto_pad", "SAME_MIDDLE"), integer("deform", 1)]),
+        node("LSTM", "memory", &["a"], &["b"], &[]),
+        node("DequantizeLinear", "", &["b"], &["c"], &[]),
+        node("Pad", "border", &["c"], &["d"], &[text("mode", "reflect")]),
+        node("Loop", "loop", &["d"], &["e"], &[]),
+        // Nothing hangs on this one, so it does not matter.
+        node("NonMaxSuppression", "unused", &["x"], &["z"], &[]),
+        output("e"),
+    ];
+    assert_snapshot!(error(&graph), @r#"
+    this ONNX model uses 5 things that neurohm does not support:
+      DequantizeLinear "c": quantised models are not supported; export the float model and let the chip quantise
+      Conv "conv": attribute deform is not supported
+      Conv "conv": auto_pad = "SAME_MIDDLE" is not supported, only NOTSET, SAME_UPPER, SAME_LOWER, VALID
+      Loop "loop": control flow is not supported
+      LSTM "memory": recurrent layers are not supported
+      Pad "border": mode = "reflect" is not supported, only constant
+    "#);
+}
+
+#[test]
+fn open_shapes_and_types_of_inputs() {
+    assert_snapshot!(node_error(&[-1, 3, -1, 32], &[], node("Relu", "r", &["x"], &["y"], &[])), @"");
+    assert_snapshot!(node_error(&[], &[], node("Relu", "r", &["x"], &["y"], &[])), @"");
+    let two = [
+        input("a", &[1, 4]),
+        input("b", &[2, 4]),
+        node("Add", "sum", &["a", "b"], &["y"], &[]),
+        output("y"),
+    ];
+    assert_snapshot!(error(&two), @"");
+}
+
+#[test]
+fn what_would_mix_the_samples_of_a_batch() {
+    let one = |op: &str, dims: &[i64], inputs: &[&str], extra: &[Vec<u8>], attributes: &[Vec<u8>]| {
+        node_error(dims, extra, node(op, "step", inputs, &["y"], attributes))
+    };
+    assert_snapshot!(one("Reshape", &[-1, 4, 6], &["x", "s"], &[longs("s", &[1, -1])], &[]), @"");
+    assert_snapshot!(one("Reshape", &[2, 4, 6], &["x", "s"], &[longs("s", &[3, 16])], &[]), @"");
+    assert_snapshot!(one("Reshape", &[-1, 4, 6], &["x", "s"], &[longs("s", &[-1, 5])], &[]), @"");
+    assert_snapshot!(one("Transpose", &[-1, 4], &["x"], &[], &[ints("perm", &[1, 0])]), @"");
+    assert_snapshot!(one("Softmax", &[-1, 4], &["x"], &[], &[integer("axis", 0)]), @"");
+    assert_snapshot!(one("ReduceMean", &[-1, 4], &["x"], &[], &[]), @"");
+    assert_snapshot!(one("Add", &[-1, 4], &["x", "c"], &[floats("c", &[2, 4], &[0.0; 8])], &[]), @"");
+    assert_snapshot!(one("MatMul", &[-1, 4, 4], &["x", "x"], &[], &[]), @"");
+    assert_snapshot!(one("Squeeze", &[1, 4, 1], &["x"], &[], &[]), @"");
+}
+
+#[test]
+fn shapes_that_disagree() {
+    let w = floats("w", &[4, 3, 3, 3], &[0.1; 108]);
+    let conv = |inputs: &[&str]| node("Conv", "conv", inputs, &["y"], &[]);
+    assert_snapshot!(node_error(&[-1, 2, 8, 8], &[w.clone()], conv(&["x", "w"])), @"");
+    assert_snapshot!(node_error(&[-1, 3, 2, 8], &[w.clone()], conv(&["x", "w"])), @"");
+    let bias = floats("b", &[3], &[0.0; 3]);
+    assert_snapshot!(node_error(&[-1, 3, 8, 8], &[w, bias], conv(&["x", "w", "b"])), @"");
+    let dense = node("Gemm", "fc", &["x", "w"], &["y"], &[]);
+    assert_snapshot!(node_error(&[-1, 5], &[floats("w", &[4, 2], &[0.0; 8])], dense), @"");
+    let bad = floats("w", &[2, 2], &[1.0, f32::NAN, 0.5, 0.0]);
+    assert_snapshot!(node_error(&[-1, 2], &[bad], node("MatMul", "fc", &["x", "w"], &["y"], &[])), @"");
+}
+
+#[test]
+fn files_that_are_damaged() {
+    let relu = node("Relu", "r", &["x"], &["y"], &[]);
+    assert_snapshot!(onnx::read(&[], &no_file).unwrap_err(), @"");
+    assert_snapshot!(onnx::read(b"PK\x03\x04 a zip file", &no_file).unwrap_err(), @"");
+    let whole = model(&[input("x", &[-1, 4]), output("y"), relu.clone()]);
+    assert!(onnx::read(&whole, &no_file).is_ok());
+    assert_snapshot!(onnx::read(&whole[..whole.len() - 3], &no_file).unwrap_err(), @"");
+    assert_snapshot!(error(&[input("x", &[-1, 4]), relu.clone()]), @"");
+    assert_snapshot!(error(&[output("y"), relu.clone()]), @"");
+    assert_snapshot!(error(&[input("x", &[-1, 4]), output("z"), relu.clone()]), @"");
+    assert_snapshot!(error(&[input("x", &[-1, 4]), output("y"), relu.clone(), relu.clone()]), @"");
+    let cycle = [
+        input("x", &[-1, 4]),
+        output("y"),
+        node("Add", "one", &["x", "b"], &["a"], &[]),
+        node("Relu", "two", &["a"], &["b"], &[]),
+        node("Relu", "three", &["b"], &["y"], &[]),
+    ];
+    assert_snapshot!(error(&cycle), @"");
+    let twice = [floats("w", &[1], &[1.0]), floats("w", &[1], &[2.0])];
+    assert_snapshot!(node_error(&[-1, 4], &twice, relu), @"");
+    let old = [bytes(8, int(2, 6)), bytes(7, output("y"))].concat();
+    assert_snapshot!(onnx::read(&old, &no_file).unwrap_err(), @"");
+}
+
+#[test]
+fn initialisers_that_are_damaged() {
+    let with = |w: Vec<u8>| node_error(&[-1, 2], &[w], node("MatMul", "fc", &["x", "w"], &["y"], &[]));
+    assert_snapshot!(with(raw("w", 1, &[2, 3], &[0; 20])), @"");
+    assert_snapshot!(with(raw("w", 1, &[2, -3], &[0; 20])), @"");
+    assert_snapshot!(with(raw("w", 1, &[i64::MAX, i64::MAX], &[0; 4])), @"");
+    assert_snapshot!(with(raw("w", 8, &[2, 2], &[0; 16])), @"");
+    assert_snapshot!(with(outside("w", &[2, 2], &[("location", "../../secret")])), @"");
+    assert_snapshot!(with(outside("w", &[2, 2], &[("location", "w.bin")])), @"");
+}
+
+#[test]
+fn files_beside_the_model_are_read_within_their_bounds() {
+    let graph = |entries: &[(&str, &str)]| {
+        model(&[
+            input("x", &[-1, 2]),
+            output("y"),
+            outside("w", &[2, 1], entries),
+            node("MatMul", "fc", &["x", "w"], &["y"], &[]),
+        ])
+    };
+    let beside = |name: &str| if name == "w.bin" { Ok(vec![0; 12]) } else { no_file(name) };
+    assert!(onnx::read(&graph(&[("location", "w.bin"), ("offset", "4"), ("length", "8")]), &beside).is_ok());
+    let outside = graph(&[("location", "w.bin"), ("offset", "8"), ("length", "8")]);
+    let error = onnx::read(&outside, &beside).unwrap_err();
+    assert!(matches!(error, OnnxError::External { .. }));
+    assert_snapshot!(error, @"");
+}

@@ -1,0 +1,53 @@
+"""Copies small cases into the tests: usage: python fixtures.py FOLDER, which torch_cases.py and keras_cases.py filled.
+
+Only the batch of 3 goes along, so that all of it stays far below a megabyte.
+"""
+
+import pathlib
+import shutil
+import sys
+
+TESTS = pathlib.Path(__file__).resolve().parents[2] / "crates/nn/tests/fixtures/onnx"
+NAMES = """
+keras_bgr_export
+keras_conv1d_export
+keras_dense3d_tf2onnx
+keras_flatten_first_export
+keras_mlp_tf2onnx_op9
+keras_pads_tf2onnx_op9
+keras_resnet8_export
+keras_resnet8_nchw
+keras_resnet8_tf2onnx_static
+keras_squeeze_excite_export
+torch_act15_softplus_dynamo_static1
+torch_audio_script
+torch_dense_block_script_static3
+torch_depthwise_dynamo
+torch_groupnorm_dynamo
+torch_lenet_script
+torch_mixer_dynamo
+torch_mlp_dynamo_op23
+torch_mlp_external
+torch_mlp_float16_raw
+torch_mlp_bfloat16_typed
+torch_pool01_script
+torch_pool07_script
+torch_resnet8a_dynamo
+torch_resnet8a_script_static1
+torch_resnet8a_script_unfolded
+torch_se_pool_script
+torch_shape_pads_script_op11
+torch_shape_tokens_merge_script
+torch_shuffle_dynamo
+torch_shuffle_script_op9
+""".split()
+
+for name in NAMES:
+    source, target = pathlib.Path(sys.argv[1]) / name, TESTS / name
+    shutil.rmtree(target, ignore_errors=True)
+    target.mkdir(parents=True)
+    for file in source.iterdir():
+        if not file.name.startswith(("b1.", "b17.", "reference", "written")):
+            shutil.copy(file, target / file.name)
+total = sum(f.stat().st_size for f in TESTS.rglob("*") if f.is_file())
+print(f"{len(NAMES)} cases, {total / 1e6:.2f} MB in {TESTS}")
