@@ -2,7 +2,7 @@
 //! quantity is an `f64` in SI units.
 //!
 //! A prefix shifts the decimal exponent in the text, which is then parsed once, so `"100 ns"` is exactly the
-//! `f64` nearest to 1e-7 (multiplying 100 by 1e-9 is not). [`format`] writes text that [`parse`] reads back to
+//! `f64` nearest to 1e-7 (multiplying 100 by 1e-9 is not). [`format()`] writes text that [`parse`] reads back to
 //! the same bits.
 
 mod serial;
