@@ -64,7 +64,7 @@ impl Default for InferenceConfig {
         Self {
             model: NETWORKS[0].name.to_string(),
             data: NETWORKS[0].data.to_string(),
-            images: 500,
+            images: 2000,
             calibration: 128,
             at: 86_400.0,
             times: TIMES.to_vec(),
@@ -147,18 +147,15 @@ impl Study for Inference {
         }
         crate::check_times(c.at, &c.times)
     }
-    fn ablation(&self, c: &InferenceConfig) -> InferenceConfig {
-        InferenceConfig { times: vec![], compare_compensation: false, ..c.clone() }
-    }
     fn horizon_s(&self, c: &InferenceConfig) -> Option<f64> {
         Some(c.times.iter().copied().fold(c.at, f64::max))
     }
     fn deterministic(&self, _config: &InferenceConfig, chip: &ChipSpec) -> bool {
         chip.nonidealities().is_empty()
     }
-    fn work(&self, c: &InferenceConfig, shared: &Shared, chip: &ChipSpec) -> u64 {
-        let passes = moments(c, chip).len() * programs(c, chip).len();
-        (passes * shared.x.shape[0]) as u64
+    fn work(&self, c: &InferenceConfig, shared: &Shared, chip: &ChipSpec, merit_only: bool) -> u64 {
+        let moments = if merit_only { 1 } else { moments(c, chip, false).len() };
+        (moments * programs(c, chip, merit_only).len() * shared.x.shape[0]) as u64
     }
 
     fn prepare(&self, c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Shared, StudyError> {
@@ -174,9 +171,9 @@ impl Study for Inference {
     ) -> Result<Outcome, StudyError> {
         let executor = Executor::new(&shared.graph).map_err(nn)?;
         let mut out = Outcome::default();
-        let moments = moments(c, chip);
+        let moments = moments(c, chip, run.merit_only);
         let mut curves = Vec::new();
-        for (name, chip, own) in programs(c, chip) {
+        for (name, chip, own) in programs(c, chip, run.merit_only) {
             let mut network =
                 AnalogNetwork::program(&shared.graph, &chip, run.key.child("network", 0), &run.silent())
                     .map_err(nn)?;
@@ -188,11 +185,14 @@ impl Study for Inference {
                 network.advance(t - elapsed).map_err(nn)?;
                 elapsed = t;
                 network.read().map_err(nn)?;
+                if run.merit_only && t < c.at {
+                    continue;
+                }
                 let inputs = std::slice::from_ref(&shared.x);
                 let mut outputs = executor.run(inputs, &network, 0, run.watch()).map_err(nn)?;
                 let outputs = outputs.swap_remove(0);
                 points.push(judge(shared, &outputs, t));
-                if own && (t == c.at || moments.len() == 1) {
+                if own && t == c.at && !run.merit_only {
                     views::maps(&mut out, &shared.graph, &network, c.at).map_err(nn)?;
                     views::layers(&mut out, &network, &chip);
                     if run.chip == 0 {
@@ -204,15 +204,18 @@ impl Study for Inference {
                 out.tally = network.tally().named().into_iter().map(|(k, v)| (k.to_string(), v)).collect();
             }
             // Where nothing changes with time, one reading stands for all.
-            if let [only] = points[..] {
-                points = crate::instants(c.at, &c.times).into_iter().map(|t| Point { t, ..only }).collect();
+            if let ([_], [only]) = (&moments[..], &points[..]) {
+                points = crate::instants(c.at, &c.times, run.merit_only)
+                    .into_iter()
+                    .map(|t| Point { t, ..*only })
+                    .collect();
             }
             curves.push((name, own, points));
         }
         if moments.len() == 1 && c.times.len() > 1 {
             out.info("Nothing on this chip changes with time: it was read once.");
         }
-        self.report(c, shared, &curves, &mut out);
+        self.report(c, shared, &curves, run.merit_only, &mut out);
         Ok(out)
     }
 }
@@ -223,6 +226,7 @@ impl Inference {
         c: &InferenceConfig,
         shared: &Shared,
         curves: &[(&'static str, bool, Vec<Point>)],
+        merit_only: bool,
         out: &mut Outcome,
     ) {
         let time = |t: f64| quantity::format(t, quantity::Dimension::Second);
@@ -241,7 +245,7 @@ impl Inference {
                         out.measure(ACCURACY, accuracy, "%", Some(Better::Higher), about.clone());
                         limits(out, ACCURACY, 100.0);
                     }
-                    if c.times.contains(&p.t) {
+                    if c.times.contains(&p.t) && !merit_only {
                         let name = format!("accuracy_{suffix}");
                         out.measure(&name, accuracy, "%", Some(Better::Higher), about);
                         limits(out, &name, 100.0);
@@ -282,7 +286,7 @@ impl Inference {
         out.exact("samples", samples as f64, "1", "test samples run");
         out.info(shared.about.clone());
         shared.notes.iter().for_each(|n| out.info(n.clone()));
-        if c.times.is_empty() {
+        if c.times.is_empty() || merit_only {
             return;
         }
         views::curves(out, curves, &c.times, digital.accuracy.filter(|_| labelled));
@@ -294,10 +298,10 @@ impl Inference {
 }
 
 /// The instants at which the chip is read: one alone where nothing on it changes with time.
-fn moments(c: &InferenceConfig, chip: &ChipSpec) -> Vec<f64> {
+fn moments(c: &InferenceConfig, chip: &ChipSpec, merit_only: bool) -> Vec<f64> {
     let moves = |path: &str| path.starts_with("device.retention") || path.starts_with("device.noise");
     if chip.nonidealities().iter().any(|n| moves(&n.path)) {
-        crate::instants(c.at, &c.times)
+        crate::instants(c.at, &c.times, merit_only)
     } else {
         vec![c.at]
     }
@@ -305,12 +309,12 @@ fn moments(c: &InferenceConfig, chip: &ChipSpec) -> Vec<f64> {
 
 /// The chips to program: as described, and with drift compensation switched the other way. Each with its
 /// name and whether it is the chip's own.
-fn programs(c: &InferenceConfig, chip: &ChipSpec) -> Vec<(&'static str, ChipSpec, bool)> {
+fn programs(c: &InferenceConfig, chip: &ChipSpec, merit_only: bool) -> Vec<(&'static str, ChipSpec, bool)> {
     let compensated = chip.drift_compensation != DriftCompensation::None {};
     let names = ["drift compensated", "no compensation"];
     let (own, other) = if compensated { (names[0], names[1]) } else { (names[1], names[0]) };
     let mut out = vec![(own, chip.clone(), true)];
-    if c.compare_compensation && !chip.nonidealities().is_empty() {
+    if c.compare_compensation && !merit_only && !chip.nonidealities().is_empty() {
         let switched =
             if compensated { DriftCompensation::None {} } else { DriftCompensation::Global { probes: 32 } };
         out.push((other, ChipSpec { drift_compensation: switched, ..chip.clone() }, false));

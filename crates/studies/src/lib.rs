@@ -28,9 +28,11 @@ pub fn score(draft: &Draft, inputs: &dyn Inputs, watch: &dyn Watch) -> Result<Ve
     neurohm_study::score(REGISTRY, draft, inputs, watch)
 }
 
-/// `at` and `times`, sorted, each once.
-pub(crate) fn instants(at: f64, times: &[f64]) -> Vec<f64> {
-    let mut all: Vec<f64> = times.iter().copied().chain([at]).collect();
+/// When devices are read: at `at` and at `times`, sorted, each once; for the merit alone, which is measured
+/// at `at`, not beyond. What was read before stays, since a read walks correlated noise.
+pub(crate) fn instants(at: f64, times: &[f64], merit_only: bool) -> Vec<f64> {
+    let wanted = |t: &f64| !merit_only || *t <= at;
+    let mut all: Vec<f64> = times.iter().copied().chain([at]).filter(wanted).collect();
     all.sort_by(f64::total_cmp);
     all.dedup();
     all

@@ -135,14 +135,12 @@ impl Study for Mvm {
         }
         crate::check_times(c.at, &c.times)
     }
-    fn ablation(&self, c: &MvmConfig) -> MvmConfig {
-        MvmConfig { sizes: vec![], times: vec![], bits: vec![], ..c.clone() }
-    }
     fn horizon_s(&self, c: &MvmConfig) -> Option<f64> {
         Some(c.times.iter().copied().fold(c.at, f64::max))
     }
-    fn work(&self, c: &MvmConfig, _shared: &(), _chip: &ChipSpec) -> u64 {
-        (crate::instants(c.at, &c.times).len() + c.bits.len() + c.sizes.len()) as u64
+    fn work(&self, c: &MvmConfig, _shared: &(), _chip: &ChipSpec, merit_only: bool) -> u64 {
+        let figures = if merit_only { 0 } else { c.bits.len() + c.sizes.len() };
+        (crate::instants(c.at, &c.times, merit_only).len() + figures) as u64
     }
     fn prepare(&self, _config: &MvmConfig, _inputs: &dyn Inputs, _run: &Run<'_>) -> Result<(), StudyError> {
         Ok(())
@@ -161,10 +159,14 @@ impl Study for Mvm {
         let mut matrix = case.program(chip, run.key)?;
         let mut elapsed = 0.0;
         let mut over_time = Vec::new();
-        for t in crate::instants(c.at, &c.times) {
+        for t in crate::instants(c.at, &c.times, run.merit_only) {
             matrix.advance(t - elapsed)?;
             elapsed = t;
             matrix.read()?;
+            run.step(1)?;
+            if run.merit_only && t < c.at {
+                continue;
+            }
             let (y, counted) = case.forward(&matrix)?;
             tally += counted;
             let errors = relative_errors(&y, &case.y, c.size);
@@ -175,9 +177,13 @@ impl Study for Mvm {
                 maps(&mut out, &case, &matrix, &y, t)?;
             }
             over_time.push((t, errors));
-            run.step(1)?;
         }
         tally += matrix.events();
+        out.limits.insert("error".into(), [0.0, f64::INFINITY]);
+        out.tally = tally.named().into_iter().map(|(k, v)| (k.to_string(), v)).collect();
+        if run.merit_only {
+            return Ok(out);
+        }
 
         let at = quantity::format(c.at, quantity::Dimension::Second);
         if !c.times.is_empty() {
@@ -223,8 +229,6 @@ impl Study for Mvm {
         for s in &out.series {
             out.limits.insert(s.name.clone(), [0.0, f64::INFINITY]);
         }
-        out.limits.insert("error".into(), [0.0, f64::INFINITY]);
-        out.tally = tally.named().into_iter().map(|(k, v)| (k.to_string(), v)).collect();
         Ok(out)
     }
 }

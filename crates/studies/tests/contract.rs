@@ -4,10 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use neurohm_array::{ChipSpec, chip_preset};
-use neurohm_num::{Cancelled, Unwatched, Watch};
+use neurohm_num::{Cancelled, Key, Unwatched, Watch};
 use neurohm_studies::REGISTRY;
 use neurohm_study::record::Record;
-use neurohm_study::{AnyStudy, Disk, Draft, Effort, Request, RunFolder, StudyError, execute};
+use neurohm_study::{AnyStudy, Disk, Draft, Effort, Request, Run, RunFolder, StudyError, execute};
 
 fn smoke(study: &'static dyn AnyStudy, set: &[&str], ablate: bool) -> Request {
     let draft = Draft {
@@ -124,6 +124,27 @@ fn a_description_runs_again_to_the_same_record() {
         };
         let (again, request) = draft.resolve(REGISTRY, &Disk).unwrap();
         assert_eq!(run(again, &request), first);
+    }
+}
+
+#[test]
+fn the_merit_alone_is_the_same_to_the_bit() {
+    for study in REGISTRY {
+        let request = smoke(*study, &["config.times=[\"20 s\", \"1 h\", \"1 day\"]"], false);
+        let root = Key::root(1);
+        let shared = Run::new(root, 0, &Unwatched);
+        let trials = study.prepare(&request.config, &Disk, &shared).unwrap();
+        let run = Run::new(root.child("chip", 1), 1, &Unwatched);
+        let whole = trials.trial(&request.chip, &run).unwrap();
+        let alone = trials.trial(&request.chip, &run.for_merit()).unwrap();
+        let merit = trials.merit();
+        assert_eq!(
+            whole.scalars[merit].value.to_bits(),
+            alone.scalars[merit].value.to_bits(),
+            "{}",
+            study.name()
+        );
+        assert!(alone.series.is_empty() && alone.maps.is_empty());
     }
 }
 

@@ -14,12 +14,14 @@ use crate::error::StudyError;
 use crate::outcome::Outcome;
 use crate::record::{Ablation, Level, Note, Scalar};
 use crate::request::Request;
-use crate::study::{AnyStudy, Part, Trials, better};
+use crate::study::{AnyStudy, Trials, better};
 
 /// Chips in a step of the bisection. They share their keys, so few are enough to compare.
 const FEW: usize = 3;
 /// Steps of the bisection: the scale is known to 1/64.
 const STEPS: u32 = 6;
+/// The smallest scale that is tried.
+const FINEST: f64 = 1.0 / 64.0;
 
 /// What ablation adds to a record.
 #[derive(Clone, Debug, Default)]
@@ -28,26 +30,32 @@ pub(crate) struct Ablated {
     pub notes: Vec<Note>,
 }
 
-/// The chips that ablation needs: as it is, with ideal devices, then for each cause without it and with
-/// it alone. Empty where there is no cause.
+/// What the search for a better device needs to know.
+pub(crate) struct Search<'a> {
+    pub study: &'a dyn AnyStudy,
+    pub request: &'a Request,
+    pub trials: &'a dyn Trials,
+    /// The merit of the chip as it is.
+    pub base: Scalar,
+    /// What it must reach.
+    pub target: f64,
+    pub watch: &'a dyn Watch,
+}
+
+/// The chips that ablation needs: for each cause, without it and with it alone.
 pub(crate) fn variants(
     chip: &ChipSpec,
-    ideal: &ChipSpec,
     causes: &[Nonideality],
     chips: usize,
 ) -> Result<Vec<Variant>, StudyError> {
-    if causes.is_empty() {
-        return Ok(Vec::new());
-    }
-    let variant = |chip: ChipSpec| Variant { chip, part: Part::Ablation, chips };
-    let mut out = vec![variant(chip.clone()), variant(ideal.clone())];
+    let variant = |chip: ChipSpec| Variant { chip, merit_only: true, chips };
+    let mut out = Vec::new();
     for cause in causes {
         let mut without = chip.clone();
-        if !without.without(&cause.path) {
+        let mut alone = chip.clone();
+        if !without.without(&cause.path) || !alone.only(&cause.path) {
             return Err(lost(&cause.path));
         }
-        let mut alone = chip.clone();
-        alone.only(&cause.path);
         out.push(variant(without));
         out.push(variant(alone));
     }
@@ -61,18 +69,12 @@ fn lost(path: &str) -> StudyError {
 /// Turns the outcomes of [`variants`] into rows, worst first, and looks for what the worst would have to
 /// become.
 pub(crate) fn evaluate(
-    study: &dyn AnyStudy,
-    request: &Request,
+    search: &Search<'_>,
     causes: &[Nonideality],
     outcomes: Vec<Vec<Outcome>>,
-    trials: &dyn Trials,
-    watch: &dyn Watch,
 ) -> Result<Ablated, StudyError> {
-    let merit = trials.merit();
+    let merit = search.trials.merit();
     let mut merits = outcomes.iter().map(|o| scalar(merit, o));
-    let (Some(base), Some(ideal)) = (merits.next().transpose()?, merits.next().transpose()?) else {
-        return Ok(Ablated::default());
-    };
     let mut rows = Vec::new();
     for cause in causes {
         let (Some(without), Some(alone)) = (merits.next().transpose()?, merits.next().transpose()?) else {
@@ -81,61 +83,104 @@ pub(crate) fn evaluate(
         let (path, about) = (cause.path.clone(), cause.about.clone());
         rows.push(Ablation { path, about, without, alone, required_scale: None });
     }
-    let gain =
-        |s: &Scalar| if better(1.0, 0.0, base.better) { s.value - base.value } else { base.value - s.value };
     // Stable: equal gains stay in the chip's order, from the device outwards.
-    rows.sort_by(|a, b| gain(&b.without).total_cmp(&gain(&a.without)));
-
-    let target = study.target(merit, ideal.value);
-    let reached = |v: f64| !better(target, v, base.better);
-    let mut notes = Vec::new();
-    if reached(base.value) || rows.is_empty() {
-        return Ok(Ablated { rows, notes });
-    }
-    let mut note = |text: String| notes.push(Note { level: Level::Info, text });
-    let scalable = |r: &&mut Ablation| gain(&r.without) > 0.0 && request.chip.clone().scale(&r.path, 0.5);
-    let unit = if base.unit == "1" { String::new() } else { format!(" {}", base.unit) };
-    let aim = format!("the target of {target:.4}{unit}");
-    let Some(worst) = rows.iter_mut().find(scalable) else {
-        note(format!("No single non-ideality stands between this chip and {aim}."));
-        return Ok(Ablated { rows, notes });
-    };
-    if !reached(worst.without.value) {
-        note(format!(
-            "Even without {} ({}) this chip would miss {aim}: more than one thing has to improve.",
-            worst.path, worst.about
-        ));
-        return Ok(Ablated { rows, notes });
-    }
-    let chips = request.chips.min(FEW);
-    let meets = |factor: f64| -> Result<bool, StudyError> {
-        let mut chip = request.chip.clone();
-        chip.scale(&worst.path, factor);
-        let variants = [Variant { chip, part: Part::Ablation, chips }];
-        let what = format!("how much less {}", worst.path);
-        let outcomes = simulate(trials, &variants, request.seed, &what, watch)?;
-        Ok(reached(scalar(merit, &outcomes[0])?.value))
-    };
-    let (mut low, mut high) = (0.0, 1.0);
-    for _ in 0..STEPS {
-        let middle = 0.5 * (low + high);
-        if meets(middle)? { low = middle } else { high = middle }
-    }
-    if low > 0.0 {
-        worst.required_scale = Some(low);
-        note(format!(
-            "{} ({}) would have to shrink to {:.0} % of what it is for this chip to reach {aim}.",
-            worst.path,
-            worst.about,
-            100.0 * low
-        ));
+    rows.sort_by(|a, b| search.gain(&b.without).total_cmp(&search.gain(&a.without)));
+    let notes = if rows.is_empty() || search.reached(search.base.value) {
+        Vec::new()
     } else {
-        note(format!(
-            "{} ({}) would have to shrink to less than {:.0} % of what it is for this chip to reach {aim}.",
-            worst.path,
-            worst.about,
-            100.0 * 0.5f64.powi(STEPS as i32)
-        ));
-    }
+        vec![Note { level: Level::Info, text: search.improve(&mut rows)? }]
+    };
     Ok(Ablated { rows, notes })
+}
+
+impl Search<'_> {
+    /// By how much a merit is better than the chip's as it is.
+    fn gain(&self, s: &Scalar) -> f64 {
+        let higher = better(1.0, 0.0, self.base.better);
+        if higher { s.value - self.base.value } else { self.base.value - s.value }
+    }
+
+    fn reached(&self, value: f64) -> bool {
+        !better(self.target, value, self.base.better)
+    }
+
+    /// Finds by how much the worst cause, or else all of the device's together, would have to shrink, and
+    /// says so.
+    fn improve(&self, rows: &mut [Ablation]) -> Result<String, StudyError> {
+        let unit = if self.base.unit == "1" { String::new() } else { format!(" {}", self.base.unit) };
+        let aim = format!("the target of {}{unit}", short(self.target));
+        let scalable =
+            |r: &&mut Ablation| self.gain(&r.without) > 0.0 && self.scaled(&[&r.path], 0.5).is_some();
+        if let Some(worst) = rows.iter_mut().find(scalable) {
+            if self.reached(worst.without.value) {
+                let what = format!("{} ({})", worst.path, worst.about);
+                worst.required_scale = self.bisect(&[&worst.path])?;
+                return Ok(would_have_to_shrink(&what, worst.required_scale, &aim));
+            }
+        }
+        // Parts shrink with their whole, which comes first.
+        let mut wholes: Vec<&str> = Vec::new();
+        let mut paths: Vec<&str> =
+            rows.iter().map(|r| r.path.as_str()).filter(|p| p.starts_with("device.")).collect();
+        paths.sort_by_key(|p| p.len());
+        for path in paths {
+            if !wholes.iter().any(|w| path.starts_with(&format!("{w}."))) {
+                wholes.push(path);
+            }
+        }
+        let all: f64 = rows.iter().map(|r| self.gain(&r.without)).fold(0.0, f64::max);
+        if wholes.len() < 2 || self.scaled(&wholes, 0.5).is_none() || all <= 0.0 {
+            return Ok(format!("No single non-ideality stands between this chip and {aim}."));
+        }
+        let Some(scale) = self.bisect(&wholes)? else {
+            return Ok(format!(
+                "No single non-ideality stands between this chip and {aim}; even a device with all of its own at \
+                 {:.0} % would miss it.",
+                100.0 * FINEST
+            ));
+        };
+        let what =
+            format!("Taking one away is not enough: all of the device's together ({})", wholes.join(", "));
+        Ok(would_have_to_shrink(&what, Some(scale), &aim))
+    }
+
+    /// The chip with what is at `paths` scaled, where it can be.
+    fn scaled(&self, paths: &[&str], factor: f64) -> Option<ChipSpec> {
+        let mut chip = self.request.chip.clone();
+        paths.iter().all(|p| chip.scale(p, factor)).then_some(chip)
+    }
+
+    /// The largest scale of what is at `paths` with which the target is met, to 1/64; `None` where even the
+    /// smallest misses it.
+    fn bisect(&self, paths: &[&str]) -> Result<Option<f64>, StudyError> {
+        let what = format!("{}: how much less {}", self.study.name(), paths.join(", "));
+        let (mut low, mut high) = (0.0, 1.0);
+        for _ in 0..STEPS {
+            let middle = 0.5 * (low + high);
+            let Some(chip) = self.scaled(paths, middle) else { return Ok(None) };
+            let variants = [Variant { chip, merit_only: true, chips: self.request.chips.min(FEW) }];
+            let outcomes = simulate(self.trials, &variants, self.request.seed, &what, self.watch)?;
+            if self.reached(scalar(self.trials.merit(), &outcomes[0])?.value) {
+                low = middle;
+            } else {
+                high = middle;
+            }
+        }
+        Ok((low > 0.0).then_some(low))
+    }
+}
+
+fn would_have_to_shrink(what: &str, scale: Option<f64>, aim: &str) -> String {
+    match scale {
+        Some(s) => format!("{what} would have to shrink to {:.0} % for this chip to reach {aim}.", 100.0 * s),
+        None => format!(
+            "{what} would have to shrink to less than {:.0} % for this chip to reach {aim}.",
+            100.0 * FINEST
+        ),
+    }
+}
+
+/// A number to four digits.
+fn short(x: f64) -> f64 {
+    format!("{x:.3e}").parse().unwrap_or(x)
 }

@@ -14,15 +14,15 @@ use neurohm_num::{Key, Watch};
 use rayon::prelude::*;
 use serde_json::Value;
 
-use crate::ablation::{self, Ablated};
-use crate::aggregate::{Summary, summarise};
+use crate::ablation::{self, Ablated, Search};
+use crate::aggregate::{Summary, scalar, summarise};
 use crate::error::StudyError;
 use crate::inputs::{Inputs, Witness};
 use crate::outcome::Outcome;
-use crate::record::{Level, Note, Record};
+use crate::record::{Level, Line, Note, Record, Series};
 use crate::request::{Request, no_effect};
 use crate::run::{Halting, Run};
-use crate::study::{AnyStudy, Part, Trials};
+use crate::study::{AnyStudy, Trials};
 
 /// A record with the files that lie beside it.
 #[derive(Clone, Debug)]
@@ -33,11 +33,11 @@ pub struct Finding {
     pub files: Vec<(String, Vec<u8>)>,
 }
 
-/// A chip to simulate several copies of, under one of the study's configurations.
+/// A chip to simulate several copies of, as a whole or for the merit alone.
 #[derive(Clone, Debug)]
 pub(crate) struct Variant {
     pub chip: ChipSpec,
-    pub part: Part,
+    pub merit_only: bool,
     pub chips: usize,
 }
 
@@ -58,31 +58,37 @@ pub fn execute(
     let trials = study.prepare(&request.config, &inputs, &shared)?;
 
     let ideal_chip = ChipSpec { device: request.chip.device.idealised(), ..request.chip.clone() };
-    let variant = |chip: &ChipSpec, part, chips| Variant { chip: chip.clone(), part, chips };
-    let mut variants = vec![variant(&request.chip, Part::Whole, request.chips)];
-    // On a chip that is ideal already there is nothing to compare with.
+    let variant = |chip: &ChipSpec| Variant { chip: chip.clone(), merit_only: false, chips: request.chips };
+    let mut variants = vec![variant(&request.chip)];
+    // On a chip whose devices are ideal already there is nothing to compare with.
     let compare = ideal_chip != request.chip;
     if compare {
-        variants.push(variant(&ideal_chip, Part::Whole, request.chips));
+        variants.push(variant(&ideal_chip));
     }
     let causes = if request.ablate { request.chip.nonidealities() } else { Vec::new() };
-    let planned = ablation::variants(&request.chip, &ideal_chip, &causes, request.chips)?;
-    variants.extend(planned);
+    variants.extend(ablation::variants(&request.chip, &causes, request.chips)?);
 
-    let mut outcomes = simulate(
-        trials.as_ref(),
-        &variants,
-        request.seed,
-        &format!("{} on {}", study.name(), request.chip.device.name),
-        watch,
-    )?
-    .into_iter();
+    let what = format!("{} on {}", study.name(), request.chip.device.name);
+    let mut outcomes = simulate(trials.as_ref(), &variants, request.seed, &what, watch)?.into_iter();
     let whole = outcomes.next().unwrap_or_default();
     let ideal = if compare { outcomes.next() } else { None };
-    let ablated = ablation::evaluate(study, request, &causes, outcomes.collect(), trials.as_ref(), watch)?;
+    let merit = scalar(trials.merit(), &whole)?;
+    let ideal_merit = ideal.as_deref().map(|o| scalar(trials.merit(), o)).transpose()?;
+    let search = Search {
+        study,
+        request,
+        trials: trials.as_ref(),
+        target: study.target(trials.merit(), ideal_merit.as_ref().unwrap_or(&merit).value),
+        base: merit,
+        watch,
+    };
+    let ablated = ablation::evaluate(&search, &causes, outcomes.collect())?;
 
-    let summary = summarise(whole)?;
+    let mut summary = summarise(whole)?;
     let ideal = ideal.map(summarise).transpose()?;
+    if let Some(ideal) = &ideal {
+        draw_ideal(&mut summary.series, &ideal.series);
+    }
     let files = serde_json::json!(inputs.digests());
     let merit = trials.merit();
     let record = record(study, request, merit, summary.clone(), ideal, ablated, &files, started)?;
@@ -100,13 +106,15 @@ pub(crate) fn simulate(
     let copies = |v: &Variant| if trials.deterministic(&v.chip) { 1 } else { v.chips };
     let jobs: Vec<(usize, u64)> =
         variants.iter().enumerate().flat_map(|(v, x)| (0..copies(x) as u64).map(move |c| (v, c))).collect();
-    let total = jobs.iter().map(|&(v, _)| trials.work(&variants[v].chip, variants[v].part)).sum();
+    let total = jobs.iter().map(|&(v, _)| trials.work(&variants[v].chip, variants[v].merit_only)).sum();
     watch.begin(what, Some(total));
     let halting = Halting { inner: watch, halt: AtomicBool::new(false) };
     let root = Key::root(seed);
     let run = |&(v, chip): &(usize, u64)| {
+        let merit_only = variants[v].merit_only;
         let run = Run::new(root.child("chip", chip), chip, &halting);
-        let result = run.step(0).and_then(|()| trials.trial(&variants[v].chip, variants[v].part, &run));
+        let run = if merit_only { run.for_merit() } else { run };
+        let result = run.step(0).and_then(|()| trials.trial(&variants[v].chip, &run));
         if result.is_err() {
             halting.halt.store(true, Ordering::Relaxed);
         }
@@ -185,6 +193,21 @@ fn record(
         notes,
         tally: summary.tally,
     })
+}
+
+/// Adds to each figure, dashed, its first line as ideal devices draw it.
+fn draw_ideal(series: &mut [Series], ideal: &[Series]) {
+    for (s, ideal) in series.iter_mut().zip(ideal) {
+        let Some(line) = ideal.lines.iter().find(|l| !l.reference) else { continue };
+        let line = Line {
+            name: "ideal devices".to_string(),
+            low: vec![],
+            high: vec![],
+            reference: true,
+            ..line.clone()
+        };
+        s.lines.push(line);
+    }
 }
 
 /// What holds for every study on this device and this many chips.

@@ -31,4 +31,4 @@ pub use outcome::{Measure, Outcome};
 pub use request::{Draft, Origin, Request, find, no_effect};
 pub use run::{Run, Silent};
 pub use score::score;
-pub use study::{AnyStudy, Effort, Part, Study, Trials};
+pub use study::{AnyStudy, Effort, Study, Trials};

@@ -14,13 +14,21 @@ pub struct Run<'a> {
     pub key: Key,
     /// Which chip this is, from 0.
     pub chip: u64,
+    /// Whether only the merit will be looked at, as in ablation: what fills figures may be left out. The
+    /// merit must be the same to the bit: devices are read at the same instants, in the same order.
+    pub merit_only: bool,
     watch: &'a dyn Watch,
 }
 
 impl<'a> Run<'a> {
     /// A run on `chip` with randomness from `key`, watched by `watch`.
     pub fn new(key: Key, chip: u64, watch: &'a dyn Watch) -> Self {
-        Self { key, chip, watch }
+        Self { key, chip, merit_only: false, watch }
+    }
+
+    /// The same run, of which only the merit will be looked at.
+    pub fn for_merit(self) -> Self {
+        Self { merit_only: true, ..self }
     }
 
     /// Reports `done` units of the work that `Study::work` announced.

@@ -66,10 +66,6 @@ pub trait Study: Sync {
     fn check(&self, _config: &Self::Config) -> Result<(), String> {
         Ok(())
     }
-    /// The configuration under which ablation runs: the same merit, without what only fills figures.
-    fn ablation(&self, config: &Self::Config) -> Self::Config {
-        config.clone()
-    }
     /// The longest time after programming at which devices are read, in s; the record says where the
     /// device's model is extrapolated.
     fn horizon_s(&self, _config: &Self::Config) -> Option<f64> {
@@ -79,8 +75,8 @@ pub trait Study: Sync {
     fn deterministic(&self, _config: &Self::Config, _chip: &ChipSpec) -> bool {
         false
     }
-    /// Units of work that a trial reports through `Run::step`.
-    fn work(&self, config: &Self::Config, shared: &Self::Shared, chip: &ChipSpec) -> u64;
+    /// Units of work that a trial reports through `Run::step`; fewer, perhaps, if `merit_only`.
+    fn work(&self, config: &Self::Config, shared: &Self::Shared, chip: &ChipSpec, merit_only: bool) -> u64;
     /// Prepares what all chips share.
     fn prepare(
         &self,
@@ -101,22 +97,13 @@ pub trait Study: Sync {
 /// Trials of a study whose configuration and shared parts are fixed.
 pub trait Trials: Sync {
     /// Units of work in a trial on `chip`.
-    fn work(&self, chip: &ChipSpec, part: Part) -> u64;
+    fn work(&self, chip: &ChipSpec, merit_only: bool) -> u64;
     /// Simulates one chip.
-    fn trial(&self, chip: &ChipSpec, part: Part, run: &Run<'_>) -> Result<Outcome, StudyError>;
+    fn trial(&self, chip: &ChipSpec, run: &Run<'_>) -> Result<Outcome, StudyError>;
     /// Whether all chips like `chip` give the same outcome.
     fn deterministic(&self, chip: &ChipSpec) -> bool;
     /// The scalar that stands for this run.
     fn merit(&self) -> &'static str;
-}
-
-/// Which configuration a trial runs under.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Part {
-    /// The study's own.
-    Whole,
-    /// The smaller one for ablation.
-    Ablation,
 }
 
 /// A study behind an object-safe face; every [`Study`] has one.
@@ -159,25 +146,15 @@ pub trait AnyStudy: Sync {
 struct Prepared<'a, S: Study> {
     study: &'a S,
     config: S::Config,
-    ablation: S::Config,
     shared: S::Shared,
 }
 
-impl<S: Study> Prepared<'_, S> {
-    fn config(&self, part: Part) -> &S::Config {
-        match part {
-            Part::Whole => &self.config,
-            Part::Ablation => &self.ablation,
-        }
-    }
-}
-
 impl<S: Study> Trials for Prepared<'_, S> {
-    fn work(&self, chip: &ChipSpec, part: Part) -> u64 {
-        self.study.work(self.config(part), &self.shared, chip)
+    fn work(&self, chip: &ChipSpec, merit_only: bool) -> u64 {
+        self.study.work(&self.config, &self.shared, chip, merit_only)
     }
-    fn trial(&self, chip: &ChipSpec, part: Part, run: &Run<'_>) -> Result<Outcome, StudyError> {
-        self.study.trial(self.config(part), &self.shared, chip, run)
+    fn trial(&self, chip: &ChipSpec, run: &Run<'_>) -> Result<Outcome, StudyError> {
+        self.study.trial(&self.config, &self.shared, chip, run)
     }
     fn deterministic(&self, chip: &ChipSpec) -> bool {
         self.study.deterministic(&self.config, chip)
@@ -249,7 +226,7 @@ impl<S: Study> AnyStudy for S {
         let config = typed::<S>(config)?;
         Study::check(self, &config).map_err(StudyError::Invalid)?;
         let shared = Study::prepare(self, &config, inputs, run)?;
-        Ok(Box::new(Prepared { study: self, ablation: self.ablation(&config), config, shared }))
+        Ok(Box::new(Prepared { study: self, config, shared }))
     }
 }
 

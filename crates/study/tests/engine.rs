@@ -55,7 +55,7 @@ fn no_scale_is_invented() {
     assert!(met.ablation.iter().all(|a| a.required_scale.is_none()));
     let both = run(&["chip.output_noise=0.1", "chip.input_noise=0.2", "config.luck=0.0"]).unwrap().record;
     assert!(both.ablation.iter().all(|a| a.required_scale.is_none()));
-    assert!(both.notes.iter().any(|n| n.text.contains("more than one thing has to improve")));
+    assert!(both.notes.iter().any(|n| n.text.contains("No single non-ideality stands between")));
 }
 
 #[test]

@@ -63,7 +63,7 @@ impl Study for Toy {
     fn check(&self, c: &ToyConfig) -> Result<(), String> {
         if c.steps == 0 { Err("steps = 0 does nothing".to_string()) } else { Ok(()) }
     }
-    fn work(&self, c: &ToyConfig, _shared: &f64, _chip: &ChipSpec) -> u64 {
+    fn work(&self, c: &ToyConfig, _shared: &f64, _chip: &ChipSpec, _merit_only: bool) -> u64 {
         u64::from(c.steps)
     }
     fn prepare(&self, c: &ToyConfig, _inputs: &dyn Inputs, _run: &Run<'_>) -> Result<f64, StudyError> {
