@@ -174,7 +174,9 @@ impl Study for Mvm {
                 let (x, counted) = case.transposed(&matrix)?;
                 tally += counted;
                 merits(&mut out, &errors, &relative_errors(&x, &case.xt, c.size), t);
-                maps(&mut out, &case, &matrix, &y, t)?;
+                if !run.merit_only {
+                    maps(&mut out, &case, &matrix, &y, t)?;
+                }
             }
             over_time.push((t, errors));
         }

@@ -111,12 +111,11 @@ impl Search<'_> {
         let aim = format!("the target of {}{unit}", short(self.target));
         let scalable =
             |r: &&mut Ablation| self.gain(&r.without) > 0.0 && self.scaled(&[&r.path], 0.5).is_some();
-        if let Some(worst) = rows.iter_mut().find(scalable) {
-            if self.reached(worst.without.value) {
-                let what = format!("{} ({})", worst.path, worst.about);
-                worst.required_scale = self.bisect(&[&worst.path])?;
-                return Ok(would_have_to_shrink(&what, worst.required_scale, &aim));
-            }
+        let enough = rows.iter_mut().find(scalable).filter(|worst| self.reached(worst.without.value));
+        if let Some(worst) = enough {
+            let what = format!("{} ({})", worst.path, worst.about);
+            worst.required_scale = self.bisect(&[&worst.path])?;
+            return Ok(would_have_to_shrink(&what, worst.required_scale, &aim));
         }
         // Parts shrink with their whole, which comes first.
         let mut wholes: Vec<&str> = Vec::new();

@@ -222,10 +222,9 @@ fn engine_notes(study: &dyn AnyStudy, request: &Request) -> Result<Vec<Note>, St
         );
         note(Level::Caution, text);
     }
-    if let Some(horizon_s) = study.horizon_s(&request.config)? {
-        if let Some(text) = request.chip.device.extrapolated(horizon_s) {
-            note(Level::Caution, text);
-        }
+    let horizon_s = study.horizon_s(&request.config)?;
+    if let Some(text) = horizon_s.and_then(|t| request.chip.device.extrapolated(t)) {
+        note(Level::Caution, text);
     }
     if request.chips == 1 {
         note(Level::Caution, "One chip was simulated: there are no intervals.".to_string());

@@ -23,20 +23,20 @@ pub enum StudyError {
     },
     /// A setting that cannot be used: an unknown name, a value of the wrong kind or out of range, text that
     /// is not TOML, a section that has no effect. Says where it stands.
-    #[error(transparent)]
-    Setting(#[from] neurohm_array::SettingError),
+    #[error("{0}")]
+    Setting(#[source] Box<neurohm_array::SettingError>),
     /// A configuration or request that cannot be carried out.
     #[error("{0}")]
     Invalid(String),
     /// A chip or its arrays refused.
     #[error("{0}")]
-    Array(#[from] neurohm_array::ArrayError),
+    Array(#[source] Box<neurohm_array::ArrayError>),
     /// A device description refused.
     #[error("{0}")]
-    Device(#[from] neurohm_device::DeviceError),
+    Device(#[source] Box<neurohm_device::DeviceError>),
     /// A dataset could not be had.
     #[error("{0}")]
-    Data(#[from] neurohm_data::DataError),
+    Data(#[source] Box<neurohm_data::DataError>),
     /// A study stopped with an error of its own.
     #[error("{0}")]
     Study(#[source] Box<dyn std::error::Error + Send + Sync>),
@@ -63,6 +63,24 @@ impl From<Cancelled> for StudyError {
         StudyError::Cancelled
     }
 }
+
+/// Boxed, so that a result stays small.
+macro_rules! boxed {
+    ($($variant:ident($error:ty)),*) => {$(
+        impl From<$error> for StudyError {
+            fn from(e: $error) -> Self {
+                StudyError::$variant(Box::new(e))
+            }
+        }
+    )*};
+}
+
+boxed!(
+    Setting(neurohm_array::SettingError),
+    Array(neurohm_array::ArrayError),
+    Device(neurohm_device::DeviceError),
+    Data(neurohm_data::DataError)
+);
 
 impl StudyError {
     /// Wraps an error of a study's own.

@@ -51,7 +51,7 @@ impl Inputs for Disk {
         let source: Source = source.parse()?;
         neurohm_data::load(&source, limits, watch).map_err(|e| match e {
             neurohm_data::DataError::Cancelled(_) => StudyError::Cancelled,
-            e => StudyError::Data(e),
+            e => e.into(),
         })
     }
 }

@@ -208,10 +208,10 @@ impl Draft {
             let here = |e| layer.origin.locate(e, "config");
             overlay::merge(&schema, &mut config, over).map_err(here)?;
             // Each layer is read by itself, so that a wrong value is told with its own place.
-            study.read(config.clone()).map_err(here)?;
+            study.read(config.clone()).map_err(|e| here(*e))?;
         }
         overlay::merge(&schema, &mut config, &self.config)?;
-        let config = study.read(config)?;
+        let config = study.read(config).map_err(StudyError::Setting)?;
         study.check(&config).map_err(|problem| {
             StudyError::Invalid(format!("the configuration of {name:?} cannot be run: {problem}"))
         })?;

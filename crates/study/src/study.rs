@@ -127,7 +127,7 @@ pub trait AnyStudy: Sync {
     /// The configuration of an effort, as JSON.
     fn config(&self, effort: Effort) -> Result<Value, StudyError>;
     /// A configuration from its table, which must be complete.
-    fn read(&self, config: toml::Table) -> Result<Value, SettingError>;
+    fn read(&self, config: toml::Table) -> Result<Value, Box<SettingError>>;
     /// What is wrong with a configuration, in words.
     fn check(&self, config: &Value) -> Result<(), String>;
     /// The chip's sections that can matter.
@@ -203,9 +203,9 @@ impl<S: Study> AnyStudy for S {
         serde_json::to_value(config)
             .map_err(|e| StudyError::Invalid(format!("the configuration of {:?}: {e}", S::NAME)))
     }
-    fn read(&self, config: toml::Table) -> Result<Value, SettingError> {
+    fn read(&self, config: toml::Table) -> Result<Value, Box<SettingError>> {
         let config: S::Config = neurohm_array::overlay::read(config)?;
-        serde_json::to_value(config).map_err(|e| SettingError::value("", e.to_string()))
+        serde_json::to_value(config).map_err(|e| Box::new(SettingError::value("", e.to_string())))
     }
     fn check(&self, config: &Value) -> Result<(), String> {
         let config: S::Config = serde_json::from_value(config.clone()).map_err(|e| e.to_string())?;

@@ -30,7 +30,7 @@ fn what_is_written_reads_back_to_the_bit() {
     let r = record();
     write_run(&dir, std::slice::from_ref(&r), Some("<p>"), &[("outputs.npy".into(), vec![1, 2])]).unwrap();
     assert_eq!(names(&dir), ["description.toml", "line.csv", "outputs.npy", "report.html", "run.json"]);
-    assert_eq!(read_run(&dir).unwrap(), [r.clone()]);
+    assert_eq!(read_run(&dir).unwrap(), std::slice::from_ref(&r));
     let json: serde_json::Value = serde_json::from_slice(&fs::read(dir.join("run.json")).unwrap()).unwrap();
     assert_eq!(json["study"], "toy");
     assert!(json["scalars"]["error"]["value"].is_f64() && json["scalars"]["error"]["ci95"][1].is_f64());
