@@ -46,9 +46,14 @@ const AGREEMENT: f32 = 0.5;
 const SMALLEST: f64 = 1e-3;
 
 impl Baseline {
-    /// Reads the probes twice, as the chip's description says. Ranges that are to come from data fit the probes
+    /// Reads the probes twice, after the `programming`-th programming, as the chip's description says. Ranges that are to come from data fit the probes
     /// during probe reads.
-    pub(crate) fn take(bars: &Crossbars, chip: &ChipSpec, tally: &mut Tally) -> Result<Self, ArrayError> {
+    pub(crate) fn take(
+        bars: &Crossbars,
+        chip: &ChipSpec,
+        programming: u64,
+        tally: &mut Tally,
+    ) -> Result<Self, ArrayError> {
         let mut baseline = Self {
             probes: chip.drift_compensation.probes(),
             per_column: matches!(chip.drift_compensation, DriftCompensation::PerColumn { .. }),
@@ -57,7 +62,7 @@ impl Baseline {
             products: Vec::new(),
             agreement: Vec::new(),
             column_agreement: Vec::new(),
-            key: bars.key.child("compensation", 0),
+            key: bars.key.child("compensation", programming),
             reads: 0,
         };
         if chip.adc.needs_calibration() {
@@ -137,8 +142,9 @@ impl Baseline {
         let output = output.map(|all| all[strip * columns..(strip + 1) * columns].to_vec());
         let mut periphery = bars.periphery.clone();
         // A probe that overflows is repeated with less voltage, whatever is done with other inputs: clipping
-        // would hide the drift.
+        // would hide the drift. Its signs then still are codes, so that rounding does not look like drift either.
         periphery.output.repeats = periphery.output.repeats.max(8);
+        periphery.input.whole = true;
         let ones = vec![1.0; bars.weights.cols()];
         let view = Crossbars {
             weights: bars.weights.slice(span.start, span.len()),

@@ -130,18 +130,42 @@ fn fast(first: usize, count: usize, x: View, w: View, y: &mut RowsMut, beta: f32
     }
 }
 
-/// Outputs that are summed side by side in the reference.
-const WIDE: usize = 16;
+/// Sums one block of terms with the safe reference, compiled for what the machine has; portably, each fused
+/// multiply-add is a call, slow but with the same bits.
+fn chain(first: usize, count: usize, x: View, w: View, y: &mut RowsMut, beta: f32) {
+    #[cfg(target_arch = "x86_64")]
+    {
+        #[target_feature(enable = "avx512f,avx512vl")]
+        fn avx512(first: usize, count: usize, x: View, w: View, y: &mut RowsMut, beta: f32) {
+            chain_here(first, count, x, w, y, beta);
+        }
+        #[target_feature(enable = "avx2,fma")]
+        fn avx2(first: usize, count: usize, x: View, w: View, y: &mut RowsMut, beta: f32) {
+            chain_here(first, count, x, w, y, beta);
+        }
+        match isa() {
+            // SAFETY: `isa` names only instruction sets that were detected on this machine.
+            Isa::Avx512 => return unsafe { avx512(first, count, x, w, y, beta) },
+            // SAFETY: as above, and this one was just detected too.
+            Isa::Avx2 if is_x86_feature_detected!("fma") => {
+                return unsafe { avx2(first, count, x, w, y, beta) };
+            }
+            _ => {}
+        }
+    }
+    chain_here(first, count, x, w, y, beta);
+}
 
 /// The safe reference: the same sums in the same order as [`fast`].
-fn chain(first: usize, count: usize, x: View, w: View, y: &mut RowsMut, beta: f32) {
+#[inline(always)]
+fn chain_here(first: usize, count: usize, x: View, w: View, y: &mut RowsMut, beta: f32) {
     let (m, n) = (y.rows(), y.cols());
-    if n < WIDE && m > n {
+    if n < NARROW && m > n {
         // Few outputs: sum many samples side by side instead.
-        for i in (0..m).step_by(WIDE) {
-            let lanes = WIDE.min(m - i);
+        for i in (0..m).step_by(NARROW) {
+            let lanes = NARROW.min(m - i);
             for j in 0..n {
-                let sums = chains(first, count, w, j, x.transposed(), i, lanes);
+                let sums = sums::<NARROW>(first, count, w, j, x.transposed(), i, lanes);
                 for (lane, &sum) in sums[..lanes].iter().enumerate() {
                     let out = &mut y.row_mut(i + lane)[j];
                     *out = close(sum, *out, beta);
@@ -151,26 +175,43 @@ fn chain(first: usize, count: usize, x: View, w: View, y: &mut RowsMut, beta: f3
         return;
     }
     for i in 0..m {
-        for j in (0..n).step_by(WIDE) {
-            let lanes = WIDE.min(n - j);
-            let sums = chains(first, count, x.transposed(), i, w, j, lanes);
-            for (out, &sum) in y.row_mut(i)[j..j + lanes].iter_mut().zip(&sums) {
-                *out = close(sum, *out, beta);
-            }
+        let out = y.row_mut(i);
+        let mut j = 0;
+        while j + WIDE <= n {
+            let sums = sums::<WIDE>(first, count, x.transposed(), i, w, j, WIDE);
+            out[j..j + WIDE].iter_mut().zip(&sums).for_each(|(out, &sum)| *out = close(sum, *out, beta));
+            j += WIDE;
+        }
+        while j < n {
+            let lanes = NARROW.min(n - j);
+            let sums = sums::<NARROW>(first, count, x.transposed(), i, w, j, lanes);
+            out[j..j + lanes].iter_mut().zip(&sums).for_each(|(out, &sum)| *out = close(sum, *out, beta));
+            j += lanes;
         }
     }
 }
 
-/// Block sums of column `i` of `a` with columns `j .. j + lanes` of `b` over rows
-/// `first .. first + count`.
+/// Outputs that are summed side by side.
+const WIDE: usize = 128;
+const NARROW: usize = 16;
+
+/// Sums over rows `first .. first + count` of column `i` of `a` times columns `j .. j + lanes` of `b`.
 #[inline(always)]
-fn chains(first: usize, count: usize, a: View, i: usize, b: View, j: usize, lanes: usize) -> [f32; WIDE] {
-    let mut sums = [0.0; WIDE];
+fn sums<const W: usize>(
+    first: usize,
+    count: usize,
+    a: View,
+    i: usize,
+    b: View,
+    j: usize,
+    lanes: usize,
+) -> [f32; W] {
+    let mut sums = [0.0; W];
     for k in first..first + count {
         let factor = a.at(k, i);
-        if lanes == WIDE && b.column == 1 {
+        if lanes == W && b.column == 1 {
             let start = k * b.row + j;
-            for (sum, &value) in sums.iter_mut().zip(&b.data[start..start + WIDE]) {
+            for (sum, &value) in sums.iter_mut().zip(&b.data[start..start + W]) {
                 *sum = factor.mul_add(value, *sum);
             }
         } else {
@@ -185,4 +226,115 @@ fn chains(first: usize, count: usize, a: View, i: usize, b: View, j: usize, lane
 #[inline(always)]
 fn close(sum: f32, out: f32, beta: f32) -> f32 {
     if beta == 0.0 { sum } else { sum + beta * out }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use neurohm_num::{Key, Purpose};
+
+    fn normals(seed: u64, len: usize) -> Vec<f32> {
+        let mut values = vec![0.0; len];
+        Key::root(seed).stream(Purpose::Data, 0).fill_normal(0, &mut values);
+        values
+    }
+
+    fn matrix(data: &[f32], rows: usize, cols: usize) -> Rows<'_> {
+        Rows::new(data, rows, cols).unwrap()
+    }
+
+    /// The definition, written as plainly as it can be.
+    fn defined(
+        x: &dyn Fn(usize, usize) -> f32,
+        w: &dyn Fn(usize, usize) -> f32,
+        k: usize,
+        i: usize,
+        j: usize,
+        start: Option<f32>,
+    ) -> f32 {
+        let blocks = k.div_ceil(BLOCK).max(1);
+        let length = k.div_ceil(blocks);
+        let mut total = start;
+        for b in 0..blocks {
+            let sum = (b * length..((b + 1) * length).min(k)).fold(0.0, |s, t| x(i, t).mul_add(w(t, j), s));
+            total = Some(total.map_or(sum, |total| sum + total));
+        }
+        total.unwrap()
+    }
+
+    const SHAPES: [(usize, usize, usize); 16] = [
+        (1, 1, 1),
+        (1, 7, 5),
+        (5, 7, 1),
+        (1, 600, 300),
+        (2, 3, 2),
+        (3, 2, 40),
+        (17, 33, 16),
+        (64, 513, 20),
+        (65, 512, 65),
+        (40, 1025, 33),
+        (4, 1, 9),
+        (9, 100, 3),
+        (300, 70, 1),
+        (2, 64, 100),
+        (7, 1537, 7),
+        (130, 20, 130),
+    ];
+
+    #[test]
+    fn every_shape_and_form_has_the_defined_bits() {
+        for (m, k, n) in SHAPES {
+            let (x, w, before) = (normals(1, m * k), normals(2, k * n), normals(3, m * n));
+            let (xt, wt): (Vec<f32>, Vec<f32>) = (
+                (0..k * m).map(|e| x[e % m * k + e / m]).collect(),
+                (0..n * k).map(|e| w[e % k * n + e / k]).collect(),
+            );
+            let (at_x, at_w) = (|i: usize, t: usize| x[i * k + t], |t: usize, j: usize| w[t * n + j]);
+            for beta in [0.0, 1.0] {
+                let start = |e: usize| (beta == 1.0).then(|| before[e]);
+                let expected: Vec<u32> =
+                    (0..m * n).map(|e| defined(&at_x, &at_w, k, e / n, e % n, start(e)).to_bits()).collect();
+                let run = |form: &dyn Fn(&mut RowsMut)| {
+                    let mut y = before.clone();
+                    form(&mut RowsMut::new(&mut y, m, n).unwrap());
+                    y.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
+                };
+                assert!(
+                    run(&|y| gemm(matrix(&x, m, k), matrix(&w, k, n), y, beta)) == expected,
+                    "{m} {k} {n}"
+                );
+                assert!(
+                    run(&|y| gemm_wt(matrix(&x, m, k), matrix(&wt, n, k), y, beta)) == expected,
+                    "wt {m} {k} {n}"
+                );
+                assert!(
+                    run(&|y| gemm_xt(matrix(&xt, k, m), matrix(&w, k, n), y, beta)) == expected,
+                    "xt {m} {k} {n}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn strides_and_overwriting_are_kept_apart() {
+        let (m, k, n) = (5, 20, 18);
+        let (x, w) = (normals(1, m * 30), normals(2, k * 40));
+        let (xs, ws) = (Rows::strided(&x, m, k, 30).unwrap(), Rows::strided(&w, k, n, 40).unwrap());
+        let mut y = vec![f32::NAN; m * 25];
+        gemm(xs, ws, &mut RowsMut::strided(&mut y, m, n, 25).unwrap(), 0.0);
+        for i in 0..m {
+            assert!(y[i * 25..][..n].iter().all(|v| v.is_finite()), "beta = 0 must not read what was there");
+            assert!(
+                i == m - 1 || y[i * 25 + n..(i + 1) * 25].iter().all(|v| v.is_nan()),
+                "gaps between rows stay"
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_sum_is_zero() {
+        let mut y = [1.0; 6];
+        gemm(matrix(&[], 2, 0), matrix(&[], 0, 3), &mut RowsMut::new(&mut y, 2, 3).unwrap(), 0.0);
+        assert_eq!(y, [0.0; 6]);
+    }
 }

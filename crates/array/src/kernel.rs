@@ -59,6 +59,23 @@ pub(crate) struct Voltages {
     pub largest_code: Option<f32>,
 }
 
+impl Voltages {
+    /// Whether codes can leave their range: not where the largest input of a sample is the largest code.
+    #[inline(always)]
+    fn clips(&self) -> bool {
+        self.range.is_some() && self.largest_code.is_some()
+    }
+}
+
+/// The digital value of full voltage and the codes a digital unit, for a sample with this largest magnitude.
+#[inline(always)]
+fn scaling(voltages: Voltages, largest_bits: u32) -> (f32, f32) {
+    let range = voltages.range.unwrap_or(f32::from_bits(largest_bits)) * voltages.reduction;
+    let factor = voltages.largest_code.unwrap_or(1.0) / range;
+    // A vanishing range has no finite factor; such a sample drives no line.
+    if factor < f32::INFINITY { (range, factor) } else { (0.0, 0.0) }
+}
+
 dispatch! {
     /// The largest `|x|` as an integer that orders like it: at or above [`INFINITY_BITS`], something in
     /// `x` is no finite number.
@@ -75,21 +92,19 @@ dispatch! {
         let mut worst = 0;
         let n = x.cols();
         let squares = &mut squares[..n];
-        for r in 0..x.rows() {
+        for (r, full) in full[..x.rows()].iter_mut().enumerate() {
             let values = &x.row(r)[..n];
             let codes = &mut codes[r * n..][..n];
             let bits = largest_bits(values);
             worst = worst.max(bits);
-            let range = voltages.range.unwrap_or(f32::from_bits(bits)) * voltages.reduction;
-            let factor = voltages.largest_code.unwrap_or(1.0) / range;
-            // A vanishing range has no finite factor; such a sample drives no line.
-            let (range, factor) = if factor < f32::INFINITY { (range, factor) } else { (0.0, 0.0) };
-            full[r] = range;
-            match (voltages.largest_code, voltages.range) {
-                // The largest input is the largest code: nothing to clip.
-                (Some(_), None) => drive(values, codes, squares, |x| nearest(x * factor)),
-                (Some(limit), Some(_)) => drive(values, codes, squares, |x| nearest(limited(x * factor, limit))),
-                (None, _) => drive(values, codes, squares, |x| x * factor),
+            let (range, factor) = scaling(voltages, bits);
+            *full = range;
+            match voltages.largest_code {
+                Some(limit) if voltages.clips() => {
+                    drive(values, codes, squares, |x| nearest(limited(x * factor, limit)));
+                }
+                Some(_) => drive(values, codes, squares, |x| nearest(x * factor)),
+                None => drive(values, codes, squares, |x| x * factor),
             }
         }
         worst

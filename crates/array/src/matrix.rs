@@ -1,5 +1,6 @@
 //! A matrix programmed into crossbars that age.
 
+use std::cell::Cell;
 use std::ops::Range;
 
 use neurohm_device::CellArray;
@@ -44,6 +45,7 @@ pub struct AnalogMatrix {
     forward_ranges: Option<Ranges>,
     transposed_ranges: Option<Ranges>,
     baseline: Option<Baseline>,
+    programmings: u64,
     was_read: bool,
     events: Tally,
 }
@@ -64,7 +66,6 @@ impl AnalogMatrix {
     pub fn program(weights: Rows, chip: &ChipSpec, key: Key) -> Result<Self, ArrayError> {
         chip.check()?;
         chip.device.validate()?;
-        finite("weight", weights)?;
         let (inputs, outputs) = (weights.rows(), weights.cols());
         let rows = cuts(inputs, chip.tile.rows as usize);
         let columns = cuts(outputs, chip.tile.columns as usize);
@@ -84,27 +85,70 @@ impl AnalogMatrix {
             forward_ranges: ranges.clone(),
             transposed_ranges: ranges,
             baseline: None,
+            programmings: 0,
             was_read: false,
-            events: Tally { cells_programmed: devices(chip, inputs, outputs), ..Tally::default() },
+            events: Tally::default(),
             chip: chip.clone(),
             rows,
             columns,
         };
-        if chip.is_exact() {
-            matrix.weights = (0..inputs).flat_map(|r| weights.row(r)).copied().collect();
-            matrix.was_read = true;
-        } else {
-            matrix.tiles = matrix.write(weights)?;
+        if !chip.is_exact() {
+            matrix.tiles = matrix.blank()?;
         }
-        matrix.gains = matrix.scales.clone();
-        if chip.drift_compensation.probes() > 0 && !matrix.tiles.is_empty() {
-            matrix.take_baseline()?;
-        }
+        matrix.reprogram(weights)?;
         Ok(matrix)
     }
 
+    /// Programs other weights of the same shape into the same devices, now. Calibrated ranges stay as they are.
+    ///
+    /// # Errors
+    /// Weights of another shape, or not finite.
+    pub fn reprogram(&mut self, weights: Rows) -> Result<(), ArrayError> {
+        agree("rows of the weights", self.inputs, weights.rows())?;
+        agree("columns of the weights", self.outputs, weights.cols())?;
+        finite("weight", weights)?;
+        self.programmings += 1;
+        self.was_read = false;
+        self.events.cells_programmed += self.devices();
+        if self.tiles.is_empty() {
+            self.weights = (0..self.inputs).flat_map(|r| weights.row(r)).copied().collect();
+            self.was_read = true;
+        } else {
+            self.write(weights)?;
+        }
+        self.gains.clone_from(&self.scales);
+        if self.chip.drift_compensation.probes() > 0 && !self.tiles.is_empty() {
+            self.take_baseline()?;
+        }
+        Ok(())
+    }
+
+    /// The planes of every crossbar, not yet programmed.
+    fn blank(&self) -> Result<Vec<Vec<Plane>>, ArrayError> {
+        let window_s = match self.chip.read.noise {
+            ReadNoise::Frozen {} => None,
+            ReadNoise::Split { window_s } => Some(window_s),
+        };
+        let polarities = self.chip.mapping.devices_per_polarity;
+        let mut tiles = Vec::with_capacity(self.tiles());
+        for (r, rows) in self.rows.iter().enumerate() {
+            for (c, columns) in self.columns.iter().enumerate() {
+                let key = self.key.child("tile", (r * self.columns.len() + c) as u64);
+                let plane = |number: u32| {
+                    let key = key.child("plane", number.into());
+                    let mut cells = CellArray::new(&self.chip.device.cell, rows.len() * columns.len(), key)?;
+                    cells.set_read_window(window_s);
+                    let sign = if number % 2 == 0 { 1.0 } else { -1.0 };
+                    Ok(Plane { sign, significance: 1.0 / polarities as f32, cells })
+                };
+                tiles.push((0..2 * polarities).map(plane).collect::<Result<_, ArrayError>>()?);
+            }
+        }
+        Ok(tiles)
+    }
+
     /// Chooses the scales and programs every plane of every crossbar.
-    fn write(&mut self, weights: Rows) -> Result<Vec<Vec<Plane>>, ArrayError> {
+    fn write(&mut self, weights: Rows) -> Result<(), ArrayError> {
         let outputs = self.outputs;
         let part = |rows: &Range<usize>, columns: &Range<usize>| {
             weights.slice(rows.start, rows.len()).columns(columns.start, columns.len())
@@ -115,35 +159,23 @@ impl AnalogMatrix {
                 self.chip.mapping.choose_scales(part(rows, columns), scales);
             }
         }
-        let mapping = &self.chip.mapping;
+        let Self { rows, columns, scales, tiles, .. } = self;
         let cell = &self.chip.device.cell;
         let (g_min, g_max) = (cell.g_min_s as f32, cell.g_max_s as f32);
-        let window_s = match self.chip.read.noise {
-            ReadNoise::Frozen {} => None,
-            ReadNoise::Split { window_s } => Some(window_s),
-        };
-        let significance = 1.0 / mapping.devices_per_polarity as f32;
-        let plane = |tile: usize, number: u32| {
-            let (strip, columns) = (tile / self.columns.len(), &self.columns[tile % self.columns.len()]);
-            let part = part(&self.rows[strip], columns);
-            let scales = &self.scales[strip * outputs..][columns.clone()];
-            let sign = if number % 2 == 0 { 1.0 } else { -1.0 };
-            let width = part.cols();
-            let mut targets = vec![0.0; part.rows() * width];
-            for r in 0..part.rows() {
-                kernel::targets(part.row(r), scales, sign, g_min, g_max, &mut targets[r * width..][..width]);
-            }
-            let key = self.key.child("tile", tile as u64).child("plane", number.into());
-            let mut cells = CellArray::new(cell, targets.len(), key)?;
-            cells.set_read_window(window_s);
-            cells.program(&targets)?;
-            Ok(Plane { sign, significance, cells })
-        };
-        let tiles = (0..self.rows.len() * self.columns.len()).into_par_iter().map(|tile| {
-            let planes = (0..2 * mapping.devices_per_polarity).into_par_iter();
-            planes.map(|number| plane(tile, number)).collect()
-        });
-        tiles.collect()
+        tiles.par_iter_mut().enumerate().try_for_each(|(tile, planes)| {
+            let (strip, columns) = (tile / columns.len(), &columns[tile % columns.len()]);
+            let part = part(&rows[strip], columns);
+            let scales = &scales[strip * outputs..][columns.clone()];
+            planes.par_iter_mut().try_for_each(|plane| {
+                with_buffer(part.rows() * part.cols(), |targets| {
+                    for (r, targets) in targets.chunks_exact_mut(part.cols()).enumerate() {
+                        kernel::targets(part.row(r), scales, plane.sign, g_min, g_max, targets);
+                    }
+                    plane.cells.program(targets)
+                })
+            })
+        })?;
+        Ok(())
     }
 
     /// Lets `dt_s` seconds pass, in an instant.
@@ -217,7 +249,7 @@ impl AnalogMatrix {
         self.refresh()?;
         let mut tally = Tally::default();
         let bars = self.view(false, &Ranges::NONE)?;
-        self.baseline = Some(Baseline::take(&bars, &self.chip, &mut tally)?);
+        self.baseline = Some(Baseline::take(&bars, &self.chip, self.programmings, &mut tally)?);
         self.events += tally;
         Ok(())
     }
@@ -428,31 +460,48 @@ fn read_tile(
     range: f32,
 ) -> Result<(Vec<f32>, Vec<f32>), ArrayError> {
     let width = target.first().map_or(0, |row| row.len());
-    let mut g = vec![0.0; target.len() * width];
     let (mut row_sums, mut column_sums) = (vec![0.0; target.len()], vec![0.0; width]);
-    for (number, plane) in planes.iter_mut().enumerate() {
-        plane.cells.observe_into(&mut g)?;
-        let factor = plane.sign * plane.significance / range;
-        for ((r, row), g) in target.iter_mut().enumerate().zip(g.chunks_exact(width.max(1))) {
-            row_sums[r] += kernel::accumulate(g, factor, number == 0, row, &mut column_sums);
+    with_buffer(target.len() * width, |g| {
+        for (number, plane) in planes.iter_mut().enumerate() {
+            plane.cells.observe_into(g)?;
+            let factor = plane.sign * plane.significance / range;
+            for ((r, row), g) in target.iter_mut().enumerate().zip(g.chunks_exact(width.max(1))) {
+                row_sums[r] += kernel::accumulate(g, factor, number == 0, row, &mut column_sums);
+            }
         }
-    }
-    Ok((row_sums, column_sums))
+        Ok((row_sums, column_sums))
+    })
 }
 
 /// Variance of one read of each weight of a crossbar.
 fn read_variances(planes: &[Plane], mut target: Vec<&mut [f32]>, range: f32) -> Result<(), ArrayError> {
     let width = target.first().map_or(0, |row| row.len());
-    let mut variance = vec![0.0; target.len() * width];
-    for (number, plane) in planes.iter().enumerate() {
-        plane.cells.read_variance(&mut variance)?;
-        let factor = (plane.significance / range).powi(2);
-        for (row, variance) in target.iter_mut().zip(variance.chunks_exact(width.max(1))) {
-            if number == 0 {
-                row.fill(0.0);
+    with_buffer(target.len() * width, |variance| {
+        for (number, plane) in planes.iter().enumerate() {
+            plane.cells.read_variance(variance)?;
+            let factor = (plane.significance / range).powi(2);
+            for (row, variance) in target.iter_mut().zip(variance.chunks_exact(width.max(1))) {
+                if number == 0 {
+                    row.fill(0.0);
+                }
+                kernel::add_scaled(variance, factor, row);
             }
-            kernel::add_scaled(variance, factor, row);
         }
+        Ok(())
+    })
+}
+
+/// Hands out a buffer of this thread, kept between calls. It is taken, not borrowed: while `work` waits for other
+/// threads, this one may come here again for them, and then gets another.
+fn with_buffer<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+    thread_local! {
+        static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
     }
-    Ok(())
+    let mut buffer = BUFFER.take();
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    let result = work(&mut buffer[..len]);
+    BUFFER.set(buffer);
+    result
 }

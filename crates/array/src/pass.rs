@@ -125,6 +125,15 @@ impl Pass<'_> {
         self.bars.periphery.input.largest_code.map_or(1.0, |code| 1.0 / code)
     }
 
+    /// How much lower the voltages are than at the first attempt.
+    fn reduction(&self) -> f32 {
+        let halved = (self.attempt as f32).exp2();
+        match self.bars.periphery.input.largest_code {
+            Some(code) if self.bars.periphery.input.whole => code / (code / halved).floor().max(1.0),
+            _ => halved,
+        }
+    }
+
     /// Digital inputs to codes of read voltages.
     fn drive(&self, batch: Batch, scratch: &mut Scratch) -> Result<(), ArrayError> {
         let (rows, inputs) = (batch.x.rows(), self.inputs());
@@ -144,7 +153,7 @@ impl Pass<'_> {
         }
         let voltages = Voltages {
             range: bars.ranges.input.as_ref().map(|ranges| ranges[tile]),
-            reduction: (self.attempt as f32).exp2(),
+            reduction: self.reduction(),
             largest_code: side.largest_code,
         };
         let codes = room(&mut scratch.codes, rows * n);

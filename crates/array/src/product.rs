@@ -35,6 +35,8 @@ pub(crate) struct InputSide {
     /// `None` for an ideal converter.
     pub largest_code: Option<f32>,
     pub noise: f32,
+    /// Whether lowered voltages are chosen such that the largest input is a code exactly.
+    pub whole: bool,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -57,7 +59,7 @@ impl Periphery {
             Adc::Uniform(adc) => (Some(adc.resolution.largest_code()), repeats(&adc.overflow, largest_input)),
         };
         Self {
-            input: InputSide { largest_code: largest_input, noise: chip.input_noise as f32 },
+            input: InputSide { largest_code: largest_input, noise: chip.input_noise as f32, whole: false },
             output: OutputSide { largest_code: largest_output, noise: chip.output_noise as f32, repeats },
             volt2_second: chip.read.voltage_v.powi(2) * chip.read.integration_time_s,
             devices_per_weight: 2 * u64::from(chip.mapping.devices_per_polarity),
@@ -162,11 +164,18 @@ impl Crossbars<'_> {
         self.periphery.input.noise == 0.0 && (!self.transposed || self.gain_per_tile)
     }
 
-    /// Samples that one thread takes at a time. Results do not depend on it.
+    /// Samples that one thread takes at a time: enough work to be worth a task. Results do not depend on it.
     fn chunk(&self) -> usize {
-        let longest = self.strips().0.iter().map(Range::len).max().unwrap_or(1);
-        let outputs = self.sizes().1;
-        (65_536 / longest.max(outputs).max(1)).next_multiple_of(16).clamp(64, 1024)
+        let (inputs, outputs) = self.sizes();
+        ((1 << 25) / (inputs * outputs).max(1)).next_multiple_of(16).clamp(64, 1 << 16)
+    }
+
+    /// Samples that go through all passes together: few enough for their values to stay in a second-level cache,
+    /// enough to share the cost of reordering the weights, which is larger for the transposed product.
+    fn near(&self) -> usize {
+        let longest = self.strips().0.iter().map(Range::len).max().unwrap_or(0).max(self.sizes().1).max(1);
+        let values = if self.transposed { 1 << 18 } else { 1 << 16 };
+        (values / longest).next_multiple_of(16).clamp(64, 4096)
     }
 
     /// `y = x W`, or `y = x W^T`, of every sample; `y` is overwritten.
@@ -176,9 +185,19 @@ impl Crossbars<'_> {
         agree("outputs", outputs, y.cols())?;
         agree("samples of the output", x.rows(), y.rows())?;
         let size = self.chunk();
+        let near = self.near();
         let one = |place: usize, y: &mut RowsMut| {
-            let x = x.slice(place, y.rows());
-            SCRATCH.with_borrow_mut(|scratch| self.chunk_product(x, y, place, first_sample, scratch))
+            SCRATCH.with_borrow_mut(|scratch| {
+                let mut tally = Tally::default();
+                let (mut place, mut rest) = (place, y.reborrow());
+                while rest.rows() > 0 {
+                    let at = near.min(rest.rows());
+                    let (mut y, after) = rest.split_at(at);
+                    tally += self.block_product(x.slice(place, at), &mut y, place, first_sample, scratch)?;
+                    (place, rest) = (place + at, after);
+                }
+                Ok::<_, ArrayError>(tally)
+            })
         };
         let mut tally = if x.rows() <= size {
             one(0, y)?
@@ -201,7 +220,7 @@ impl Crossbars<'_> {
         Ok(tally)
     }
 
-    fn chunk_product(
+    fn block_product(
         &self,
         x: Rows,
         y: &mut RowsMut,
