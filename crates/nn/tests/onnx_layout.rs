@@ -60,7 +60,8 @@ fn biases_and_paddings_join_their_layers() {
 
 #[test]
 fn a_written_network_reads_back_as_the_same_nodes() {
-    for name in ["torch_resnet8a_dynamo", "keras_resnet8_export", "torch_lenet_script", "torch_audio_script"] {
+    for name in ["torch_resnet8a_dynamo", "keras_resnet8_export", "torch_lenet_script", "torch_audio_script"]
+    {
         let first = graph(name);
         let bytes = onnx::write(&first).unwrap();
         let again = onnx::read(&bytes, &|_| Err("no file".into())).unwrap().graph;

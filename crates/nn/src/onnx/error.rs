@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-/// One thing in a file that this reader cannot do.
+/// One thing in a model that this reader cannot do, or that does not fit together.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Problem {
     /// The node, input or initialiser, by its name in the file.
@@ -38,16 +38,16 @@ pub enum OnnxError {
         /// What is wrong.
         what: String,
     },
-    /// Everything in the model that this reader cannot do, sorted.
+    /// Everything in the model that this reader cannot do, or that does not fit together, sorted.
     #[error("{}", list(.0))]
     Unsupported(Vec<Problem>),
 }
 
 fn list(problems: &[Problem]) -> String {
-    let mut text = format!(
-        "this ONNX model uses {} that neurohm does not support:",
-        if problems.len() == 1 { "one thing".to_string() } else { format!("{} things", problems.len()) }
-    );
+    let mut text = match problems.len() {
+        1 => "neurohm cannot take this ONNX model, for one reason:".to_string(),
+        n => format!("neurohm cannot take this ONNX model, for {n} reasons:"),
+    };
     for Problem { node, op, reason } in problems {
         // Writing to a string cannot fail.
         let _ = write!(text, "\n  {op} \"{node}\": {reason}");

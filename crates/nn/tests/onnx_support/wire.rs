@@ -36,7 +36,8 @@ pub fn node(op: &str, name: &str, inputs: &[&str], outputs: &[&str], attributes:
     let inputs = inputs.iter().flat_map(|i| bytes(1, i));
     let outputs = outputs.iter().flat_map(|o| bytes(2, o));
     let attributes = attributes.iter().flat_map(|a| bytes(5, a));
-    let inside: Vec<u8> = inputs.chain(outputs).chain(bytes(3, name)).chain(bytes(4, op)).chain(attributes).collect();
+    let inside: Vec<u8> =
+        inputs.chain(outputs).chain(bytes(3, name)).chain(bytes(4, op)).chain(attributes).collect();
     bytes(1, inside)
 }
 
@@ -54,7 +55,11 @@ pub fn text(name: &str, value: &str) -> Vec<u8> {
 
 /// An initialiser with raw data.
 pub fn raw(name: &str, kind: i64, dims: &[i64], data: &[u8]) -> Vec<u8> {
-    bytes(5, [dims.iter().flat_map(|&d| int(1, d)).collect(), int(2, kind), bytes(8, name), bytes(9, data)].concat())
+    bytes(
+        5,
+        [dims.iter().flat_map(|&d| int(1, d)).collect(), int(2, kind), bytes(8, name), bytes(9, data)]
+            .concat(),
+    )
 }
 
 pub fn floats(name: &str, dims: &[i64], data: &[f32]) -> Vec<u8> {

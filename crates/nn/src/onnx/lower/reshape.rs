@@ -33,10 +33,17 @@ fn to(b: &mut Builder, x: &Val, target: &[Int]) -> Step<Val> {
     let listed = || target.iter().map(Int::to_string).collect::<Vec<_>>().join(", ");
     let elements: usize = b.shape(x).iter().product();
     let Some((&lead, rest)) = target.split_first() else { refuse!("reshapes a batch to a single number") };
+    let free = Int::new(-1);
     if rest.iter().any(|t| t.batch != 0) {
         refuse!("shape [{}] moves the batch away from the first axis", listed());
     }
-    let free = Int::new(-1);
+    if lead != free && lead.batch == 0 {
+        match b.static_batch {
+            Some(batch) if lead.fixed > 0 && lead.fixed % batch == 0 => {}
+            Some(batch) => refuse!("shape [{}] does not keep the batch of {batch} in front", listed()),
+            None => refuse!("shape [{}] has a fixed first length while the batch is open", listed()),
+        }
+    }
     let mut shape: Vec<usize> = Vec::new();
     for t in rest {
         match usize::try_from(t.fixed) {
@@ -54,19 +61,11 @@ fn to(b: &mut Builder, x: &Val, target: &[Int]) -> Step<Val> {
         refuse!("shape [{}] does not hold the {elements} elements of each sample", listed());
     };
     // How many rows each sample takes of the first axis.
-    let rows = if lead == free {
-        elements / known
-    } else if lead.fixed == 0 && lead.batch > 0 {
-        lead.batch as usize
-    } else if let (Some(batch), 0) = (b.static_batch, lead.batch)
-        && lead.fixed > 0
-        && lead.fixed % batch == 0
-    {
-        (lead.fixed / batch) as usize
-    } else if let Some(batch) = b.static_batch {
-        refuse!("shape [{}] does not keep the batch of {batch} in front", listed());
-    } else {
-        refuse!("shape [{}] has a fixed first length while the batch is open", listed());
+    let rows = match (lead, b.static_batch) {
+        (lead, _) if lead == free => elements / known,
+        (Int { fixed: 0, batch }, _) if batch > 0 => batch as usize,
+        (Int { fixed, batch: 0 }, Some(batch)) => (fixed / batch) as usize,
+        _ => refuse!("shape [{}] does not keep the batch in front", listed()),
     };
     let left = elements / known;
     if left % rows != 0 || (holes == 0 && left != rows) {
