@@ -42,7 +42,7 @@ macro_rules! numbers {
             }
 
             /// Reorders values that lie first index fastest into C order.
-            pub(crate) fn from_fortran(self, shape: &[usize]) -> Self {
+            pub(crate) fn in_c_order(self, shape: &[usize]) -> Self {
                 match self { $(Self::$variant(v) => Self::$variant(c_order(v, shape))),+ }
             }
         }

@@ -53,7 +53,7 @@ pub(crate) fn read_from<R: Read>(bytes: &mut Bytes<R>) -> Result<Array, FormatEr
         Kind::F64 => values!(f64),
     };
     bytes.end("the values")?;
-    let values = if fortran { values.from_fortran(&shape) } else { values };
+    let values = if fortran { values.in_c_order(&shape) } else { values };
     Ok(Array { shape, values })
 }
 

@@ -6,7 +6,7 @@
 //! the whole digit, slant, rotation, width, size, place, the pen's width, its pressure along the stroke,
 //! blur and grain. As in MNIST, the ink fills 20 x 20 pixels and its centre of mass lies in the middle.
 //!
-//! How hard the set is, is set by the jitter in [`hand`]: chosen so that a linear classifier reaches about
+//! How hard the set is, is set by the jitter in `strokes/hand.rs`: chosen so that a linear classifier reaches about
 //! 90-95 % and a small multilayer perceptron 98-99 %, as on MNIST. It is easier than MNIST in one respect:
 //! nobody mislabelled anything.
 //!

@@ -113,7 +113,7 @@ impl<R: Read> Bytes<R> {
         what: &str,
         decode: impl Fn([u8; N]) -> T,
     ) -> Result<Vec<T>, FormatError> {
-        let size = (count as u64).checked_mul(N as u64).unwrap_or(u64::MAX);
+        let size = (count as u64).saturating_mul(N as u64);
         self.expect(size, what)?;
         let mut out = Vec::new();
         out.try_reserve_exact(count)

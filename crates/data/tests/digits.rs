@@ -1,4 +1,5 @@
 //! The generated digits, beside MNIST's where those are at hand.
+#![expect(clippy::print_stdout, reason = "tests say what they skip and what they measured")]
 
 use neurohm_data::mnist::Part;
 use neurohm_data::{Dataset, Limits, Samples, Source, load, strokes};
@@ -149,7 +150,7 @@ fn pixels_are_the_256_grey_levels() {
     // Paper is empty and ink is black, and nothing is cut off: the border stays almost empty.
     let black = digits.x.iter().filter(|&&p| p > 0.95).count() as f64 / digits.x.len() as f64;
     assert!(black > 0.03, "{black}");
-    let border = |i: usize| i % strokes::SIDE == 0 || (i % PIXELS) < strokes::SIDE;
+    let border = |i: usize| i.is_multiple_of(strokes::SIDE) || (i % PIXELS) < strokes::SIDE;
     let inked = digits.x.iter().enumerate().filter(|&(i, &p)| border(i) && p > 0.5).count();
     assert!(inked < 20, "{inked}");
 }
