@@ -169,7 +169,14 @@ impl Builder {
     }
 
     /// Any convolution. `groups` must divide the channels on both sides.
-    pub fn conv_with(&mut self, x: ValueId, channels: usize, window: Window, groups: usize, bias: bool) -> ValueId {
+    pub fn conv_with(
+        &mut self,
+        x: ValueId,
+        channels: usize,
+        window: Window,
+        groups: usize,
+        bias: bool,
+    ) -> ValueId {
         let [kh, kw] = window.kernel;
         let weight = self.weight(kh * kw * self.channels[x] / groups.max(1), channels);
         let bias = bias.then(|| self.param(&[channels], 0.0));

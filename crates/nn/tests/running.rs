@@ -4,7 +4,9 @@ use neurohm_array::{ChipSpec, chip_preset};
 use neurohm_nn::graph::{Activation, Binary, Graph, Op, Tensor};
 use neurohm_nn::models::{self, Builder};
 use neurohm_nn::train::{Hardware, Optimiser, train_on};
-use neurohm_nn::{AnalogNetwork, Digital, Executor, Labelled, NnError, Products, TrainConfig, Trainer, run, train};
+use neurohm_nn::{
+    AnalogNetwork, Digital, Executor, Labelled, NnError, Products, TrainConfig, Trainer, run, train,
+};
 use neurohm_num::{Cancelled, Key, Purpose, Rows, RowsMut, Unwatched, Watch};
 use std::ops::ControlFlow;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -48,7 +50,8 @@ fn splits_change_nothing(graph: &Graph, products: &dyn Products) {
     }
     assert_eq!(whole.data, parts);
     for threads in 1..4 {
-        let again = pool(threads).install(|| run(graph, std::slice::from_ref(&x), products, 100, &Unwatched).unwrap());
+        let again = pool(threads)
+            .install(|| run(graph, std::slice::from_ref(&x), products, 100, &Unwatched).unwrap());
         assert_eq!(again[0], whole, "{threads} threads");
     }
 }
@@ -165,7 +168,9 @@ fn blobs(count: usize) -> (Vec<f32>, Vec<u32>) {
     let mut x = draw(count * 8, 5);
     let labels: Vec<u32> = (0..count as u32).map(|i| i % 3).collect();
     for (row, &l) in x.chunks_exact_mut(8).zip(&labels) {
-        row.iter_mut().enumerate().for_each(|(k, v)| *v = 0.5 * *v + if k as u32 % 3 == l { 1.5 } else { 0.0 });
+        row.iter_mut()
+            .enumerate()
+            .for_each(|(k, v)| *v = 0.5 * *v + if k as u32 % 3 == l { 1.5 } else { 0.0 });
     }
     (x, labels)
 }
@@ -189,7 +194,9 @@ fn training_gives_the_same_bits_on_any_number_of_threads_and_resumes_to_them() {
         let on = |threads: usize| {
             pool(threads).install(|| {
                 let mut graph = classifier();
-                let reports = train(&mut graph, data, &config, Key::root(1), &Unwatched, |_, _| ControlFlow::Continue(()));
+                let reports = train(&mut graph, data, &config, Key::root(1), &Unwatched, |_, _| {
+                    ControlFlow::Continue(())
+                });
                 (graph, reports.unwrap())
             })
         };
@@ -220,7 +227,8 @@ fn images_train_to_the_same_bits_on_any_number_of_threads() {
     let on = |threads: usize| {
         pool(threads).install(|| {
             let mut graph = small_resnet();
-            train(&mut graph, data, &config, Key::root(1), &Unwatched, |_, _| ControlFlow::Continue(())).unwrap();
+            train(&mut graph, data, &config, Key::root(1), &Unwatched, |_, _| ControlFlow::Continue(()))
+                .unwrap();
             graph
         })
     };
@@ -284,7 +292,8 @@ fn hardware_in_the_loop_sees_its_own_weights_and_leaves_the_clean_ones() {
 #[test]
 fn what_does_not_fit_is_named() {
     let graph = classifier();
-    let error = |x: &Tensor| run(&graph, std::slice::from_ref(x), &Digital, 0, &Unwatched).unwrap_err().to_string();
+    let error =
+        |x: &Tensor| run(&graph, std::slice::from_ref(x), &Digital, 0, &Unwatched).unwrap_err().to_string();
     let wrong = Tensor { shape: vec![2, 7], data: vec![0.0; 14] };
     assert_eq!(error(&wrong), "input \"input\" takes [batch, 8], got [2, 7]");
     let short = Tensor { shape: vec![2, 8], data: vec![0.0; 15] };

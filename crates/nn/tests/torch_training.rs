@@ -16,8 +16,19 @@ fn numbers(v: &Value) -> Vec<f32> {
 
 /// Parameters of the network in the order in which the builder makes them.
 const PARAMS: [&str; 13] = [
-    "conv1", "norm1_gamma", "norm1_beta", "norm1_mean", "norm1_variance", "conv2", "conv2_bias", "norm2_gamma",
-    "norm2_beta", "norm2_mean", "norm2_variance", "dense", "dense_bias",
+    "conv1",
+    "norm1_gamma",
+    "norm1_beta",
+    "norm1_mean",
+    "norm1_variance",
+    "conv2",
+    "conv2_bias",
+    "norm2_gamma",
+    "norm2_beta",
+    "norm2_mean",
+    "norm2_variance",
+    "dense",
+    "dense_bias",
 ];
 
 fn network(initial: &Value) -> Graph {
@@ -44,7 +55,8 @@ fn network(initial: &Value) -> Graph {
 fn losses_weights_and_statistics_follow_pytorch() {
     let torch: Value = serde_json::from_str(include_str!("fixtures/torch/training.json")).unwrap();
     let x = numbers(&torch["x"]);
-    let labels: Vec<u32> = torch["labels"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as u32).collect();
+    let labels: Vec<u32> =
+        torch["labels"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as u32).collect();
     for theirs in torch["runs"].as_array().unwrap() {
         let name = theirs["name"].as_str().unwrap();
         let mut config = TrainConfig {

@@ -49,56 +49,6 @@ impl Patches {
         (y < self.size[0] && x < self.size[1]).then_some([y, x])
     }
 
-    /// Writes the patches `rows` of the batch `x` over the channels `channels`, in (kh, kw, channel) order.
-    pub fn gather(&self, x: &[f32], channels: Range<usize>, rows: Range<usize>, out: &mut [f32]) {
-        gather(self, x, channels, rows, out);
-    }
-
-    #[inline(always)]
-    fn gather_body(&self, x: &[f32], channels: Range<usize>, rows: Range<usize>, out: &mut [f32]) {
-        let [_, width, all] = self.size;
-        let values = self.values(channels.len());
-        let [kh, kw] = self.window.kernel;
-        let run = kw * channels.len();
-        // The taps of a kernel row lie side by side where there is one group and no dilation.
-        let contiguous = self.window.dilation[1] == 1 && channels.len() == all;
-        for (row, patch) in rows.zip(out.chunks_exact_mut(values)) {
-            let image = &x[row / self.per_sample() * self.input()..][..self.input()];
-            let pixel = row % self.per_sample();
-            let (oy, ox) = (pixel / self.out[1], pixel % self.out[1]);
-            let first = (ox * self.window.stride[1]) as isize - self.window.pad[1] as isize;
-            let inside = first >= 0 && first as usize + kw <= width;
-            for (ky, taps) in patch.chunks_exact_mut(run).enumerate().take(kh) {
-                let iy = oy * self.window.stride[0] + ky * self.window.dilation[0];
-                let Some(iy) = iy.checked_sub(self.window.pad[0]).filter(|&iy| iy < self.size[0]) else {
-                    taps.fill(0.0);
-                    continue;
-                };
-                if contiguous && inside {
-                    copy(taps, &image[(iy * width + first as usize) * all..][..run]);
-                } else if contiguous {
-                    let left = (-first).clamp(0, kw as isize) as usize;
-                    let right = (width as isize - first).clamp(left as isize, kw as isize) as usize;
-                    taps[..left * all].fill(0.0);
-                    taps[right * all..].fill(0.0);
-                    if left < right {
-                        let from = (iy * width + (first + left as isize) as usize) * all;
-                        copy(&mut taps[left * all..right * all], &image[from..][..(right - left) * all]);
-                    }
-                } else {
-                    for (kx, tap) in taps.chunks_exact_mut(channels.len()).enumerate() {
-                        match self.tap([oy, ox], [ky, kx]) {
-                            Some([y, x]) => {
-                                copy(tap, &image[(y * width + x) * all..][channels.clone()]);
-                            }
-                            None => tap.fill(0.0),
-                        }
-                    }
-                }
-            }
-        }
-    }
-
     /// The adjoint of `gather`: adds patches back to where they came from.
     pub fn scatter(&self, patches: &[f32], channels: Range<usize>, rows: Range<usize>, x: &mut [f32]) {
         scatter(self, patches, channels, rows, x);
@@ -219,9 +169,6 @@ impl Patches {
 }
 
 neurohm_num::dispatch! {
-    fn gather(p: &Patches, x: &[f32], channels: Range<usize>, rows: Range<usize>, out: &mut [f32]) {
-        p.gather_body(x, channels, rows, out)
-    }
     fn depthwise_weights(p: &Patches, x: &[f32], d: &[f32], dw: &mut [f32]) {
         p.depthwise_weights_body(x, d, dw)
     }
@@ -231,13 +178,4 @@ neurohm_num::dispatch! {
     fn depthwise(p: &Patches, x: &[f32], w: &[f32], y: &mut [f32]) {
         p.depthwise_body(x, w, y)
     }
-}
-
-/// `copy_from_slice` in pieces of known length: patches are short, and a call costs more than the copy.
-#[inline(always)]
-fn copy(to: &mut [f32], from: &[f32]) {
-    let (to_wide, to_rest) = to.as_chunks_mut::<16>();
-    let (from_wide, from_rest) = from.as_chunks::<16>();
-    to_wide.iter_mut().zip(from_wide).for_each(|(t, f)| *t = *f);
-    to_rest.iter_mut().zip(from_rest).for_each(|(t, f)| *t = *f);
 }

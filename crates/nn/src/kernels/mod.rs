@@ -3,6 +3,7 @@
 pub mod activation;
 pub mod broadcast;
 pub mod conv;
+mod gather;
 pub mod layout;
 pub mod nest;
 pub mod norm;

@@ -67,7 +67,7 @@ pub enum Optimiser {
 
 impl Default for Optimiser {
     fn default() -> Self {
-        Optimiser::Sgd { momentum: 0.9, nesterov: true, weight_decay: 1e-4 }
+        Optimiser::Sgd { momentum: 0.9, nesterov: true, weight_decay: 5e-4 }
     }
 }
 

@@ -95,20 +95,20 @@ fn conv(
     let part = share(n, own_in.max(own_out));
     let depthwise = groups > 1 && groups == patches.size[2] && columns == groups;
 
+    let size = gradient.len();
+    let mut sums = flow.buffer(n.div_ceil(part) * size);
     let x = flow.tape.value(source, n);
     let tasks = x.par_chunks(part * own_in).zip(d.par_chunks(part * own_out));
-    let parts: Vec<Vec<f32>> = tasks
-        .map(|(x, d)| {
-            let mut sum = vec![0.0; gradient.len()];
-            if depthwise {
-                patches.depthwise_weights(x, d, &mut sum);
-            } else {
-                weight_gradient(&patches, groups, columns, x, d, &mut sum);
-            }
-            sum
-        })
-        .collect();
-    parts.iter().for_each(|p| norm::add(gradient, p));
+    tasks.zip(sums.par_chunks_mut(size)).for_each(|((x, d), sum)| {
+        if depthwise {
+            sum.fill(0.0);
+            patches.depthwise_weights(x, d, sum);
+        } else {
+            weight_gradient(&patches, groups, columns, x, d, sum);
+        }
+    });
+    sums.chunks_exact(size).for_each(|sum| norm::add(gradient, sum));
+    flow.recycle(sums);
 
     if flow.tape.wants[source] {
         let mut dx = flow.buffer(n * own_in);
@@ -139,7 +139,7 @@ fn conv(
     }
 }
 
-/// Adds `patches^T d` group by group.
+/// `patches^T d` group by group.
 fn weight_gradient(patches: &Patches, groups: usize, columns: usize, x: &[f32], d: &[f32], sum: &mut [f32]) {
     let each = patches.size[2] / groups;
     let own = columns / groups;
@@ -148,6 +148,7 @@ fn weight_gradient(patches: &Patches, groups: usize, columns: usize, x: &[f32], 
     let block = if direct { 4096 } else { patches.block(each) };
     for first in (0..rows).step_by(block) {
         let count = block.min(rows - first);
+        let beta = if first == 0 { 0.0 } else { 1.0 };
         for g in 0..groups {
             let d =
                 Rows::strided(&d[first * columns + g * own..], count, own, columns).expect("a block of d");
@@ -156,11 +157,11 @@ fn weight_gradient(patches: &Patches, groups: usize, columns: usize, x: &[f32], 
             if direct {
                 let all = patches.size[2];
                 let x = Rows::strided(&x[first * all + g * each..], count, each, all).expect("a block of x");
-                gemm_xt(x, d, &mut sum, 1.0);
+                gemm_xt(x, d, &mut sum, beta);
             } else {
                 scratch::with(count * values, |buffer| {
                     patches.gather(x, g * each..(g + 1) * each, first..first + count, buffer);
-                    gemm_xt(view(buffer, count, values), d, &mut sum, 1.0);
+                    gemm_xt(view(buffer, count, values), d, &mut sum, beta);
                 });
             }
         }
