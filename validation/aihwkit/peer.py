@@ -44,7 +44,7 @@ NOISE_MODELS = {
 
 def about():
     return {"peer": "aihwkit", "version": aihwkit.__version__, "torch": torch.__version__,
-            "numpy": np.__version__, "python": sys.version.split()[0], "threads": THREADS}
+            "numpy": np.__version__, "python": sys.version.split()[0]}
 
 
 def rng(seed):

@@ -22,7 +22,7 @@ from onnx import TensorProto, helper, numpy_helper  # noqa: E402
 
 def about():
     return {"peer": "onnxruntime", "version": onnxruntime.__version__, "onnx": onnx.__version__,
-            "numpy": np.__version__, "python": sys.version.split()[0], "threads": THREADS}
+            "numpy": np.__version__, "python": sys.version.split()[0]}
 
 
 class Builder:

@@ -17,7 +17,7 @@ torch.set_num_threads(THREADS)
 
 
 def about():
-    return {"peer": "PyTorch", "version": torch.__version__, "python": sys.version.split()[0], "threads": THREADS}
+    return {"peer": "PyTorch", "version": torch.__version__, "python": sys.version.split()[0]}
 
 
 def network(name):

@@ -7,7 +7,7 @@ use serde_json::json;
 
 use super::{HERMES_ZERO_S, PCM_ZERO_S, peer_chip};
 use crate::agree::{Check, Moments, apart};
-use crate::peer::{number, tensor};
+use crate::peer::{Peer, number, tensor};
 use crate::record::Outcome;
 use crate::turns::Turns;
 use crate::{Bench, Result};
@@ -15,6 +15,8 @@ use crate::{Bench, Result};
 const SIZE: usize = 1024;
 const HOUR_S: f64 = 3600.0;
 const DAY_S: f64 = 86_400.0;
+/// Programmings of either side that its statistics are taken over.
+const PROGRAMMINGS: u64 = 4;
 /// Bands of |w| in which weight errors are compared.
 const BANDS: usize = 20;
 
@@ -28,23 +30,30 @@ fn same_moments(what: &str, theirs: Moments, ours: Moments) -> [Check; 2] {
     ]
 }
 
-/// Errors `w_eff - w` towards larger |w|, band by band of |w|.
-fn same_weight_errors(weights: &[f32], theirs: &[f32], ours: &[f32]) -> Vec<Check> {
-    let bands = |effective: &[f32]| {
-        let mut bands = vec![Vec::new(); BANDS];
-        for (w, e) in weights.iter().zip(effective) {
-            let band = ((w.abs() * BANDS as f32) as usize).min(BANDS - 1);
-            bands[band].push(f64::from((e - w) * w.signum()));
+/// Errors `w_eff - w` towards larger |w|, band by band of |w|, of several programmings on either side. `method` is
+/// what the peer is asked for.
+fn same_weight_errors(peer: &mut Peer, method: &str, weights: &[f32]) -> Result<Vec<Check>> {
+    let w = Rows::new(weights, SIZE, SIZE)?;
+    let mut both = [vec![Vec::new(); BANDS], vec![Vec::new(); BANDS]];
+    for chip in 0..PROGRAMMINGS {
+        let theirs = tensor(&peer.ask(method, json!({}))?["weights"])?.data;
+        let ours = an_hour_later(w, Key::root(7).child("chip", chip))?;
+        for (bands, effective) in both.iter_mut().zip([theirs, ours]) {
+            for (w, e) in weights.iter().zip(effective) {
+                let band = ((w.abs() * BANDS as f32) as usize).min(BANDS - 1);
+                bands[band].push(f64::from((e - w) * w.signum()));
+            }
         }
-        bands
-    };
-    let pairs = bands(theirs).into_iter().zip(bands(ours)).enumerate();
-    pairs
+    }
+    let [theirs, ours] = both;
+    let pairs = theirs.into_iter().zip(ours).enumerate();
+    let checks = pairs
         .flat_map(|(i, (a, b))| {
             let low = i as f64 / BANDS as f64;
             same_moments(&format!("|w| from {low:.2}"), Moments::of(&a), Moments::of(&b))
         })
-        .collect()
+        .collect();
+    Ok(checks)
 }
 
 fn open(bench: &mut Bench, compensated: bool) -> Result<Vec<f32>> {
@@ -69,8 +78,7 @@ fn an_hour_later(weights: Rows, key: Key) -> Result<Vec<f32>> {
 pub fn programming(bench: &mut Bench, compensated: bool) -> Result<Outcome> {
     let weights = open(bench, compensated)?;
     let w = Rows::new(&weights, SIZE, SIZE)?;
-    let theirs = tensor(&bench.peer.ask("pair_weights", json!({}))?["weights"])?;
-    let checks = same_weight_errors(&weights, &theirs.data, &an_hour_later(w, Key::root(7))?);
+    let checks = same_weight_errors(&mut bench.peer, "pair_weights", &weights)?;
 
     let chip = peer_chip("pcm", compensated)?;
     let mut index = 0;
@@ -78,7 +86,7 @@ pub fn programming(bench: &mut Bench, compensated: bool) -> Result<Outcome> {
     let turns = Turns::take(peer, *repeats, || {
         index += 1;
         pool.install(|| {
-            let mut matrix = AnalogMatrix::program(w, &chip, Key::root(7).child("chip", index))?;
+            let mut matrix = AnalogMatrix::program(w, &chip, Key::root(8).child("chip", index))?;
             matrix.advance(PCM_ZERO_S + HOUR_S)?;
             Ok(matrix.read()?)
         })
@@ -93,13 +101,12 @@ pub fn programming(bench: &mut Bench, compensated: bool) -> Result<Outcome> {
 pub fn folded_pairs(bench: &mut Bench) -> Result<Outcome> {
     let weights = open(bench, false)?;
     let w = Rows::new(&weights, SIZE, SIZE)?;
-    let theirs = tensor(&bench.peer.ask("tile_weights", json!({}))?["weights"])?;
-    let checks = same_weight_errors(&weights, &theirs.data, &an_hour_later(w, Key::root(7))?);
+    let checks = same_weight_errors(&mut bench.peer, "tile_weights", &weights)?;
     let mut index = 0;
     let Bench { peer, pool, repeats, .. } = bench;
     let turns = Turns::take(peer, *repeats, || {
         index += 1;
-        pool.install(|| an_hour_later(w, Key::root(7).child("chip", index)).map(|_| ()))
+        pool.install(|| an_hour_later(w, Key::root(8).child("chip", index)).map(|_| ()))
     })?;
     Ok(Outcome::new(turns, checks)
         .per_call(2 * SIZE * SIZE, "devices")

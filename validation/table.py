@@ -1,0 +1,38 @@
+#!/usr/bin/env python3
+"""Rewrites the table of recorded runs in validation/README.md from the newest run of each peer."""
+
+import json
+import pathlib
+
+HERE = pathlib.Path(__file__).resolve().parent
+BEGIN, END = "<!-- runs -->\n", "<!-- end of runs -->\n"
+
+
+def seconds(s):
+    """With three digits in the unit that suits."""
+    for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
+        if s * factor >= 1 or unit == "us":
+            return f"{s * factor:.3g} {unit}"
+
+
+def section(path):
+    header, *lines = map(json.loads, path.read_text().splitlines())
+    machine, versions = header["machine"], header["versions"]
+    version = versions["version"]
+    text = f"**{versions['peer']} {version}**, {header['date']}, neurohm {header['neurohm']}, {machine['cpu']} "
+    text += f"family {'/'.join(machine['family_model'])}, {machine['cpus']} CPUs, load before {machine['load_before']}"
+    if (machine["load_before"] or 0) > 0.5 * machine["cpus"]:
+        text += " (**other programs were running: preliminary**)"
+    text += "\n\n| case | threads | peer | neurohm | ratio | agree |\n|---|---|---|---|---|---|\n"
+    for line in lines:
+        agree = "yes" if line["agree"] else f"no: {line.get('finding', 'UNEXPLAINED')}"
+        times = f"{seconds(line['peer_s'])} | {seconds(line['ours_s'])} | {line['ratio']:.2f}"
+        text += f"| `{line['case']}` | {line['threads']} | {times} | {agree} |\n"
+    return text
+
+
+newest = {path.name.rsplit("-", 3)[0]: path for path in sorted((HERE / "runs").glob("*.jsonl"))}
+readme = HERE / "README.md"
+before, rest = readme.read_text().split(BEGIN)
+after = rest.split(END)[1]
+readme.write_text(before + BEGIN + "\n".join(map(section, newest.values())) + END + after)
