@@ -308,7 +308,10 @@ SHAPES = {
         ),
         [(6, 9, 11)],
     ),
-    "bgr": (Fn(lambda s, x: s.c(x.index_select(1, torch.tensor([2, 0, 1]))) + s.c(x.flip(1)), c=nn.Conv2d(3, 4, 3)), [(3, 6, 6)]),
+    "bgr": (
+        Fn(lambda s, x: s.c(x.index_select(1, torch.tensor([2, 0, 1]))) + s.c(x.flip(1)), c=nn.Conv2d(3, 4, 3)),
+        [(3, 6, 6)],
+    ),
     "conv_to_output": (nn.Conv2d(3, 5, 3, padding=1), [(3, 5, 4)]),
     "two_heads": (
         Fn(
@@ -576,7 +579,7 @@ def main():
         if "--large" in sys.argv:
             for name in LARGE:
                 model = randomise(getattr(torchvision.models, name)(weights=None))
-                shapes = [(3, 64, 64)] if name != "alexnet" else [(3, 96, 96)]
+                shapes = [(3, 64, 64)] if name not in ("alexnet", "vgg11_bn") else [(3, 224, 224)]
                 for way, options in {
                     "script": dict(),
                     "dynamo": dict(exporter="dynamo", opset=18),
@@ -587,6 +590,8 @@ def main():
                         shapes,
                         lambda path: export(model, shapes, path, **options),
                         batches=(1, 3),
+                        # Its dynamo export gathers by index over the whole batch.
+                        refused=name == "convnext_tiny" and "dynamo" in way,
                     )
     maker.end()
 

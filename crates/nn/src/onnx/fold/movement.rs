@@ -109,7 +109,7 @@ fn reshape(f: &Fold<'_, '_>, x: &Constant) -> Step<Vec<usize>> {
     let count = x.data.len();
     let product = shape.iter().try_fold(1usize, |p, &n| p.checked_mul(n));
     match (product, open) {
-        (Some(p), Some(i)) if p > 0 && count % p == 0 => shape[i] = count / p,
+        (Some(p), Some(i)) if p > 0 && count.is_multiple_of(p) => shape[i] = count / p,
         (Some(p), None) if p == count => {}
         _ => refuse!("shape {target:?} does not hold {count} elements"),
     }

@@ -57,7 +57,7 @@ fn to(b: &mut Builder, x: &Val, target: &[Int]) -> Step<Val> {
         refuse!("shape [{}] leaves more than one length open", listed());
     }
     let known = shape.iter().filter(|&&n| n != 0).try_fold(1usize, |p, &n| p.checked_mul(n));
-    let Some(known) = known.filter(|&k| elements % k == 0) else {
+    let Some(known) = known.filter(|&k| elements.is_multiple_of(k)) else {
         refuse!("shape [{}] does not hold the {elements} elements of each sample", listed());
     };
     // How many rows each sample takes of the first axis.
@@ -68,7 +68,7 @@ fn to(b: &mut Builder, x: &Val, target: &[Int]) -> Step<Val> {
         _ => refuse!("shape [{}] does not keep the batch in front", listed()),
     };
     let left = elements / known;
-    if left % rows != 0 || (holes == 0 && left != rows) {
+    if !left.is_multiple_of(rows) || (holes == 0 && left != rows) {
         refuse!("shape [{}] does not hold the {elements} elements of each sample", listed());
     }
     for n in shape.iter_mut().filter(|n| **n == 0) {
