@@ -97,14 +97,14 @@ impl Watch for Progress<'_> {
             Some(_) => "{msg}  {bar:32} {percent:>3} %  {elapsed} < {eta}",
             None => "{msg}  {spinner}  {elapsed}",
         };
-        if let Ok(style) = ProgressStyle::with_template(template) {
-            self.bar.set_style(style.progress_chars("━╸─"));
-        }
-        self.bar.reset();
         self.bar.set_message(what.to_string());
         match total {
             Some(total) => self.bar.set_length(total),
             None => self.bar.unset_length(),
+        }
+        self.bar.reset();
+        if let Ok(style) = ProgressStyle::with_template(template) {
+            self.bar.set_style(style.progress_chars("━╸─"));
         }
     }
 }

@@ -42,17 +42,16 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
         ..draft(&options.run)
     };
     let name = format!("score-{}", carry_out::stem(&options.device));
-    let folder = carry_out::folder(options.run.out.as_deref(), &name, terminal)?;
+    let folder = carry_out::folder(options.run.out.as_deref(), &name, terminal)?.map(|f| f.of_a_card());
     let (findings, cancelled) = carry_out::every(&draft, terminal)?;
     let records: Vec<Record> = findings.iter().map(|finding| finding.record.clone()).collect();
     carry_out::write(folder, &findings, &neurohm::report::card(&records)?, terminal)?;
-    if let Some(cancelled) = cancelled {
-        return Err(cancelled);
-    }
     if terminal.json() {
-        return terminal.print_json(&serde_json::json!({ "rows": records }));
+        terminal.print_json(&serde_json::json!({ "rows": records }))?;
+    } else {
+        terminal.print(&summary::card(terminal, &records))?;
     }
-    terminal.print(&summary::card(terminal, &records))
+    cancelled.map_or(Ok(()), Err)
 }
 
 /// A draft with the options that all studies share.

@@ -94,13 +94,11 @@ fn bar(
     // A bar of no length still shows that it was looked at.
     let end_seen = if (end - start).abs() < 2.0 { start + 2.0 } else { end };
     svg.rect(class, [start, y], [end_seen, y + BAR], &tip);
-    if let Some([low, high]) = to.ci95 {
-        if let (Some(low), Some(high)) = (frame.across(low), frame.across(high)) {
-            let middle = y + BAR / 2.0;
-            svg.line("whisker", [low, middle], [high, middle]);
-            svg.line("whisker", [low, middle - 3.0], [low, middle + 3.0]);
-            svg.line("whisker", [high, middle - 3.0], [high, middle + 3.0]);
-        }
+    if let Some([Some(low), Some(high)]) = to.ci95.map(|ends| ends.map(|end| frame.across(end))) {
+        let middle = y + BAR / 2.0;
+        svg.line("whisker", [low, middle], [high, middle]);
+        svg.line("whisker", [low, middle - 3.0], [low, middle + 3.0]);
+        svg.line("whisker", [high, middle - 3.0], [high, middle + 3.0]);
     }
 }
 
