@@ -41,7 +41,7 @@ fn a_perceptron_learns_digits() {
 
 #[test]
 fn a_convolutional_network_learns_digits() {
-    if let Some(accuracy) = trained("cnn", 4096, 2, 1000) {
+    if let Some(accuracy) = trained("cnn", 8192, 2, 1000) {
         assert!(accuracy > 0.93, "{accuracy}");
     }
 }

@@ -1,11 +1,13 @@
 //! Networks of PyTorch, Keras and onnxruntime's outputs: the committed ones, and more where
 //! `NEUROHM_ONNX_CASES` names a folder that `validation/onnxruntime` has filled.
+#![expect(clippy::print_stdout, reason = "tests say what they skip and what they measured")]
 
 mod onnx_support;
 
 use std::path::Path;
 
-use onnx_support::{cases, check, fixtures};
+use neurohm_nn::Tensor;
+use onnx_support::{ALLOWED, cases, check, difference, fixtures};
 
 fn check_all(root: &Path) {
     let cases = cases(root);
@@ -43,4 +45,13 @@ fn networks_made_on_the_spot_match_onnxruntime() {
             println!("skipped networks_made_on_the_spot_match_onnxruntime: NEUROHM_ONNX_CASES is not set")
         }
     }
+}
+
+#[test]
+fn a_wrong_output_would_be_seen() {
+    let y = |data: [f32; 2]| vec![Tensor { shape: vec![1, 2], data: data.to_vec() }];
+    assert!(difference(&y([2.0, -1.0]), &y([2.0, -1.0 + 1e-5])).unwrap() < ALLOWED);
+    assert!(difference(&y([2.0, -1.0]), &y([2.0, -1.0 + 1e-3])).unwrap() > ALLOWED);
+    assert!(difference(&y([2.0, f32::NAN]), &y([2.0, -1.0])).unwrap() > ALLOWED);
+    assert!(difference(&y([2.0, -1.0]), &[]).is_err());
 }

@@ -1,4 +1,5 @@
 //! Hostile files: no panic, no allocation out of proportion, whatever the bytes are.
+#![expect(clippy::print_stdout, reason = "tests say what they skip and what they measured")]
 
 mod onnx_support;
 

@@ -111,11 +111,11 @@ fn what_would_mix_the_samples_of_a_batch() {
 fn shapes_that_disagree() {
     let w = floats("w", &[4, 3, 3, 3], &[0.1; 108]);
     let conv = |inputs: &[&str]| node("Conv", "conv", inputs, &["y"], &[]);
-    assert_snapshot!(node_error(&[-1, 2, 8, 8], &[w.clone()], conv(&["x", "w"])), @r#"
+    assert_snapshot!(node_error(&[-1, 2, 8, 8], std::slice::from_ref(&w), conv(&["x", "w"])), @r#"
     neurohm cannot take this ONNX model, for one reason:
       Conv "conv": weight [27, 4] does not fit a 3 x 3 kernel over 2 channels in 1 groups
     "#);
-    assert_snapshot!(node_error(&[-1, 3, 2, 8], &[w.clone()], conv(&["x", "w"])), @r#"
+    assert_snapshot!(node_error(&[-1, 3, 2, 8], std::slice::from_ref(&w), conv(&["x", "w"])), @r#"
     neurohm cannot take this ONNX model, for one reason:
       Conv "conv": a window of 3 (dilation 1) does not fit 2 plus padding 0 and 0
     "#);
