@@ -93,6 +93,9 @@ impl Graph {
             return None;
         }
         let input = *node.inputs.first()?;
+        if self.values[input].shape.last() == Some(&0) {
+            return None;
+        }
         let readers = self.nodes.iter().flat_map(|n| &n.inputs).filter(|&&v| v == input).count();
         if readers != 1 || self.outputs.contains(&input) {
             return None;

@@ -117,7 +117,7 @@ impl<'g> Executor<'g> {
             let value = &self.graph.values[v];
             let fits = shape.len() == value.shape.len() + 1
                 && shape[1..] == value.shape[..]
-                && shape.iter().product::<usize>() == data.len()
+                && shape.iter().try_fold(1usize, |n, &d| n.checked_mul(d)) == Some(data.len())
                 && *batch.get_or_insert(shape[0]) == shape[0];
             if !fits {
                 let (name, expected) = (value.name.clone(), value.shape.clone());

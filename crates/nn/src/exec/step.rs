@@ -106,7 +106,7 @@ pub fn run(
             let rows = out.len() / weights.cols();
             let x = Rows::new(x, rows, weights.rows()).expect("a validated input");
             let mut y = RowsMut::new(out, rows, weights.cols()).expect("a validated output");
-            let first = chunk.first * (rows / n) as u64;
+            let first = chunk.first.wrapping_mul((rows / n) as u64);
             products.product(index, 0, weights, x, &mut y, first)?;
             if let Some(bias) = bias {
                 norm::add_bias(out, bias);
@@ -127,11 +127,11 @@ pub fn run(
             }
             let rows = n * patches.per_sample();
             let mut y = RowsMut::new(out, rows, weights.cols()).expect("a validated output");
-            let first = chunk.first * patches.per_sample() as u64;
+            let first = chunk.first.wrapping_mul(patches.per_sample() as u64);
             let own = weights.cols() / groups;
             let product = |group: usize, x: Rows, y: &mut RowsMut, row: usize| {
                 let weights = weights.columns(group * own, own);
-                products.product(index, group, weights, x, y, first + row as u64)
+                products.product(index, group, weights, x, y, first.wrapping_add(row as u64))
             };
             patches.blocks(x, *groups, &mut y, product, finish)?;
         }

@@ -56,14 +56,14 @@ fn scalar(how: Binary, a: f32, b: f32) -> f32 {
         Binary::Pow => power(a, b),
         // Not-a-number on either side stays.
         Binary::Min => {
-            if a < b || a != a {
+            if a < b || a.is_nan() {
                 a
             } else {
                 b
             }
         }
         Binary::Max => {
-            if a > b || a != a {
+            if a > b || a.is_nan() {
                 a
             } else {
                 b

@@ -150,7 +150,7 @@ impl TrainConfig {
                 weight_decay
             }
             Optimiser::Adam { beta1, beta2, epsilon, weight_decay } => {
-                if !share(beta1) || !share(beta2) || !(epsilon > 0.0) {
+                if !share(beta1) || !share(beta2) || epsilon <= 0.0 || !epsilon.is_finite() {
                     let detail = format!(
                         "betas must lie in 0 .. 1 and epsilon above 0, got {beta1}, {beta2}, {epsilon}"
                     );
