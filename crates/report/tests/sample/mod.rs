@@ -54,6 +54,7 @@ fn record(study: &str, title: &str, about: &str, merit: &str, target: f64) -> Re
         maps: Vec::new(),
         ablation: Vec::new(),
         notes: Vec::new(),
+        files: Vec::new(),
         tally: BTreeMap::from([
             ("adc_conversions".into(), 1.31e8),
             ("dac_conversions".into(), 9.6e7),
