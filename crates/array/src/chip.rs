@@ -285,7 +285,8 @@ impl Nonidealities for ChipSpec {
         if factor == 0.0 {
             return self.without(path);
         }
-        if !(factor > 0.0 && factor.is_finite()) || !self.nonidealities().iter().any(|n| n.path == path) {
+        let usable = factor > 0.0 && factor.is_finite();
+        if !usable || !self.nonidealities().iter().any(|n| n.path == path) {
             return false;
         }
         match (path, &mut self.dac, &mut self.adc) {

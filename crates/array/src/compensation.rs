@@ -146,10 +146,11 @@ impl Baseline {
         periphery.output.repeats = periphery.output.repeats.max(8);
         periphery.input.whole = true;
         let ones = vec![1.0; bars.weights.cols()];
+        let whole = 0..span.len();
         let view = Crossbars {
             weights: bars.weights.slice(span.start, span.len()),
             variances: bars.variances.map(|v| v.slice(span.start, span.len())),
-            rows: &[0..span.len()],
+            rows: std::slice::from_ref(&whole),
             gains: Rows::new(&ones, 1, ones.len())?,
             conductances: bars.conductances.columns(span.start, span.len()),
             periphery: &periphery,

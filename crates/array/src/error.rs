@@ -59,10 +59,10 @@ pub(crate) fn finite(what: &'static str, rows: neurohm_num::Rows) -> Result<(), 
         let values = rows.row(row);
         // One pass without branches, so that the usual case runs at memory speed.
         let largest = crate::kernel::largest_magnitude_bits(values);
-        if largest >= crate::kernel::INFINITY_BITS {
-            if let Some(column) = values.iter().position(|v| !v.is_finite()) {
-                return Err(ArrayError::NotFinite { what, row, column, value: values[column] });
-            }
+        if largest >= crate::kernel::INFINITY_BITS
+            && let Some(column) = values.iter().position(|v| !v.is_finite())
+        {
+            return Err(ArrayError::NotFinite { what, row, column, value: values[column] });
         }
     }
     Ok(())

@@ -91,7 +91,17 @@ fn multiply(inner: usize, x: View, w: View, y: &mut RowsMut, beta: f32) {
 fn takes_other_path(count: usize, x: View, w: View, y: &RowsMut) -> bool {
     let (m, n) = (y.rows(), y.cols());
     let dot = w.row == 1 && x.column == 1 && m * n <= 256;
-    m == 1 || n == 1 || count <= 2 || dot || isa() == Isa::Portable
+    m == 1 || n == 1 || count <= 2 || dot || !has_fma()
+}
+
+/// Whether the instruction set in use multiplies and adds with one rounding.
+fn has_fma() -> bool {
+    match isa() {
+        Isa::Portable => false,
+        #[cfg(target_arch = "x86_64")]
+        Isa::Avx2 => is_x86_feature_detected!("fma"),
+        _ => true,
+    }
 }
 
 fn fast(first: usize, count: usize, x: View, w: View, y: &mut RowsMut, beta: f32) {
@@ -146,10 +156,8 @@ fn chain(first: usize, count: usize, x: View, w: View, y: &mut RowsMut, beta: f3
         match isa() {
             // SAFETY: `isa` names only instruction sets that were detected on this machine.
             Isa::Avx512 => return unsafe { avx512(first, count, x, w, y, beta) },
-            // SAFETY: as above, and this one was just detected too.
-            Isa::Avx2 if is_x86_feature_detected!("fma") => {
-                return unsafe { avx2(first, count, x, w, y, beta) };
-            }
+            // SAFETY: as above, and `has_fma` was detected too.
+            Isa::Avx2 if has_fma() => return unsafe { avx2(first, count, x, w, y, beta) },
             _ => {}
         }
     }
@@ -231,6 +239,7 @@ fn close(sum: f32, out: f32, beta: f32) -> f32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use neurohm_num::simd::force;
     use neurohm_num::{Key, Purpose};
 
     fn normals(seed: u64, len: usize) -> Vec<f32> {
@@ -299,10 +308,12 @@ mod tests {
                     form(&mut RowsMut::new(&mut y, m, n).unwrap());
                     y.iter().map(|v| v.to_bits()).collect::<Vec<_>>()
                 };
-                assert!(
-                    run(&|y| gemm(matrix(&x, m, k), matrix(&w, k, n), y, beta)) == expected,
-                    "{m} {k} {n}"
-                );
+                // Other tests may run meanwhile: the instruction set changes no result, as this one shows.
+                for isa in Isa::available() {
+                    assert!(force(isa));
+                    let found = run(&|y| gemm(matrix(&x, m, k), matrix(&w, k, n), y, beta));
+                    assert!(found == expected, "{m} {k} {n} {isa:?}");
+                }
                 assert!(
                     run(&|y| gemm_wt(matrix(&x, m, k), matrix(&wt, n, k), y, beta)) == expected,
                     "wt {m} {k} {n}"

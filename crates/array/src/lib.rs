@@ -42,7 +42,7 @@ pub use error::ArrayError;
 pub use gemm::{BLOCK, gemm, gemm_wt, gemm_xt};
 pub use mapping::{Mapping, Per, Scale, Tile, cuts};
 pub use matrix::AnalogMatrix;
-pub use overlay::SettingError;
+pub use overlay::{SettingError, SettingProblem};
 pub use preset::{ChipPreset, FindDevice, chip_preset, chip_presets, parse_chip, presets_only};
 pub use product::product;
 pub use tally::{ENERGY_QUANTUM_J, Tally};

@@ -138,7 +138,7 @@ impl AnalogMatrix {
                     let key = key.child("plane", number.into());
                     let mut cells = CellArray::new(&self.chip.device.cell, rows.len() * columns.len(), key)?;
                     cells.set_read_window(window_s);
-                    let sign = if number % 2 == 0 { 1.0 } else { -1.0 };
+                    let sign = if number.is_multiple_of(2) { 1.0 } else { -1.0 };
                     Ok(Plane { sign, significance: 1.0 / polarities as f32, cells })
                 };
                 tiles.push((0..2 * polarities).map(plane).collect::<Result<_, ArrayError>>()?);

@@ -6,17 +6,35 @@
 //! the text it came from, so it knows the line.
 
 use std::collections::BTreeMap;
-use std::ops::Range;
+use std::ops::{Deref, DerefMut, Range};
 
 use serde::de::DeserializeOwned;
 use serde_json::Value as Schema;
 use toml::{Table, Value};
 
-/// A setting that cannot be used.
+/// A setting that cannot be used; its [details](SettingProblem) are its fields. They are boxed, so that results stay
+/// small.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
-#[error("{}", self.text())]
+#[error("{}", .0.text())]
+pub struct SettingError(Box<SettingProblem>);
+
+impl Deref for SettingError {
+    type Target = SettingProblem;
+    fn deref(&self) -> &SettingProblem {
+        &self.0
+    }
+}
+
+impl DerefMut for SettingError {
+    fn deref_mut(&mut self) -> &mut SettingProblem {
+        &mut self.0
+    }
+}
+
+/// What is wrong with a setting, and where.
+#[derive(Clone, Debug, Default, PartialEq)]
 #[non_exhaustive]
-pub struct SettingError {
+pub struct SettingProblem {
     /// The setting's path, such as `adc.uniform.resolution.bits`; empty for a file as a whole.
     pub path: String,
     /// What is wrong with it.
@@ -34,14 +52,11 @@ pub struct SettingError {
 impl SettingError {
     /// A value that is out of its range.
     pub fn value(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self {
+        Self(Box::new(SettingProblem {
             path: path.into(),
             message: message.into(),
-            allowed: Vec::new(),
-            nearest: None,
-            origin: None,
-            place: None,
-        }
+            ..SettingProblem::default()
+        }))
     }
 
     /// A name that is none of `allowed`.
@@ -52,10 +67,13 @@ impl SettingError {
             .filter(|(distance, name)| *distance <= 1 + name.len().max(found.len()) / 3)
             .min()
             .map(|(_, name)| name.clone());
-        let message = format!("{what} `{found}`");
-        Self { allowed, nearest, ..Self::value(path, message) }
+        let mut error = Self::value(path, format!("{what} `{found}`"));
+        (error.allowed, error.nearest) = (allowed, nearest);
+        error
     }
+}
 
+impl SettingProblem {
     fn text(&self) -> String {
         let mut text = String::new();
         if let Some(origin) = &self.origin {
@@ -100,10 +118,11 @@ impl Document {
             table: Table::new(),
             spans: BTreeMap::new(),
         };
-        let located = |e: toml::de::Error| SettingError {
-            origin: Some(origin.to_owned()),
-            place: e.span().map(|span| line_and_column(text, span.start)),
-            ..SettingError::value("", e.message())
+        let located = |e: toml::de::Error| {
+            let mut error = SettingError::value("", e.message());
+            error.origin = Some(origin.to_owned());
+            error.place = e.span().map(|span| line_and_column(text, span.start));
+            error
         };
         document.table = toml::from_str(text).map_err(located)?;
         let tree = toml::de::DeTable::parse(text).map_err(located)?;
@@ -122,7 +141,8 @@ impl Document {
         let mut path = error.path.as_str();
         while !path.is_empty() {
             if let Some(span) = self.spans.get(path) {
-                error.place = Some(line_and_column(&self.text, span.start));
+                let place = line_and_column(&self.text, span.start);
+                error.place = Some(place);
                 break;
             }
             path = path.rfind('.').map_or("", |dot| &path[..dot]);
@@ -289,7 +309,9 @@ fn merge_value(
                 let found = over.keys().map(|k| format!("`{k}`")).collect::<Vec<_>>().join(" and ");
                 let found = if found.is_empty() { "nothing".to_owned() } else { found };
                 let message = format!("choose exactly one; found {found}");
-                return Err(SettingError { allowed: names(), ..SettingError::value(path, message) });
+                let mut error = SettingError::value(path, message);
+                error.allowed = names();
+                return Err(error);
             }
             let Some((tag, value)) = over.into_iter().next() else { return Ok(Value::Table(Table::new())) };
             let here = join(path, &tag);

@@ -62,8 +62,10 @@ pub fn parse_chip(text: &str, origin: &str, find: FindDevice) -> Result<ChipSpec
             return Err(document.locate(SettingError::value("preset", "is not the name of a chip preset")));
         }
     };
-    let chip =
-        chip_preset(&base).map_err(|e| document.locate(SettingError { path: "preset".to_owned(), ..e }))?;
+    let chip = chip_preset(&base).map_err(|mut e| {
+        e.path = "preset".to_owned();
+        document.locate(e)
+    })?;
     chip.lay_over(table, find).map_err(|e| document.locate(e))
 }
 

@@ -164,17 +164,18 @@ impl Crossbars<'_> {
         self.periphery.input.noise == 0.0 && (!self.transposed || self.gain_per_tile)
     }
 
-    /// Samples that one thread takes at a time: enough work to be worth a task. Results do not depend on it.
+    /// Samples that one thread takes at a time: enough work to be worth a task, and to share the cost of reordering
+    /// the weights, which is larger for the transposed product. Results do not depend on it.
     fn chunk(&self) -> usize {
         let (inputs, outputs) = self.sizes();
-        ((1 << 25) / (inputs * outputs).max(1)).next_multiple_of(16).clamp(64, 1 << 16)
+        let products = if self.transposed { 1 << 26 } else { 1 << 25 };
+        (products / (inputs * outputs).max(1)).next_multiple_of(16).clamp(64, 1 << 16)
     }
 
-    /// Samples that go through all passes together: few enough for their values to stay in a second-level cache,
-    /// enough to share the cost of reordering the weights, which is larger for the transposed product.
+    /// Samples that go through all passes together: few enough for their values to stay in a second-level cache.
     fn near(&self) -> usize {
         let longest = self.strips().0.iter().map(Range::len).max().unwrap_or(0).max(self.sizes().1).max(1);
-        let values = if self.transposed { 1 << 18 } else { 1 << 16 };
+        let values = if self.transposed { 1 << 17 } else { 1 << 16 };
         (values / longest).next_multiple_of(16).clamp(64, 4096)
     }
 

@@ -14,7 +14,7 @@ use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::layout::{adapt, apply};
+use crate::layout::{Adapt, adapt, apply};
 use crate::mvm::TIMES;
 use crate::networks::{NETWORKS, network};
 use crate::views::{self, Point};
@@ -32,7 +32,8 @@ pub struct InferenceConfig {
     pub data: String,
     /// At most so many test samples are run.
     pub images: usize,
-    /// At most so many samples are shown to converters that take their range from data.
+    /// At most so many training samples (test samples where there are no others) are shown to converters that take
+    /// their range from data.
     pub calibration: usize,
     /// When the figures of merit are measured, after programming.
     #[serde(with = "quantity::second")]
@@ -235,10 +236,18 @@ impl Inference {
         let limits = |out: &mut Outcome, name: &str, high: f64| {
             out.limits.insert(name.to_string(), [0.0, high]);
         };
-        for (_, own, points) in curves {
-            for p in points.iter().filter(|_| *own) {
+        for (name, own, points) in curves {
+            for p in points {
                 let at = time(p.t);
                 let suffix = at.replace(' ', "_");
+                if !own {
+                    let Some(accuracy) = p.accuracy.filter(|_| c.times.contains(&p.t)) else { continue };
+                    let about = format!("test samples classified rightly, {at} after programming, {name}");
+                    let name = format!("accuracy_{suffix}_{}", name.replace(' ', "_"));
+                    out.measure(&name, accuracy, "%", Some(Better::Higher), about);
+                    limits(out, &name, 100.0);
+                    continue;
+                }
                 if let Some(accuracy) = p.accuracy {
                     let about = format!("test samples classified rightly, {at} after programming");
                     if p.t == c.at {
@@ -344,17 +353,26 @@ fn prepare(c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Sh
         return Err(StudyError::Invalid(format!("the model {} has no weights to put on a chip", c.model)));
     }
     let wanted = graph.values[input].shape.clone();
-    let limits = Limits { train: Some(0), test: Some(c.images) };
-    let data = inputs.dataset(&c.data, limits, run.watch())?;
-    let mut test = data.test;
+    let limits = Limits { train: Some(c.calibration), test: Some(c.images) };
+    // Training samples are welcome, for calibration, but not needed.
+    let data = inputs.dataset(&c.data, limits, run.watch());
+    let data = data.or_else(|_| inputs.dataset(&c.data, Limits { train: Some(0), ..limits }, run.watch()))?;
+    let (mut test, mut train) = (data.test, data.train.filter(|train| train.len() > 0));
     test.truncate(c.images);
     let mut notes = Vec::new();
+    if train.is_none() {
+        notes.push(
+            "Converters that take their range from data were shown test samples: there are no others.".into(),
+        );
+    }
     if data.name != c.data {
         notes.push(format!("The data are {}.", data.name));
     }
     check_finite(&test, &c.data)?;
+    train = train.filter(|train| train.shape == test.shape && train.x.iter().all(|v| v.is_finite()));
     if let Some(n) = &c.normalise {
         normalise(&mut test, n)?;
+        train.as_mut().map_or(Ok(()), |train| normalise(train, n))?;
     }
     let how = adapt(&test.shape, &wanted)
         .map_err(|why| StudyError::Invalid(format!("{} does not fit {}: {why}", c.data, c.model)))?;
@@ -364,8 +382,12 @@ fn prepare(c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Sh
         Tensor { shape, data: x }
     };
     let x = tensor(apply(how, &test.x, &test.shape));
-    let shown = c.calibration.min(test.len()) * test.features();
-    let calibration = tensor(apply(how, &test.x[..shown], &test.shape));
+    if how != Adapt::AsIs {
+        notes.push(format!("Samples of {:?} were reordered to the model's {wanted:?}.", test.shape));
+    }
+    let shown = train.as_ref().unwrap_or(&test);
+    let values = c.calibration.min(shown.len()) * shown.features();
+    let calibration = tensor(apply(how, &shown.x[..values], &shown.shape));
 
     run.begin("running the network digitally", Some(test.len() as u64));
     let executor = Executor::new(&graph).map_err(nn)?;
@@ -381,7 +403,20 @@ fn prepare(c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Sh
             c.model, digital.data[at], c.data
         )));
     }
+    if digital.data.iter().all(|v| *v == 0.0) {
+        return Err(StudyError::Invalid(format!(
+            "the digital run of {} gives nothing but zeros on {}; no error relative to it can be told",
+            c.model, c.data
+        )));
+    }
     drop(executor);
+    if test.y.is_some() && digital.shape.iter().skip(1).filter(|n| **n != 1).count() > 1 {
+        test.y = None;
+        notes.push(format!(
+            "The model's first output is {:?} a sample, not one score a class: the labels were not used.",
+            &digital.shape[1..]
+        ));
+    }
     check_labels(&test, &digital, c)?;
     let about = format!("{model}, on {} test samples of {}.", test.len(), c.data);
     Ok(Shared { graph, x, calibration, labels: test.y, digital, about, notes })

@@ -241,6 +241,8 @@ struct Case {
     w: Vec<f32>,
     x: Vec<f32>,
     d: Vec<f32>,
+    /// Inputs of the same kind as `x` and `d` that converters take their ranges from: not those judged.
+    calibration: [Vec<f32>; 2],
     /// x W
     y: Vec<f32>,
     /// d W'
@@ -265,8 +267,17 @@ impl Case {
         let w = fill("weights", c.weights, size * size);
         let x = fill("inputs", c.inputs, c.vectors * size);
         let d = fill("errors", c.inputs, c.vectors * size);
-        let mut case =
-            Self { size, w, x, d, y: vec![0.0; c.vectors * size], xt: vec![0.0; c.vectors * size] };
+        let calibration = ["inputs to calibrate on", "errors to calibrate on"]
+            .map(|name| fill(name, c.inputs, c.vectors * size));
+        let mut case = Self {
+            size,
+            w,
+            x,
+            d,
+            calibration,
+            y: vec![0.0; c.vectors * size],
+            xt: vec![0.0; c.vectors * size],
+        };
         for (r, (y, xt)) in case.y.chunks_exact_mut(size).zip(case.xt.chunks_exact_mut(size)).enumerate() {
             let x = &case.x[r * size..(r + 1) * size];
             let d = &case.d[r * size..(r + 1) * size];
@@ -292,8 +303,8 @@ impl Case {
         let mut matrix = AnalogMatrix::program(weights, chip, key.child("matrix", self.size as u64))?;
         if chip.needs_calibration() {
             matrix.read()?;
-            matrix.calibrate(rows(&self.x, self.vectors(), self.size)?)?;
-            matrix.calibrate_transposed(rows(&self.d, self.vectors(), self.size)?)?;
+            matrix.calibrate(rows(&self.calibration[0], self.vectors(), self.size)?)?;
+            matrix.calibrate_transposed(rows(&self.calibration[1], self.vectors(), self.size)?)?;
         }
         Ok(matrix)
     }

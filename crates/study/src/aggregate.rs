@@ -3,7 +3,7 @@
 //! Intervals are 95 % Student-t intervals of the mean over chips: `m -+ t(0.975, n-1) s / sqrt(n)`
 //! (Student 1908). They say how well the mean over chips is known, not how far chips lie apart.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use neurohm_num::stats;
 
@@ -15,6 +15,8 @@ use crate::record::{Cell, Line, Map, Note, Scalar, Series, Table};
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Summary {
     pub scalars: BTreeMap<String, Scalar>,
+    /// Names of scalars that do not depend on the chip.
+    pub exact: BTreeSet<String>,
     pub series: Vec<Series>,
     pub tables: Vec<Table>,
     pub maps: Vec<Map>,
@@ -43,7 +45,7 @@ pub(crate) fn scalar(name: &str, outcomes: &[Outcome]) -> Result<Scalar, StudyEr
     let (value, ci95) = interval(&values, outcomes[0].limits.get(name));
     Ok(Scalar {
         value,
-        ci95: if first.exact { None } else { ci95 },
+        ci95: if first.exact { Some([value; 2]) } else { ci95 },
         unit: first.unit.to_string(),
         ideal: None,
         about: first.about.clone(),
@@ -76,8 +78,9 @@ pub(crate) fn summarise(mut outcomes: Vec<Outcome>) -> Result<Summary, StudyErro
             *tally.entry(name.clone()).or_insert(0.0) += count;
         }
     }
+    let exact = first.scalars.iter().filter(|(_, m)| m.exact).map(|(name, _)| name.clone()).collect();
     let first = outcomes.swap_remove(0);
-    Ok(Summary { scalars, series, tables, maps: first.maps, notes, tally, files: first.files })
+    Ok(Summary { scalars, exact, series, tables, maps: first.maps, notes, tally, files: first.files })
 }
 
 fn figure(index: usize, outcomes: &[Outcome]) -> Result<Series, StudyError> {
@@ -177,7 +180,8 @@ mod tests {
         assert_eq!(a.value, 2.0);
         assert!((ci[1] - 2.0 - 2.484137711719546).abs() < 1e-9, "{ci:?}");
         assert!((2.0 - ci[0] - 2.484137711719546).abs() < 1e-9, "{ci:?}");
-        assert_eq!(s.scalars["size"].ci95, None);
+        assert_eq!(s.scalars["size"].ci95, Some([7.0, 7.0]));
+        assert!(s.exact.contains("size") && !s.exact.contains("a"));
         let lines = &s.series[0].lines;
         assert_eq!((lines[0].y[0], lines[0].low[0], lines[0].high[0]), (2.0, ci[0], ci[1]));
         assert_eq!((lines[1].y[0], lines[1].low.len()), (5.0, 0));

@@ -158,8 +158,8 @@ fn record(
             Some(ideal) => ideal.scalars.get(name).map(|i| i.value),
             None => Some(s.value),
         };
-        if request.chips > 1 && s.ci95.is_none() {
-            // Exact: the ideal device would say the same.
+        if summary.exact.contains(name) {
+            // The ideal device would say the same.
             s.ideal = None;
         }
     }
@@ -192,6 +192,7 @@ fn record(
         ablation: ablated.rows,
         notes,
         tally: summary.tally,
+        files: summary.files.iter().map(|(name, _)| name.clone()).collect(),
     })
 }
 

@@ -26,6 +26,8 @@ pub struct RunFolder {
     dir: PathBuf,
     /// Folders made on the way, outermost first.
     made: Vec<PathBuf>,
+    /// Whether `run.json` is a list even of one record.
+    list: bool,
 }
 
 /// The list form of `run.json`, for several studies in one folder.
@@ -41,7 +43,7 @@ impl RunFolder {
         let mut missing: Vec<&Path> =
             dir.ancestors().take_while(|p| !p.as_os_str().is_empty() && !p.exists()).collect();
         missing.reverse();
-        let folder = |made| Self { dir: dir.to_path_buf(), made };
+        let folder = |made| Self { dir: dir.to_path_buf(), made, list: false };
         for path in missing {
             match fs::create_dir(path) {
                 Ok(()) => made.push(path.to_path_buf()),
@@ -67,26 +69,37 @@ impl RunFolder {
         Ok(folder)
     }
 
+    /// The folder of a report card: `run.json` holds a list and every study has a folder of its own, however many
+    /// were finished.
+    #[must_use]
+    pub fn of_a_card(mut self) -> Self {
+        self.list = true;
+        self
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.dir
     }
 
     /// Writes the records and everything beside them; all or nothing. A single record lies in the folder
-    /// itself, several have a folder each, named after their study. Returns the files' paths.
+    /// itself, several have a folder each, named after their study. What an earlier run left there goes, so that no
+    /// file is taken for this run's; other files stay. Returns the files' paths.
     pub fn write(
         mut self,
         records: &[Record],
         html: Option<&str>,
         files: &[(String, Vec<u8>)],
     ) -> Result<Vec<PathBuf>, StudyError> {
+        let list = self.list || records.len() != 1;
+        let earlier =
+            read_listed(&self.dir.join("run.json")).map(|(records, list)| accounted(&records, list));
         let mut parts: Vec<(PathBuf, Vec<u8>)> = Vec::new();
         for (name, bytes) in files {
             parts.push((PathBuf::from(file_name(name)), bytes.clone()));
         }
         for record in records {
-            let inside =
-                if records.len() > 1 { PathBuf::from(file_name(&record.study)) } else { PathBuf::new() };
+            let inside = place(record, list);
             for t in &record.tables {
                 parts.push((inside.join(format!("{}.csv", file_name(&t.name))), csv::table(t).into_bytes()));
             }
@@ -99,7 +112,7 @@ impl RunFolder {
             parts.push((PathBuf::from("report.html"), html.as_bytes().to_vec()));
         }
         // Last, so that a folder with a run.json is a whole one.
-        parts.push((PathBuf::from("run.json"), json(records)?.into_bytes()));
+        parts.push((PathBuf::from("run.json"), json(records, list)?.into_bytes()));
         let mut unfinished = Unfinished::default();
         for (name, bytes) in &parts {
             let target = self.dir.join(name);
@@ -110,6 +123,15 @@ impl RunFolder {
             unfinished.add(target, bytes)?;
         }
         let done = unfinished.finish()?;
+        for stale in earlier.unwrap_or_default().into_iter().map(|name| self.dir.join(name)) {
+            if !done.contains(&stale) {
+                // Already away is as good; a folder that still holds something else stays.
+                let _ = fs::remove_file(&stale);
+                if let Some(parent) = stale.parent().filter(|p| *p != self.dir) {
+                    let _ = fs::remove_dir(parent);
+                }
+            }
+        }
         // Renames are safe once the folder itself is on the disk; some file systems refuse to say.
         if let Ok(handle) = File::open(&self.dir) {
             let _ = handle.sync_all();
@@ -145,8 +167,32 @@ pub fn write_run(
     RunFolder::open(dir)?.write(records, html, files)
 }
 
+/// Where in the folder a record's own files lie.
+fn place(record: &Record, list: bool) -> PathBuf {
+    if list { PathBuf::from(file_name(&record.study)) } else { PathBuf::new() }
+}
+
+/// The files that a run with these records wrote, `run.json` itself apart.
+fn accounted(records: &[Record], list: bool) -> Vec<PathBuf> {
+    let mut names = vec![PathBuf::from("report.html")];
+    for record in records {
+        let inside = place(record, list);
+        let tables = record.tables.iter().map(|t| &t.name);
+        let series = record.series.iter().map(|s| &s.name);
+        names.extend(tables.chain(series).map(|name| inside.join(format!("{}.csv", file_name(name)))));
+        names.push(inside.join("description.toml"));
+        names.extend(record.files.iter().map(|name| PathBuf::from(file_name(name))));
+    }
+    names
+}
+
 /// Reads the records of a run folder, or of a `run.json` itself.
 pub fn read_run(path: &Path) -> Result<Vec<Record>, StudyError> {
+    read_listed(path).map(|(records, _)| records)
+}
+
+/// The same, and whether they were written as a list.
+fn read_listed(path: &Path) -> Result<(Vec<Record>, bool), StudyError> {
     let file = if path.is_dir() { path.join("run.json") } else { path.to_path_buf() };
     let wrong = |problem: String| StudyError::Read { path: file.clone(), problem };
     let meta = fs::metadata(&file).map_err(|e| wrong(e.to_string()))?;
@@ -159,16 +205,16 @@ pub fn read_run(path: &Path) -> Result<Vec<Record>, StudyError> {
         value.get("rows").is_some()
     };
     if list {
-        serde_json::from_str::<Rows>(&text).map(|r| r.rows).map_err(|e| wrong(e.to_string()))
+        serde_json::from_str::<Rows>(&text).map(|r| (r.rows, true)).map_err(|e| wrong(e.to_string()))
     } else {
-        serde_json::from_str::<Record>(&text).map(|r| vec![r]).map_err(|e| wrong(e.to_string()))
+        serde_json::from_str::<Record>(&text).map(|r| (vec![r], false)).map_err(|e| wrong(e.to_string()))
     }
 }
 
-/// The JSON form: one record as an object, several as `{"rows": [...]}`.
-pub fn json(records: &[Record]) -> Result<String, StudyError> {
+/// The JSON form: one record as an object; several, or a `list` of one, as `{"rows": [...]}`.
+pub fn json(records: &[Record], list: bool) -> Result<String, StudyError> {
     let text = match records {
-        [one] => serde_json::to_string_pretty(one),
+        [one] if !list => serde_json::to_string_pretty(one),
         several => serde_json::to_string_pretty(&Rows { rows: several.to_vec() }),
     };
     text.map(|t| t + "\n").map_err(|e| StudyError::Invalid(format!("a record has no JSON form: {e}")))

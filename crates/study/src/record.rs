@@ -9,8 +9,8 @@ use serde::{Deserialize, Serialize};
 pub struct Scalar {
     /// Best estimate; the mean over chips.
     pub value: f64,
-    /// 95 % confidence interval of `value`; absent for exact numbers.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    /// 95 % confidence interval of `value`: of no width for exact numbers, none (`null`) from a single chip.
+    #[serde(default)]
     pub ci95: Option<[f64; 2]>,
     /// Unit (`"%"`, `"1"`, `"s"`).
     pub unit: String,
@@ -235,4 +235,7 @@ pub struct Record {
     /// Events counted while it ran, by name (conversions, cell reads, pulses).
     #[serde(default)]
     pub tally: BTreeMap<String, f64>,
+    /// Files that belong to the run beside its tables and figures (`outputs.npy`).
+    #[serde(default)]
+    pub files: Vec<String>,
 }

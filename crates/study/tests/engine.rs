@@ -34,7 +34,7 @@ fn means_are_over_chips_with_keys_of_their_own() {
     assert!(ci[0] < expected && expected < ci[1]);
     assert_eq!((r.chips, r.seed, r.tally["draws"]), (5, 9, 5.0));
     assert_eq!((r.merit.as_str(), r.target), ("error", Some(0.05)));
-    assert_eq!((r.scalars["steps"].ci95, r.scalars["steps"].ideal), (None, None));
+    assert_eq!((r.scalars["steps"].ci95, r.scalars["steps"].ideal), (Some([3.0, 3.0]), None));
     assert_eq!(r.series[0].lines[0].y[0].to_bits(), error.value.to_bits());
 }
 
