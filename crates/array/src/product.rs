@@ -185,7 +185,10 @@ impl Crossbars<'_> {
         agree("inputs", inputs, x.cols())?;
         agree("outputs", outputs, y.cols())?;
         agree("samples of the output", x.rows(), y.rows())?;
-        let size = self.chunk();
+        // A small batch is cut finer, so that every thread has its share, but not so fine that the cost of reordering
+        // the weights for each piece shows.
+        let share = x.rows().div_ceil(rayon::current_num_threads()).next_multiple_of(16).max(32);
+        let size = self.chunk().min(share);
         let near = self.near();
         let one = |place: usize, y: &mut RowsMut| {
             SCRATCH.with_borrow_mut(|scratch| {

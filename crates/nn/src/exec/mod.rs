@@ -37,7 +37,8 @@ impl<'g> Executor<'g> {
         Ok(Executor { graph, layout, ready, chunk, spare: Mutex::default() })
     }
 
-    /// Samples that run through the network together: fixed by the graph alone.
+    /// Samples that run through the network together at most: fixed by the graph alone. A small batch is cut finer, so
+    /// that every thread has its share; no result depends on the cuts.
     pub fn chunk(&self) -> usize {
         self.chunk
     }
@@ -75,13 +76,14 @@ impl<'g> Executor<'g> {
                 data: vec![0.0; batch * size(v)],
             })
             .collect();
-        let chunks = batch.div_ceil(self.chunk);
+        let at_most = self.chunk.min(batch.div_ceil(rayon::current_num_threads())).max(1);
+        let chunks = batch.div_ceil(at_most);
         let mut parts: Vec<Vec<&mut [f32]>> =
             (0..chunks).map(|_| Vec::with_capacity(outputs.len())).collect();
         for (tensor, &v) in outputs.iter_mut().zip(&self.graph.outputs) {
             let mut rest = &mut tensor.data[..];
             for (k, part) in parts.iter_mut().enumerate() {
-                let count = self.chunk.min(batch - k * self.chunk);
+                let count = at_most.min(batch - k * at_most);
                 let (own, tail) = rest.split_at_mut(count * size(v));
                 part.push(own);
                 rest = tail;
@@ -91,8 +93,8 @@ impl<'g> Executor<'g> {
             .into_par_iter()
             .enumerate()
             .map(|(k, outs)| {
-                let first = k * self.chunk;
-                let count = self.chunk.min(batch - first);
+                let first = k * at_most;
+                let count = at_most.min(batch - first);
                 let slices: Vec<&[f32]> = inputs
                     .iter()
                     .zip(&self.graph.inputs)
