@@ -357,7 +357,7 @@ fn prepare(c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Sh
     // Training samples are welcome, for calibration, but not needed.
     let data = inputs.dataset(&c.data, limits, run.watch());
     let data = data.or_else(|_| inputs.dataset(&c.data, Limits { train: Some(0), ..limits }, run.watch()))?;
-    let (mut test, mut train) = (data.test, data.train.filter(|train| train.len() > 0));
+    let (mut test, mut train) = (data.test, data.train.filter(|train| !train.is_empty()));
     test.truncate(c.images);
     let mut notes = Vec::new();
     if train.is_none() {

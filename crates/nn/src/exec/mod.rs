@@ -17,6 +17,10 @@ use step::{Chunk, Ready};
 /// Values of the largest buffer of a chunk: about what a core's second-level cache holds.
 const CHUNK_VALUES: usize = 256 * 1024;
 
+/// A batch is cut into so many parts at least. Not by the number of threads: the tally's energy is rounded part by
+/// part, and no bit of a result may depend on threads.
+const PARTS: usize = 4;
+
 /// A graph made ready to run many times; keeps its buffers between runs.
 pub struct Executor<'g> {
     graph: &'g Graph,
@@ -76,7 +80,7 @@ impl<'g> Executor<'g> {
                 data: vec![0.0; batch * size(v)],
             })
             .collect();
-        let at_most = self.chunk.min(batch.div_ceil(rayon::current_num_threads())).max(1);
+        let at_most = self.chunk.min(batch.div_ceil(PARTS)).max(1);
         let chunks = batch.div_ceil(at_most);
         let mut parts: Vec<Vec<&mut [f32]>> =
             (0..chunks).map(|_| Vec::with_capacity(outputs.len())).collect();
