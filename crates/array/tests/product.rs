@@ -306,7 +306,11 @@ fn bits_depend_neither_on_the_split_of_a_batch_nor_on_threads() {
                 matrix.read().unwrap();
                 let mut weights = vec![0.0; inputs * outputs];
                 matrix.weights(&mut RowsMut::new(&mut weights, inputs, outputs).unwrap()).unwrap();
-                (forward(&matrix, &x, 100), transpose(&matrix, &d, 100), weights, matrix.events())
+                let mut y = vec![0.0; samples * outputs];
+                let mut rows = RowsMut::new(&mut y, samples, outputs).unwrap();
+                // Its energy is a sum over pieces of the batch, each rounded: the pieces must not follow the threads.
+                let tally = matrix.forward(Rows::new(&x, samples, inputs).unwrap(), &mut rows, 100).unwrap();
+                (y, transpose(&matrix, &d, 100), weights, [matrix.events(), tally])
             })
         };
         let (y, back, weights, events) = run(1);

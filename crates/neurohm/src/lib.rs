@@ -5,7 +5,7 @@
 //! Rust. It holds nothing of its own: every part is a crate that can be used alone, and each is re-exported
 //! under its short name. Data flows one way through them:
 //!
-//! [`num`] -> [`device`] -> [`array`] -> [`nn`] -> [`studies`] (with [`data`] and the engine [`study`]) ->
+//! [`num`] -> [`device`] -> [`array`](mod@array) -> [`nn`] -> [`studies`] (with [`data`] and the engine [`study`]) ->
 //! [`report`].
 //!
 //! # A device

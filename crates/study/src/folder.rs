@@ -279,3 +279,66 @@ impl Drop for Unfinished {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    // What a full or read-only disk is called cannot be provoked everywhere; what is said of it can be held.
+    #[test]
+    fn what_the_system_refuses_is_said_with_its_reason() {
+        let said = |kind: ErrorKind| refused(Path::new("out"), &std::io::Error::from(kind)).to_string();
+        for (kind, reason) in [
+            (ErrorKind::StorageFull, "the disk is full"),
+            (ErrorKind::QuotaExceeded, "the disk quota is used up"),
+            (ErrorKind::ReadOnlyFilesystem, "the file system is read-only"),
+            (ErrorKind::PermissionDenied, "permission denied; is the folder read-only?"),
+            (ErrorKind::NotADirectory, "a part of the path is a file, not a folder"),
+        ] {
+            let said = said(kind);
+            assert!(said.contains("out") && said.contains(reason), "{said}");
+        }
+    }
+
+    /// `/dev/full` refuses every byte: the nearest thing to a full disk on any Linux machine.
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn a_full_disk_is_called_one() {
+        let e = std::fs::write("/dev/full", [0_u8; 4096]).unwrap_err();
+        assert_eq!(e.kind(), ErrorKind::StorageFull);
+        assert!(refused(Path::new("run.json"), &e).to_string().contains("the disk is full"));
+    }
+
+    #[test]
+    fn a_second_run_takes_the_first_ones_files_away_and_no_others() {
+        let dir = tempfile::tempdir().unwrap();
+        let empty = Record { files: vec!["outputs.npy".to_string()], ..blank("first") };
+        let extra = [("outputs.npy".to_string(), vec![1, 2, 3])];
+        write_run(dir.path(), &[empty], Some("page"), &extra).unwrap();
+        std::fs::write(dir.path().join("mine.txt"), "kept").unwrap();
+        write_run(dir.path(), &[blank("second")], None, &[]).unwrap();
+        let there = |name: &str| dir.path().join(name).exists();
+        assert!(!there("outputs.npy") && !there("report.html"));
+        assert!(there("mine.txt") && there("run.json") && there("description.toml"));
+        assert_eq!(read_run(dir.path()).unwrap()[0].study, "second");
+    }
+
+    #[test]
+    fn a_card_cut_short_is_still_a_card() {
+        let dir = tempfile::tempdir().unwrap();
+        RunFolder::open(dir.path()).unwrap().of_a_card().write(&[blank("mvm")], None, &[]).unwrap();
+        let text = std::fs::read_to_string(dir.path().join("run.json")).unwrap();
+        let value: serde_json::Value = serde_json::from_str(&text).unwrap();
+        assert_eq!(value["rows"][0]["study"], "mvm");
+        assert!(dir.path().join("mvm").join("description.toml").exists());
+    }
+
+    fn blank(study: &str) -> Record {
+        let text = serde_json::json!({
+            "study": study, "title": "", "about": "", "revision": 1, "id": "0", "device": "", "device_title": "",
+            "device_source": "", "description": "", "command": "", "seed": 1, "version": "", "isa": "", "chips": 1,
+            "wall_s": 0.0, "merit": "", "scalars": {}
+        });
+        serde_json::from_value(text).unwrap()
+    }
+}
