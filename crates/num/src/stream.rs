@@ -14,6 +14,8 @@ use crate::dispatch;
 mod normal;
 mod philox;
 
+use philox::Words;
+
 pub use philox::philox4x32_10;
 
 /// Elements per group.
@@ -31,7 +33,11 @@ pub struct Stream {
 
 /// What a word of random bits is turned into.
 trait Transform: Copy {
-    /// Turns the words of half a group, 16 and 16, into values.
+    /// What can be done to the words of a batch before they are taken half by half, in a loop of its own.
+    #[inline(always)]
+    fn prepare(self, _words: &mut [Words]) {}
+
+    /// Turns the prepared words of half a group, 16 and 16, into values.
     fn half(self, first: &[u32; 16], second: &[u32; 16], out: &mut [f32; 32]);
 }
 
@@ -40,9 +46,20 @@ struct Normal;
 
 impl Transform for Normal {
     #[inline(always)]
+    fn prepare(self, words: &mut [Words]) {
+        for [first, _, third, _] in words {
+            for words in [first, third] {
+                for word in words {
+                    *word = normal::radius(*word).to_bits();
+                }
+            }
+        }
+    }
+
+    #[inline(always)]
     fn half(self, first: &[u32; 16], second: &[u32; 16], out: &mut [f32; 32]) {
         for lane in 0..16 {
-            let (a, b) = normal::pair(first[lane], second[lane]);
+            let (a, b) = normal::turned(f32::from_bits(first[lane]), second[lane]);
             out[lane] = a;
             out[16 + lane] = b;
         }
@@ -56,6 +73,11 @@ struct Lognormal {
 }
 
 impl Transform for Lognormal {
+    #[inline(always)]
+    fn prepare(self, words: &mut [Words]) {
+        Normal.prepare(words);
+    }
+
     #[inline(always)]
     fn half(self, first: &[u32; 16], second: &[u32; 16], out: &mut [f32; 32]) {
         Normal.half(first, second, out);
@@ -78,29 +100,41 @@ impl Transform for Uniform {
     }
 }
 
+/// Groups whose words are drawn before any is transformed. Two plain loops instead of one long one: in either,
+/// several groups are under way at once, and none waits for another's chain of dependent instructions.
+const BATCH: usize = 8;
+
 /// Writes elements `first ..` through `transform`; a half group that no output needs is not transformed.
 #[inline(always)]
 fn fill<T: Transform>(stream: Stream, first: u64, out: &mut [f32], transform: T) {
-    let mut words = [[0_u32; 16]; 4];
+    let mut words = [[[0_u32; 16]; 4]; BATCH];
     let mut piece = [0_f32; 32];
     let mut element = first;
     let mut rest = out;
-    let mut group = u64::MAX;
     while !rest.is_empty() {
-        if element / GROUP != group {
-            group = element / GROUP;
-            philox::group(stream.key, stream.event, group, &mut words);
-        }
-        let half = if element % GROUP < 32 { 0 } else { 2 };
-        let offset = (element % 32) as usize;
-        let count = rest.len().min(32 - offset);
-        let (now, later) = std::mem::take(&mut rest).split_at_mut(count);
-        match <&mut [f32; 32]>::try_from(&mut *now) {
-            Ok(whole) => transform.half(&words[half], &words[half + 1], whole),
-            Err(_) => {
-                transform.half(&words[half], &words[half + 1], &mut piece);
-                now.copy_from_slice(&piece[offset..offset + count]);
+        // Elements of the batch's first group that come before `element`.
+        let before = (element % GROUP) as usize;
+        let count = rest.len().min(BATCH * GROUP as usize - before);
+        let words = &mut words[..(before + count).div_ceil(GROUP as usize)];
+        philox::groups(stream.key, stream.event, element / GROUP, words);
+        transform.prepare(words);
+        let (mut now, later) = std::mem::take(&mut rest).split_at_mut(count);
+        let halves = words.iter().flat_map(|w| [[&w[0], &w[1]], [&w[2], &w[3]]]);
+        let mut offset = before % 32;
+        for [a, b] in halves.skip(before / 32) {
+            if now.is_empty() {
+                break;
             }
+            let (part, others) = now.split_at_mut(now.len().min(32 - offset));
+            match part.first_chunk_mut::<32>() {
+                Some(whole) => transform.half(a, b, whole),
+                None => {
+                    transform.half(a, b, &mut piece);
+                    part.copy_from_slice(&piece[offset..offset + part.len()]);
+                }
+            }
+            now = others;
+            offset = 0;
         }
         rest = later;
         element = element.wrapping_add(count as u64);

@@ -15,11 +15,22 @@ pub(super) fn uniform(word: u32) -> f32 {
 /// cos = (cos t - sin t) / sqrt 2 and sin = (cos t + sin t) / sqrt 2 with |t| <= pi/4.
 #[inline(always)]
 pub(super) fn pair(radius: u32, angle: u32) -> (f32, f32) {
-    let u = ((radius >> 1) as i32 as f32 + 0.5) * (1.0 / 2_147_483_648.0);
+    turned(self::radius(radius), angle)
+}
+
+/// The radius of a pair, divided by sqrt 2.
+#[inline(always)]
+pub(super) fn radius(word: u32) -> f32 {
+    let u = ((word >> 1) as i32 as f32 + 0.5) * (1.0 / 2_147_483_648.0);
     // ln u = e ln 2 + ln m; at u = 1 (after rounding) exactly 0. One product with ln 2 is exact enough: the radius
     // errs by 1e-7.
     let (e, ln_m) = split_ln(u);
-    let r = (-(e * std::f32::consts::LN_2 + ln_m)).sqrt();
+    (-(e * std::f32::consts::LN_2 + ln_m)).sqrt()
+}
+
+/// A pair from its [`radius`] and the word of its angle.
+#[inline(always)]
+pub(super) fn turned(r: f32, angle: u32) -> (f32, f32) {
     // t = (pi/4) s with s in [-1, 1); the sign of the low 30 bits is that of s.
     let s = ((angle << 2) as i32) as f32 * (1.0 / 2_147_483_648.0);
     let z = s * s;
@@ -35,6 +46,6 @@ pub(super) fn pair(radius: u32, angle: u32) -> (f32, f32) {
     let cos = cos * z - 3.084_251_4e-1;
     let cos = cos * z + 1.0;
     let sign = |value: f32, bit: u32| f32::from_bits(value.to_bits() ^ (angle << bit & 0x8000_0000));
-    // The two factors 1/sqrt 2 of the angle and sqrt 2 of the radius cancel.
+    // The factor 1/sqrt 2 of the angle and the sqrt 2 that `radius` leaves out cancel.
     (sign(r * (cos - sin), 0), sign(r * (cos + sin), 1))
 }
