@@ -117,11 +117,9 @@ dispatch! {
         }
     }
 
-    /// `out += factor * x`.
-    pub(crate) fn add_scaled(x: &[f32], factor: f32, out: &mut [f32]) {
-        for (out, x) in out.iter_mut().zip(x) {
-            *out += factor * x;
-        }
+    /// `out = factor * x`, added to `out` where `add`.
+    pub(crate) fn add_scaled(x: &[f32], factor: f32, add: bool, out: &mut [f32]) {
+        scaled(x, factor, add, out);
     }
 
     /// Currents in place: `v = current * unit + sigma * normal`.
@@ -184,18 +182,10 @@ dispatch! {
         }
     }
 
-    /// Adds a row of conductances to the effective weights (`factor` a siemens) and to the sums of their
-    /// columns, and returns its own sum.
-    pub(crate) fn accumulate(g: &[f32], factor: f32, first: bool, weights: &mut [f32], columns: &mut [f32]) -> f32 {
-        if first {
-            for (w, g) in weights.iter_mut().zip(g) {
-                *w = factor * g;
-            }
-        } else {
-            for (w, g) in weights.iter_mut().zip(g) {
-                *w += factor * g;
-            }
-        }
+    /// Makes a row of conductances the effective weights (`factor` a siemens), or adds it to them where `add`; adds
+    /// it to the sums of columns, and returns its own sum.
+    pub(crate) fn accumulate(g: &[f32], factor: f32, add: bool, weights: &mut [f32], columns: &mut [f32]) -> f32 {
+        scaled(g, factor, add, weights);
         for (c, g) in columns.iter_mut().zip(g) {
             *c += g;
         }
@@ -219,6 +209,19 @@ fn drive(values: &[f32], codes: &mut [f32], squares: &mut [f32], code: impl Fn(f
         let code = code(*x);
         *out = code;
         *square += code * code;
+    }
+}
+
+#[inline(always)]
+fn scaled(x: &[f32], factor: f32, add: bool, out: &mut [f32]) {
+    if add {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out += factor * x;
+        }
+    } else {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = factor * x;
+        }
     }
 }
 
@@ -306,7 +309,7 @@ mod tests {
             add_noise_and_variance(&mut out, 0.01, 0.06, &codes(&z, None, None).0.map_abs(), &z);
             convert(&mut out, 1000, 3, 990, 21.0, 255.0);
             let mut sums = vec![0.0; 1000];
-            let sum = accumulate(&x, 0.3, false, &mut out, &mut sums);
+            let sum = accumulate(&x, 0.3, true, &mut out, &mut sums);
             (out.iter().map(|v| v.to_bits()).collect::<Vec<_>>(), sum.to_bits())
         };
         let before = simd::isa();

@@ -25,6 +25,7 @@ mod calibrate;
 mod chip;
 mod compensation;
 mod converter;
+mod crossbar;
 mod error;
 mod gemm;
 mod kernel;

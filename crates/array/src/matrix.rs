@@ -1,14 +1,13 @@
 //! A matrix programmed into crossbars that age.
 
-use std::cell::Cell;
 use std::ops::Range;
 
-use neurohm_device::CellArray;
 use neurohm_num::{Key, Rows, RowsMut};
 use rayon::prelude::*;
 
-use crate::chip::{DriftCompensation, ReadNoise};
+use crate::chip::DriftCompensation;
 use crate::compensation::Baseline;
+use crate::crossbar::{Crossbar, Reading, Targets, rows_of_each};
 use crate::error::finite;
 use crate::gemm::{gemm, gemm_wt};
 use crate::mapping::{Per, cuts};
@@ -30,8 +29,8 @@ pub struct AnalogMatrix {
     outputs: usize,
     rows: Vec<Range<usize>>,
     columns: Vec<Range<usize>>,
-    /// Planes of every crossbar; none on an exact chip, whose weights stay as they are.
-    tiles: Vec<Vec<Plane>>,
+    /// Row strips outside; none on an exact chip, whose weights stay as they are.
+    crossbars: Vec<Crossbar>,
     /// Digital factor of each row strip and output: its scale, and that divided by the drift compensation.
     scales: Vec<f32>,
     gains: Vec<f32>,
@@ -48,14 +47,6 @@ pub struct AnalogMatrix {
     programmings: u64,
     was_read: bool,
     events: Tally,
-}
-
-/// One of the device arrays whose weighted sum is a weight: `w = sum sign significance G / (g_max - g_min)`.
-#[derive(Clone, Debug)]
-struct Plane {
-    sign: f32,
-    significance: f32,
-    cells: CellArray,
 }
 
 impl AnalogMatrix {
@@ -75,7 +66,7 @@ impl AnalogMatrix {
             key,
             inputs,
             outputs,
-            tiles: Vec::new(),
+            crossbars: Vec::new(),
             scales: vec![1.0; rows.len() * outputs],
             gains: Vec::new(),
             weights: Vec::new(),
@@ -93,7 +84,7 @@ impl AnalogMatrix {
             columns,
         };
         if !chip.is_exact() {
-            matrix.tiles = matrix.blank()?;
+            matrix.crossbars = matrix.blank()?;
         }
         matrix.reprogram(weights)?;
         Ok(matrix)
@@ -110,45 +101,33 @@ impl AnalogMatrix {
         self.programmings += 1;
         self.was_read = false;
         self.events.cells_programmed += self.devices();
-        if self.tiles.is_empty() {
+        if self.crossbars.is_empty() {
             self.weights = (0..self.inputs).flat_map(|r| weights.row(r)).copied().collect();
             self.was_read = true;
         } else {
-            self.write(weights)?;
+            self.write(weights);
         }
         self.gains.clone_from(&self.scales);
-        if self.chip.drift_compensation.probes() > 0 && !self.tiles.is_empty() {
+        if self.chip.drift_compensation.probes() > 0 && !self.crossbars.is_empty() {
             self.take_baseline()?;
         }
         Ok(())
     }
 
-    /// The planes of every crossbar, not yet programmed.
-    fn blank(&self) -> Result<Vec<Vec<Plane>>, ArrayError> {
-        let window_s = match self.chip.read.noise {
-            ReadNoise::Frozen {} => None,
-            ReadNoise::Split { window_s } => Some(window_s),
-        };
-        let polarities = self.chip.mapping.devices_per_polarity;
-        let mut tiles = Vec::with_capacity(self.tiles());
-        for (r, rows) in self.rows.iter().enumerate() {
-            for (c, columns) in self.columns.iter().enumerate() {
-                let key = self.key.child("tile", (r * self.columns.len() + c) as u64);
-                let plane = |number: u32| {
-                    let key = key.child("plane", number.into());
-                    let mut cells = CellArray::new(&self.chip.device.cell, rows.len() * columns.len(), key)?;
-                    cells.set_read_window(window_s);
-                    let sign = if number.is_multiple_of(2) { 1.0 } else { -1.0 };
-                    Ok(Plane { sign, significance: 1.0 / polarities as f32, cells })
-                };
-                tiles.push((0..2 * polarities).map(plane).collect::<Result<_, ArrayError>>()?);
+    /// Every crossbar, not yet programmed.
+    fn blank(&self) -> Result<Vec<Crossbar>, ArrayError> {
+        let mut crossbars = Vec::with_capacity(self.tiles());
+        for rows in &self.rows {
+            for columns in &self.columns {
+                let key = self.key.child("tile", crossbars.len() as u64);
+                crossbars.push(Crossbar::new(&self.chip, rows.len(), columns.len(), key)?);
             }
         }
-        Ok(tiles)
+        Ok(crossbars)
     }
 
-    /// Chooses the scales and programs every plane of every crossbar.
-    fn write(&mut self, weights: Rows) -> Result<(), ArrayError> {
+    /// Chooses the scales and programs every crossbar.
+    fn write(&mut self, weights: Rows) {
         let outputs = self.outputs;
         let part = |rows: &Range<usize>, columns: &Range<usize>| {
             weights.slice(rows.start, rows.len()).columns(columns.start, columns.len())
@@ -159,23 +138,11 @@ impl AnalogMatrix {
                 self.chip.mapping.choose_scales(part(rows, columns), scales);
             }
         }
-        let Self { rows, columns, scales, tiles, .. } = self;
-        let cell = &self.chip.device.cell;
-        let (g_min, g_max) = (cell.g_min_s as f32, cell.g_max_s as f32);
-        tiles.par_iter_mut().enumerate().try_for_each(|(tile, planes)| {
+        let Self { rows, columns, scales, crossbars, .. } = self;
+        crossbars.par_iter_mut().enumerate().for_each(|(tile, crossbar)| {
             let (strip, columns) = (tile / columns.len(), &columns[tile % columns.len()]);
-            let part = part(&rows[strip], columns);
-            let scales = &scales[strip * outputs..][columns.clone()];
-            planes.par_iter_mut().try_for_each(|plane| {
-                with_buffer(part.rows() * part.cols(), |targets| {
-                    for (r, targets) in targets.chunks_exact_mut(part.cols()).enumerate() {
-                        kernel::targets(part.row(r), scales, plane.sign, g_min, g_max, targets);
-                    }
-                    plane.cells.program(targets)
-                })
-            })
-        })?;
-        Ok(())
+            crossbar.program(part(&rows[strip], columns), &scales[strip * outputs..][columns.clone()]);
+        });
     }
 
     /// Lets `dt_s` seconds pass, in an instant.
@@ -183,10 +150,7 @@ impl AnalogMatrix {
     /// # Errors
     /// A time that is negative or not finite.
     pub fn advance(&mut self, dt_s: f64) -> Result<(), ArrayError> {
-        for plane in self.tiles.iter_mut().flatten() {
-            plane.cells.advance(dt_s)?;
-        }
-        Ok(())
+        self.crossbars.iter_mut().try_for_each(|crossbar| crossbar.advance(dt_s))
     }
 
     /// Reads all cells as they are now: what products until the next read see. Where the chip compensates
@@ -195,7 +159,7 @@ impl AnalogMatrix {
     /// # Errors
     /// None but what the cells report.
     pub fn read(&mut self) -> Result<(), ArrayError> {
-        self.refresh()?;
+        self.refresh();
         let Some(mut baseline) = self.baseline.take() else { return Ok(()) };
         let mut tally = Tally::default();
         let factors = self.view(false, &Ranges::NONE).and_then(|bars| baseline.factors(&bars, &mut tally));
@@ -208,45 +172,40 @@ impl AnalogMatrix {
     }
 
     /// Observes the cells and updates what follows from them.
-    fn refresh(&mut self) -> Result<(), ArrayError> {
+    fn refresh(&mut self) {
         self.was_read = true;
-        if self.tiles.is_empty() {
-            return Ok(());
+        if self.crossbars.is_empty() {
+            return;
         }
-        self.weights.resize(self.inputs * self.outputs, 0.0);
-        let range = (self.chip.device.cell.g_max_s - self.chip.device.cell.g_min_s) as f32;
-        let columns = &self.columns;
-        let targets = tiles_of(&mut self.weights, &self.rows, columns);
-        let work = self.tiles.par_iter_mut().zip(targets);
-        let sums =
-            work.map(|(planes, target)| read_tile(planes, target, range)).collect::<Result<Vec<_>, _>>()?;
+        let Self { rows, columns, crossbars, weights, variances, .. } = self;
+        let readings: Vec<_> = crossbars.iter_mut().map(Crossbar::observe).collect();
+        let size = self.inputs * self.outputs;
+        weights.resize(size, 0.0);
+        variances.resize(if readings.iter().any(Reading::has_variance) { size } else { 0 }, 0.0);
+        let weights = rows_of_each(weights, rows, columns);
+        let variances = rows_of_each(variances, rows, columns);
+        let targets =
+            weights.into_iter().zip(variances).map(|(weights, variances)| Targets { weights, variances });
+        let work: Vec<_> = readings.into_iter().zip(targets).collect();
+        let sums: Vec<_> = work.into_par_iter().map(|(reading, targets)| reading.read(targets)).collect();
         self.on_rows.fill(0.0);
         self.on_columns.fill(0.0);
-        for (tile, (row_sums, column_sums)) in sums.into_iter().enumerate() {
+        for (tile, sums) in sums.into_iter().enumerate() {
             let (r, c) = (tile / columns.len(), tile % columns.len());
             for line in [0, 1 + c] {
-                let sums = &mut self.on_rows[line * self.inputs..][self.rows[r].clone()];
-                sums.iter_mut().zip(&row_sums).for_each(|(sum, g)| *sum += g);
+                let on_rows = &mut self.on_rows[line * self.inputs..][rows[r].clone()];
+                on_rows.iter_mut().zip(&sums.rows).for_each(|(sum, g)| *sum += g);
             }
             for line in [0, 1 + r] {
-                let sums = &mut self.on_columns[line * self.outputs..][columns[c].clone()];
-                sums.iter_mut().zip(&column_sums).for_each(|(sum, g)| *sum += g);
+                let on_columns = &mut self.on_columns[line * self.outputs..][columns[c].clone()];
+                on_columns.iter_mut().zip(&sums.columns).for_each(|(sum, g)| *sum += g);
             }
         }
-        if self.tiles.iter().flatten().any(|plane| plane.cells.has_read_variance()) {
-            self.variances.resize(self.inputs * self.outputs, 0.0);
-            let targets = tiles_of(&mut self.variances, &self.rows, columns);
-            let work = self.tiles.par_iter().zip(targets);
-            work.map(|(planes, target)| read_variances(planes, target, range)).collect::<Result<(), _>>()?;
-        } else {
-            self.variances.clear();
-        }
-        Ok(())
     }
 
     /// Reads the probes of drift compensation right after programming.
     fn take_baseline(&mut self) -> Result<(), ArrayError> {
-        self.refresh()?;
+        self.refresh();
         let mut tally = Tally::default();
         let bars = self.view(false, &Ranges::NONE)?;
         self.baseline = Some(Baseline::take(&bars, &self.chip, self.programmings, &mut tally)?);
@@ -279,7 +238,7 @@ impl AnalogMatrix {
         if !self.was_read {
             return Err(ArrayError::NotRead);
         }
-        if self.tiles.is_empty() {
+        if self.crossbars.is_empty() {
             return Ok(Ranges::NONE);
         }
         calibrate::ranges(&self.view(transposed, &Ranges::NONE)?, &self.chip, inputs)
@@ -308,7 +267,7 @@ impl AnalogMatrix {
         if !self.was_read {
             return Err(ArrayError::NotRead);
         }
-        if self.tiles.is_empty() {
+        if self.crossbars.is_empty() {
             return self.exact_product(transposed, x, y);
         }
         let ranges = if transposed { &self.transposed_ranges } else { &self.forward_ranges };
@@ -412,7 +371,6 @@ impl AnalogMatrix {
     }
     /// Bytes of memory that it holds for its devices and what follows from them.
     pub fn bytes(&self) -> usize {
-        let cells = |p: &Plane| p.cells.len() * p.cells.bytes_per_device();
         let floats = [
             self.scales.len(),
             self.gains.len(),
@@ -422,86 +380,10 @@ impl AnalogMatrix {
             self.on_columns.len(),
             self.baseline.as_ref().map_or(0, Baseline::floats),
         ];
-        self.tiles.iter().flatten().map(cells).sum::<usize>() + 4 * floats.iter().sum::<usize>()
+        self.crossbars.iter().map(Crossbar::bytes).sum::<usize>() + 4 * floats.iter().sum::<usize>()
     }
 }
 
 fn devices(chip: &ChipSpec, inputs: usize, outputs: usize) -> u64 {
     inputs as u64 * outputs as u64 * 2 * u64::from(chip.mapping.devices_per_polarity)
-}
-
-/// Cuts a matrix of full rows into the rows of each crossbar, row strips outside.
-fn tiles_of<'a>(
-    matrix: &'a mut [f32],
-    rows: &[Range<usize>],
-    columns: &[Range<usize>],
-) -> Vec<Vec<&'a mut [f32]>> {
-    let outputs = columns.last().map_or(0, |c| c.end);
-    let mut tiles: Vec<Vec<&mut [f32]>> =
-        rows.iter().flat_map(|r| columns.iter().map(|_| Vec::with_capacity(r.len()))).collect();
-    let mut lines = matrix.chunks_exact_mut(outputs.max(1));
-    for (strip, rows) in rows.iter().enumerate() {
-        for mut line in lines.by_ref().take(rows.len()) {
-            for (c, columns_of) in columns.iter().enumerate() {
-                let (part, rest) = line.split_at_mut(columns_of.len());
-                tiles[strip * columns.len() + c].push(part);
-                line = rest;
-            }
-        }
-    }
-    tiles
-}
-
-/// Observes the planes of one crossbar; writes its weights and returns the sums of its conductances along rows
-/// and along columns.
-fn read_tile(
-    planes: &mut [Plane],
-    mut target: Vec<&mut [f32]>,
-    range: f32,
-) -> Result<(Vec<f32>, Vec<f32>), ArrayError> {
-    let width = target.first().map_or(0, |row| row.len());
-    let (mut row_sums, mut column_sums) = (vec![0.0; target.len()], vec![0.0; width]);
-    with_buffer(target.len() * width, |g| {
-        for (number, plane) in planes.iter_mut().enumerate() {
-            plane.cells.observe_into(g)?;
-            let factor = plane.sign * plane.significance / range;
-            for ((r, row), g) in target.iter_mut().enumerate().zip(g.chunks_exact(width.max(1))) {
-                row_sums[r] += kernel::accumulate(g, factor, number == 0, row, &mut column_sums);
-            }
-        }
-        Ok((row_sums, column_sums))
-    })
-}
-
-/// Variance of one read of each weight of a crossbar.
-fn read_variances(planes: &[Plane], mut target: Vec<&mut [f32]>, range: f32) -> Result<(), ArrayError> {
-    let width = target.first().map_or(0, |row| row.len());
-    with_buffer(target.len() * width, |variance| {
-        for (number, plane) in planes.iter().enumerate() {
-            plane.cells.read_variance(variance)?;
-            let factor = (plane.significance / range).powi(2);
-            for (row, variance) in target.iter_mut().zip(variance.chunks_exact(width.max(1))) {
-                if number == 0 {
-                    row.fill(0.0);
-                }
-                kernel::add_scaled(variance, factor, row);
-            }
-        }
-        Ok(())
-    })
-}
-
-/// Hands out a buffer of this thread, kept between calls. It is taken, not borrowed: while `work` waits for other
-/// threads, this one may come here again for them, and then gets another.
-fn with_buffer<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
-    thread_local! {
-        static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
-    }
-    let mut buffer = BUFFER.take();
-    if buffer.len() < len {
-        buffer.resize(len, 0.0);
-    }
-    let result = work(&mut buffer[..len]);
-    BUFFER.set(buffer);
-    result
 }

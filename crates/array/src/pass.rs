@@ -169,7 +169,7 @@ impl Pass<'_> {
             let normals = room(&mut scratch.normals, n);
             for r in 0..rows {
                 stream.fill_normal(batch.ordinal(r).wrapping_mul(n as u64), normals);
-                kernel::add_scaled(normals, sigma, &mut codes[r * n..][..n]);
+                kernel::add_scaled(normals, sigma, true, &mut codes[r * n..][..n]);
             }
         }
         Ok(())

@@ -1,6 +1,7 @@
 //! Many cells of one device: conductances in columns of `f32`, at most 12 bytes a cell.
 
 use neurohm_num::{Key, Purpose};
+use rayon::prelude::*;
 
 use crate::error::DeviceError;
 use crate::one_over_f;
@@ -11,7 +12,9 @@ mod model;
 mod pieces;
 
 use model::{Model, NoiseModel, Snapshot};
-use pieces::{Columns, for_pieces};
+use pieces::{PIECE, cut, part};
+
+pub use pieces::{Observation, Programming};
 
 /// An array of cells that can be programmed, left alone and read.
 ///
@@ -90,6 +93,17 @@ impl CellArray {
                 g_max_s: self.model.range_s[1],
             });
         }
+        let pieces = self.program_in(PIECE);
+        pieces
+            .into_par_iter()
+            .zip(target_s.par_chunks(PIECE))
+            .for_each(|(piece, target)| piece.write(target));
+        Ok(())
+    }
+
+    /// Begins a new programming of every cell, now, in pieces of `piece` cells (the last may be shorter) that can be
+    /// written in any order and on any thread. A piece that is never written keeps what it held, at the new age.
+    pub fn program_in(&mut self, piece: usize) -> Vec<Programming<'_>> {
         self.programmings = self.programmings.wrapping_add(1);
         self.observations = 0;
         self.programmed_at_s = self.clock_s;
@@ -101,12 +115,14 @@ impl CellArray {
             kept: self.key.stream(self.model.kept_purpose(), event),
             stuck: self.key.stream(Purpose::Stuck, 0),
         };
-        let model = &self.model;
-        let columns = Columns { written: [&mut self.g, &mut self.kept, &mut []], read: [target_s, &[], &[]] };
-        for_pieces(columns, |first, [g, kept, _], [target, _, _]| {
-            model.program(&streams, first, target, g, kept)
-        });
-        Ok(())
+        let (model, mut g, mut kept) = (&self.model, &mut self.g[..], &mut self.kept[..]);
+        let starts = (0..self.len).step_by(piece.max(1));
+        starts
+            .map(|first| {
+                let (g, kept) = (cut(&mut g, piece.max(1)), cut(&mut kept, piece.max(1)));
+                Programming { model, streams, first: first as u64, g, kept }
+            })
+            .collect()
     }
 
     /// Lets `dt_s` seconds pass.
@@ -123,11 +139,24 @@ impl CellArray {
 
     /// Walks the cells' noise to now. Twice at one instant is once.
     pub fn observe(&mut self) {
-        let Some(step) = self.next_step() else { return };
-        if let Some(walk) = step {
-            let columns = Columns { written: [&mut self.noise, &mut [], &mut []], read: [&[], &[], &[]] };
-            for_pieces(columns, |first, [noise, _, _], _| model::walk(&walk, first, noise));
-        }
+        self.observe_in(PIECE).into_par_iter().for_each(Observation::settle);
+    }
+
+    /// [`observe`](Self::observe) in pieces of `piece` cells (the last may be shorter) that can be read in any order
+    /// and on any thread. Every piece must be read: one that is not keeps the noise of the observation before.
+    pub fn observe_in(&mut self, piece: usize) -> Vec<Observation<'_>> {
+        let piece = piece.max(1);
+        let walk = self.next_step().flatten();
+        let (model, at) = (&self.model, self.observed);
+        let mut noise = &mut self.noise[..];
+        let starts = (0..self.len).step_by(piece);
+        starts
+            .map(|first| {
+                let count = piece.min(self.len - first);
+                let (g, kept) = (&self.g[first..first + count], part(&self.kept, first, count));
+                Observation { model, at, walk, first: first as u64, g, kept, noise: cut(&mut noise, count) }
+            })
+            .collect()
     }
 
     /// [`observe`](Self::observe) and [`conductances`](Self::conductances) in one pass over the cells.
@@ -136,15 +165,8 @@ impl CellArray {
     /// Not one output a cell.
     pub fn observe_into(&mut self, out: &mut [f32]) -> Result<(), DeviceError> {
         self.check(out)?;
-        let step = self.next_step().flatten();
-        let (model, observed) = (&self.model, self.observed);
-        let columns = Columns { written: [out, &mut self.noise, &mut []], read: [&self.g, &self.kept, &[]] };
-        for_pieces(columns, |first, [out, noise, _], [g, kept, _]| {
-            if let Some(walk) = &step {
-                model::walk(walk, first, noise);
-            }
-            model.conductances(&observed, g, kept, noise, out);
-        });
+        let pieces = self.observe_in(PIECE);
+        pieces.into_par_iter().zip(out.par_chunks_mut(PIECE)).for_each(|(piece, out)| piece.read(out));
         Ok(())
     }
 
@@ -155,8 +177,7 @@ impl CellArray {
     /// Not one output a cell.
     pub fn conductances(&self, out: &mut [f32]) -> Result<(), DeviceError> {
         self.check(out)?;
-        let columns = Columns { written: [out, &mut [], &mut []], read: [&self.g, &self.kept, &self.noise] };
-        for_pieces(columns, |_, [out, _, _], [g, kept, noise]| {
+        self.for_pieces(out, |[g, kept, noise], out| {
             self.model.conductances(&self.observed, g, kept, noise, out);
         });
         Ok(())
@@ -173,11 +194,15 @@ impl CellArray {
             out.fill(0.0);
             return Ok(());
         }
-        let columns = Columns { written: [out, &mut [], &mut []], read: [&self.g, &self.kept, &[]] };
-        for_pieces(columns, |_, [out, _, _], [g, kept, _]| {
-            self.model.read_variance(&self.observed, g, kept, out)
-        });
+        self.for_pieces(out, |[g, kept, _], out| self.model.read_variance(&self.observed, g, kept, out));
         Ok(())
+    }
+
+    /// Calls `work` with pieces of g, kept and noise, and of the output.
+    fn for_pieces(&self, out: &mut [f32], work: impl Fn([&[f32]; 3], &mut [f32]) + Sync) {
+        out.par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| {
+            work([&self.g, &self.kept, &self.noise].map(|column| part(column, i * PIECE, out.len())), out);
+        });
     }
 
     /// Sets how long one read (or a batch of products during which slower noise is frozen) lasts. With `None`

@@ -27,7 +27,7 @@ mod preset;
 mod spec;
 
 pub use aspect::{Anchor, Faults, Noise, Retention, StuckAt, Write};
-pub use cells::CellArray;
+pub use cells::{CellArray, Observation, Programming};
 pub use error::{DeviceError, nearest};
 pub use law::{Curve, Deviation};
 pub use nonideality::{Nonidealities, Nonideality};

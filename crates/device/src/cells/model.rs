@@ -55,6 +55,7 @@ pub(super) struct Snapshot {
 }
 
 /// Streams of one programming.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct ProgramStreams {
     pub d2d: Stream,
     pub c2c: Stream,
@@ -63,6 +64,7 @@ pub(super) struct ProgramStreams {
 }
 
 /// One step of the standardised noise: z becomes rho z + sqrt(1 - rho^2) xi.
+#[derive(Clone, Copy, Debug)]
 pub(super) struct Walk {
     stream: Stream,
     correlation: f32,

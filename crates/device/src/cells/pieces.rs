@@ -1,39 +1,100 @@
-//! Fixed pieces of an array over threads: which piece a thread takes never changes a result.
+//! Consecutive cells of an array as things of their own, so that threads can share an array, and whoever makes
+//! targets or uses conductances can do so while they are in the cache.
 
-use rayon::prelude::*;
+use super::model::{Model, ProgramStreams, Snapshot, Walk, walk};
 
-/// Cells a task takes: big enough to cost far more than a task, small enough for the second-level cache.
-const PIECE: usize = 16_384;
+/// Cells a thread takes at once where the caller has no wish: far more work than handing it over costs, and little
+/// enough for the second-level cache.
+pub(super) const PIECE: usize = 16_384;
 
-/// Columns that pieces are cut from; an empty one gives empty pieces.
-pub(super) struct Columns<'a> {
-    pub written: [&'a mut [f32]; 3],
-    pub read: [&'a [f32]; 3],
+/// Consecutive cells of an array that is being programmed, see [`CellArray::program_in`](super::CellArray::program_in).
+#[derive(Debug)]
+pub struct Programming<'a> {
+    pub(super) model: &'a Model,
+    pub(super) streams: ProgramStreams,
+    pub(super) first: u64,
+    pub(super) g: &'a mut [f32],
+    pub(super) kept: &'a mut [f32],
 }
 
-/// Calls `work(first cell, written pieces, read pieces)` for every piece, on several threads if there are several
-/// pieces. The first written column must hold all cells.
-pub(super) fn for_pieces(columns: Columns<'_>, work: impl Fn(u64, [&mut [f32]; 3], [&[f32]; 3]) + Sync) {
-    let cells = columns.written[0].len();
-    if cells <= PIECE {
-        work(0, columns.written, columns.read);
-        return;
+impl Programming<'_> {
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.g.len()
     }
-    let mut written = columns.written;
-    let mut tasks = Vec::with_capacity(cells.div_ceil(PIECE));
-    for first in (0..cells).step_by(PIECE) {
-        let count = PIECE.min(cells - first);
-        let mut next = || -> [&mut [f32]; 3] {
-            let mut cut = written.each_mut().map(|column| {
-                let at = count.min(column.len());
-                let (head, tail) = std::mem::take(column).split_at_mut(at);
-                *column = tail;
-                head
-            });
-            cut.each_mut().map(std::mem::take)
-        };
-        let read = columns.read.map(|c| if c.is_empty() { c } else { &c[first..first + count] });
-        tasks.push((first as u64, next(), read));
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.g.is_empty()
     }
-    tasks.into_par_iter().for_each(|(first, written, read)| work(first, written, read));
+
+    /// Programs the cells to their targets, S, one a cell. A target beyond the device's range counts as the end of the
+    /// range, NaN as the lower one.
+    pub fn write(self, target_s: &[f32]) {
+        self.model.program(&self.streams, self.first, target_s, self.g, self.kept);
+    }
+}
+
+/// Consecutive cells of an array that is being observed, see [`CellArray::observe_in`](super::CellArray::observe_in).
+#[derive(Debug)]
+pub struct Observation<'a> {
+    pub(super) model: &'a Model,
+    pub(super) at: Snapshot,
+    pub(super) walk: Option<Walk>,
+    pub(super) first: u64,
+    pub(super) g: &'a [f32],
+    pub(super) kept: &'a [f32],
+    pub(super) noise: &'a mut [f32],
+}
+
+impl Observation<'_> {
+    /// Number of cells.
+    pub fn len(&self) -> usize {
+        self.g.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.g.is_empty()
+    }
+
+    /// Whether some noise is faster than the read window, so that variances are not zero everywhere.
+    pub fn has_variance(&self) -> bool {
+        self.at.fast_factor > 0.0
+    }
+
+    /// Walks the noise of these cells to now, and no more.
+    pub(super) fn settle(self) {
+        if let Some(step) = &self.walk {
+            walk(step, self.first, self.noise);
+        }
+    }
+
+    /// Conductances as one read sees them, S: [`CellArray::conductances`](super::CellArray::conductances) of these
+    /// cells, one output a cell.
+    pub fn read(self, out: &mut [f32]) {
+        if let Some(step) = &self.walk {
+            walk(step, self.first, self.noise);
+        }
+        self.model.conductances(&self.at, self.g, self.kept, self.noise, out);
+    }
+
+    /// [`read`](Self::read), and what [`CellArray::read_variance`](super::CellArray::read_variance) says, S^2.
+    pub fn read_with_variance(self, out: &mut [f32], variance: &mut [f32]) {
+        self.model.read_variance(&self.at, self.g, self.kept, variance);
+        self.read(out);
+    }
+}
+
+/// Takes the first `count` values off a column; an empty column gives empty pieces.
+pub(super) fn cut<'a>(column: &mut &'a mut [f32], count: usize) -> &'a mut [f32] {
+    let column_taken = std::mem::take(column);
+    let (head, tail) = column_taken.split_at_mut(count.min(column_taken.len()));
+    *column = tail;
+    head
+}
+
+/// The part of a column that belongs to cells `first .. first + count`; an empty column gives empty parts.
+pub(super) fn part(column: &[f32], first: usize, count: usize) -> &[f32] {
+    if column.is_empty() { column } else { &column[first..first + count] }
 }

@@ -1,0 +1,230 @@
+//! One crossbar: the device arrays whose weighted sum is a block of weights, written and read a few rows at a time.
+
+use std::cell::Cell;
+use std::ops::Range;
+
+use neurohm_device::{CellArray, Observation};
+use neurohm_num::{Key, Rows};
+use rayon::prelude::*;
+
+use crate::chip::ReadNoise;
+use crate::{ArrayError, ChipSpec, kernel};
+
+/// Cells of a plane that are written or read at once: with its targets or conductances they fill a part of the
+/// second-level cache. Which rows go together never changes a result but the last bits of sums along columns.
+const AT_ONCE: usize = 8192;
+
+/// A crossbar's planes; a weight is `w = sum sign significance G / (g_max - g_min)` over them.
+#[derive(Clone, Debug)]
+pub(crate) struct Crossbar {
+    planes: Vec<Plane>,
+    columns: usize,
+    g_min_s: f32,
+    g_max_s: f32,
+    /// g_max - g_min, S.
+    range_s: f32,
+}
+
+#[derive(Clone, Debug)]
+struct Plane {
+    sign: f32,
+    significance: f32,
+    cells: CellArray,
+}
+
+/// A crossbar's rows as they are being read.
+pub(crate) struct Reading<'a> {
+    /// Of each group of rows, each plane's sign, factor from conductance to weight, and cells.
+    groups: Vec<Vec<(f32, Observation<'a>)>>,
+    columns: usize,
+}
+
+/// What a read of a crossbar writes: its rows of the weights, and of their variances where there are any.
+pub(crate) struct Targets<'a> {
+    pub weights: Vec<&'a mut [f32]>,
+    pub variances: Vec<&'a mut [f32]>,
+}
+
+/// Summed conductances of a crossbar along its rows and along its columns.
+pub(crate) struct LineSums {
+    pub rows: Vec<f32>,
+    pub columns: Vec<f32>,
+}
+
+impl Crossbar {
+    /// A crossbar of this size, not yet programmed.
+    pub(crate) fn new(chip: &ChipSpec, rows: usize, columns: usize, key: Key) -> Result<Self, ArrayError> {
+        let window_s = match chip.read.noise {
+            ReadNoise::Frozen {} => None,
+            ReadNoise::Split { window_s } => Some(window_s),
+        };
+        let cell = &chip.device.cell;
+        let polarities = chip.mapping.devices_per_polarity;
+        let plane = |number: u32| {
+            let mut cells = CellArray::new(cell, rows * columns, key.child("plane", number.into()))?;
+            cells.set_read_window(window_s);
+            let sign = if number.is_multiple_of(2) { 1.0 } else { -1.0 };
+            Ok(Plane { sign, significance: 1.0 / polarities as f32, cells })
+        };
+        let planes = (0..2 * polarities).map(plane).collect::<Result<_, ArrayError>>()?;
+        let range_s = (cell.g_max_s - cell.g_min_s) as f32;
+        Ok(Self { planes, columns, g_min_s: cell.g_min_s as f32, g_max_s: cell.g_max_s as f32, range_s })
+    }
+
+    /// Programs all planes to `weights`, one scale a column.
+    pub(crate) fn program(&mut self, weights: Rows, scales: &[f32]) {
+        let (columns, at_once) = (self.columns, rows_at_once(self.columns));
+        let (g_min, g_max) = (self.g_min_s, self.g_max_s);
+        let planes = self.planes.iter_mut().map(|p| (p.sign, p.cells.program_in(at_once * columns)));
+        by_groups(planes).into_par_iter().enumerate().for_each(|(group, planes)| {
+            with_buffer(at_once * columns, |buffer| {
+                for (sign, cells) in planes {
+                    let targets = &mut buffer[..cells.len()];
+                    for (r, targets) in targets.chunks_exact_mut(columns).enumerate() {
+                        kernel::targets(
+                            weights.row(group * at_once + r),
+                            scales,
+                            sign,
+                            g_min,
+                            g_max,
+                            targets,
+                        );
+                    }
+                    cells.write(targets);
+                }
+            });
+        });
+    }
+
+    /// Lets `dt_s` seconds pass.
+    pub(crate) fn advance(&mut self, dt_s: f64) -> Result<(), ArrayError> {
+        self.planes.iter_mut().try_for_each(|plane| Ok(plane.cells.advance(dt_s)?))
+    }
+
+    /// Observes all planes, to be read.
+    pub(crate) fn observe(&mut self) -> Reading<'_> {
+        let (columns, range) = (self.columns, self.range_s);
+        let cells = rows_at_once(columns) * columns;
+        let factor = |p: &Plane| p.sign * p.significance / range;
+        let planes = self.planes.iter_mut().map(|p| (factor(p), p.cells.observe_in(cells)));
+        Reading { groups: by_groups(planes), columns }
+    }
+
+    /// Bytes of its devices' state.
+    pub(crate) fn bytes(&self) -> usize {
+        self.planes.iter().map(|p| p.cells.len() * p.cells.bytes_per_device()).sum()
+    }
+}
+
+impl Reading<'_> {
+    /// Whether some noise is faster than a read, so that there are variances.
+    pub(crate) fn has_variance(&self) -> bool {
+        self.groups.iter().flatten().any(|(_, cells)| cells.has_variance())
+    }
+
+    /// Reads all planes: writes the weights, and their variances if there are rows for them.
+    pub(crate) fn read(self, targets: Targets) -> LineSums {
+        let (columns, at_once) = (self.columns, rows_at_once(self.columns));
+        let Targets { mut weights, mut variances } = targets;
+        let mut rows = vec![0.0; weights.len()];
+        // Rows without variances get none of them.
+        variances.resize_with(weights.len(), Default::default);
+        let work = self.groups.into_par_iter();
+        let work = work.zip(weights.par_chunks_mut(at_once)).zip(variances.par_chunks_mut(at_once));
+        let partial: Vec<Vec<f32>> = work
+            .zip(rows.par_chunks_mut(at_once))
+            .map(|(((planes, weights), variances), rows)| {
+                read_group(planes, columns, weights, variances, rows)
+            })
+            .collect();
+        let mut sums = vec![0.0; columns];
+        for partial in partial {
+            sums.iter_mut().zip(partial).for_each(|(sum, g)| *sum += g);
+        }
+        LineSums { rows, columns: sums }
+    }
+}
+
+/// Reads some rows of all planes; returns what the rows contribute to the sums of columns.
+fn read_group(
+    planes: Vec<(f32, Observation)>,
+    columns: usize,
+    weights: &mut [&mut [f32]],
+    variances: &mut [&mut [f32]],
+    rows: &mut [f32],
+) -> Vec<f32> {
+    let mut sums = vec![0.0; columns];
+    let cells = weights.len() * columns;
+    with_buffer(2 * cells, |buffer| {
+        let (g, variance) = buffer.split_at_mut(cells);
+        for (number, (factor, observed)) in planes.into_iter().enumerate() {
+            let add = number > 0;
+            if observed.has_variance() {
+                observed.read_with_variance(g, variance);
+                for (row, variance) in variances.iter_mut().zip(variance.chunks_exact(columns)) {
+                    kernel::add_scaled(variance, factor * factor, add, row);
+                }
+            } else {
+                observed.read(g);
+            }
+            for ((row, sum), g) in weights.iter_mut().zip(&mut *rows).zip(g.chunks_exact(columns)) {
+                *sum += kernel::accumulate(g, factor, add, row, &mut sums);
+            }
+        }
+    });
+    sums
+}
+
+/// Rows of a crossbar with so many columns that are written or read at once.
+fn rows_at_once(columns: usize) -> usize {
+    (AT_ONCE / columns.max(1)).max(1)
+}
+
+/// From each plane's list of groups, each group's list of planes; every item of a plane gets the plane's value.
+fn by_groups<V: Copy, T>(planes: impl Iterator<Item = (V, Vec<T>)>) -> Vec<Vec<(V, T)>> {
+    let mut groups = Vec::new();
+    for (value, items) in planes {
+        groups.resize_with(items.len(), Vec::new);
+        for (group, item) in groups.iter_mut().zip(items) {
+            group.push((value, item));
+        }
+    }
+    groups
+}
+
+/// Cuts a matrix of full rows into the rows of each crossbar, row strips outside.
+pub(crate) fn rows_of_each<'a>(
+    matrix: &'a mut [f32],
+    rows: &[Range<usize>],
+    columns: &[Range<usize>],
+) -> Vec<Vec<&'a mut [f32]>> {
+    let outputs = columns.last().map_or(0, |c| c.end);
+    let mut tiles: Vec<Vec<&mut [f32]>> =
+        rows.iter().flat_map(|r| columns.iter().map(|_| Vec::with_capacity(r.len()))).collect();
+    let mut lines = matrix.chunks_exact_mut(outputs.max(1));
+    for (strip, rows) in rows.iter().enumerate() {
+        for mut line in lines.by_ref().take(rows.len()) {
+            for (c, columns_of) in columns.iter().enumerate() {
+                let (part, rest) = line.split_at_mut(columns_of.len());
+                tiles[strip * columns.len() + c].push(part);
+                line = rest;
+            }
+        }
+    }
+    tiles
+}
+
+/// Hands out a buffer of this thread, kept between calls. It is taken, not borrowed: while `work` waits for other
+/// threads, this one may come here again for them, and then gets another.
+fn with_buffer<T>(len: usize, work: impl FnOnce(&mut [f32]) -> T) -> T {
+    thread_local! {
+        static BUFFER: Cell<Vec<f32>> = const { Cell::new(Vec::new()) };
+    }
+    let mut buffer = BUFFER.take();
+    if buffer.len() < len {
+        buffer.resize(len, 0.0);
+    }
+    let result = work(&mut buffer[..len]);
+    BUFFER.set(buffer);
+    result
+}
