@@ -1,4 +1,4 @@
-//! Many cells of one device: conductances in columns of `f32`, at most 12 bytes a cell.
+//! Many cells of one device, in columns: at most 10 bytes a cell.
 
 use neurohm_num::{Key, Purpose};
 use rayon::prelude::*;
@@ -11,7 +11,7 @@ mod kernel;
 mod model;
 mod pieces;
 
-use model::{Model, NoiseModel, Snapshot};
+use model::{Model, NoiseModel, Noises, Snapshot};
 use pieces::{PIECE, cut, part};
 
 pub use pieces::{Observation, Programming};
@@ -38,8 +38,8 @@ pub struct CellArray {
     g: Vec<f32>,
     /// Drift exponent or relaxation variable, where the retention law has one.
     kept: Vec<f32>,
-    /// Standardised read noise at the last observation, where the noise has memory or is read at once.
-    noise: Vec<f32>,
+    /// Standardised read noise at the last observation in steps of 2^-12, where the device has noise.
+    noise: Vec<i16>,
     clock_s: f64,
     programmed_at_s: f64,
     programmings: u32,
@@ -57,13 +57,13 @@ impl CellArray {
     pub fn new(spec: &CellSpec, len: usize, key: Key) -> Result<Self, DeviceError> {
         spec.validate()?;
         let model = Model::new(spec);
-        let column = |needed: bool| if needed { vec![0.0; len] } else { Vec::new() };
+        let rows = |needed: bool| if needed { len } else { 0 };
         Ok(CellArray {
             key,
             len,
             g: vec![model.g_min; len],
-            kept: column(model.has_kept()),
-            noise: column(model.noise.is_some()),
+            kept: vec![0.0; rows(model.has_kept())],
+            noise: vec![0; rows(model.noise.is_some())],
             model,
             clock_s: 0.0,
             programmed_at_s: 0.0,
@@ -177,7 +177,8 @@ impl CellArray {
     /// Not one output a cell.
     pub fn conductances(&self, out: &mut [f32]) -> Result<(), DeviceError> {
         self.check(out)?;
-        self.for_pieces(out, |[g, kept, noise], out| {
+        self.for_pieces(out, |first, g, kept, out| {
+            let noise = Noises::Kept(part(&self.noise, first, out.len()));
             self.model.conductances(&self.observed, g, kept, noise, out);
         });
         Ok(())
@@ -194,14 +195,15 @@ impl CellArray {
             out.fill(0.0);
             return Ok(());
         }
-        self.for_pieces(out, |[g, kept, _], out| self.model.read_variance(&self.observed, g, kept, out));
+        self.for_pieces(out, |_, g, kept, out| self.model.read_variance(&self.observed, g, kept, out));
         Ok(())
     }
 
-    /// Calls `work` with pieces of g, kept and noise, and of the output.
-    fn for_pieces(&self, out: &mut [f32], work: impl Fn([&[f32]; 3], &mut [f32]) + Sync) {
+    /// Calls `work` with the first cell of a piece, pieces of g and kept, and of the output.
+    fn for_pieces(&self, out: &mut [f32], work: impl Fn(usize, &[f32], &[f32], &mut [f32]) + Sync) {
         out.par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| {
-            work([&self.g, &self.kept, &self.noise].map(|column| part(column, i * PIECE, out.len())), out);
+            let (first, count) = (i * PIECE, out.len());
+            work(first, part(&self.g, first, count), part(&self.kept, first, count), out);
         });
     }
 
@@ -240,8 +242,10 @@ impl CellArray {
 
     /// Bytes of state a cell.
     pub fn bytes_per_device(&self) -> usize {
-        let column = |c: &Vec<f32>| if c.is_empty() { 0 } else { size_of::<f32>() };
-        size_of::<f32>() + column(&self.kept) + column(&self.noise)
+        let bytes = |empty: bool, size: usize| if empty { 0 } else { size };
+        size_of::<f32>()
+            + bytes(self.kept.is_empty(), size_of::<f32>())
+            + bytes(self.noise.is_empty(), size_of::<i16>())
     }
 
     fn check(&self, out: &[f32]) -> Result<(), DeviceError> {

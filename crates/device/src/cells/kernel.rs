@@ -3,6 +3,13 @@
 use neurohm_num::dispatch;
 use neurohm_num::simd::math::{exp, exp_moderate, max, min};
 
+/// Standardised noise is kept in steps of this: rounding adds 5e-9 to its variance, and what lies beyond 8 standard
+/// deviations, one value in 10^15, is held there.
+const NOISE_STEP: f32 = 1.0 / 4096.0;
+
+/// Adding 1.5 2^23 rounds to the nearest integer, which then lies in the low bits.
+const ROUND: f32 = 12_582_912.0;
+
 dispatch! {
     /// Whether every value lies in [low, high]; false for NaN.
     pub(super) fn all_within(values: &[f32], low: f32, high: f32) -> bool {
@@ -83,10 +90,26 @@ dispatch! {
         }
     }
 
-    /// z = rho z + innovation xi.
-    pub(super) fn mix(rho: f32, innovation: f32, xi: &[f32], z: &mut [f32]) {
-        for (z, xi) in z.iter_mut().zip(xi) {
-            *z = rho * *z + innovation * xi;
+    /// Keeps standardised noise, and takes it to what was kept.
+    pub(super) fn keep_noise(z: &mut [f32], noise: &mut [i16]) {
+        for (noise, z) in noise.iter_mut().zip(z) {
+            let code = max(min(*z / NOISE_STEP, 32_767.0), -32_767.0) + ROUND;
+            *noise = code.to_bits() as i16;
+            *z = (code - ROUND) * NOISE_STEP;
+        }
+    }
+
+    /// Standardised noise as it was kept.
+    pub(super) fn kept_noise(noise: &[i16], z: &mut [f32]) {
+        for (z, noise) in z.iter_mut().zip(noise) {
+            *z = f32::from(*noise) * NOISE_STEP;
+        }
+    }
+
+    /// z = rho z + innovation xi, of the kept z.
+    pub(super) fn mix(rho: f32, innovation: f32, xi: &[f32], noise: &[i16], z: &mut [f32]) {
+        for ((z, noise), xi) in z.iter_mut().zip(noise).zip(xi) {
+            *z = rho * (f32::from(*noise) * NOISE_STEP) + innovation * xi;
         }
     }
 

@@ -78,17 +78,37 @@ impl Walk {
     }
 }
 
-/// Walks the noise of a piece whose first cell is `first`.
-pub(super) fn walk(walk: &Walk, first: u64, noise: &mut [f32]) {
+/// Walks the noise of a block of cells, at most [`BLOCK`], whose first is `first`; leaves its values in `z` too.
+pub(super) fn walk(walk: &Walk, first: u64, noise: &mut [i16], z: &mut [f32]) {
     if walk.correlation == 0.0 {
-        walk.stream.fill_normal(first, noise);
-        return;
-    }
-    let mut xi = [0_f32; BLOCK];
-    for (i, noise) in noise.chunks_mut(BLOCK).enumerate() {
+        walk.stream.fill_normal(first, z);
+    } else {
+        let mut xi = [0_f32; BLOCK];
         let xi = &mut xi[..noise.len()];
-        walk.stream.fill_normal(first + (i * BLOCK) as u64, xi);
-        kernel::mix(walk.correlation, walk.innovation, xi, noise);
+        walk.stream.fill_normal(first, xi);
+        kernel::mix(walk.correlation, walk.innovation, xi, noise, z);
+    }
+    kernel::keep_noise(z, noise);
+}
+
+/// The noise of a piece: as it was kept, or to be walked on the way.
+pub(super) enum Noises<'a> {
+    Kept(&'a [i16]),
+    Walked(&'a Walk, u64, &'a mut [i16]),
+}
+
+impl Noises<'_> {
+    /// Standardised noise of the `i`-th block into `z`; false where the device has none.
+    fn block(&mut self, i: usize, z: &mut [f32]) -> bool {
+        match self {
+            Noises::Kept([]) => return false,
+            Noises::Kept(noise) => kernel::kept_noise(&noise[i * BLOCK..][..z.len()], z),
+            Noises::Walked(step, first, noise) => {
+                let noise = &mut noise[i * BLOCK..][..z.len()];
+                walk(step, *first + (i * BLOCK) as u64, noise, z);
+            }
+        }
+        true
     }
 }
 
@@ -272,22 +292,23 @@ impl Model {
         at: &Snapshot,
         g: &[f32],
         kept: &[f32],
-        noise: &[f32],
+        mut noise: Noises,
         out: &mut [f32],
     ) {
         let mut a = [0_f32; BLOCK];
+        let mut z = [0_f32; BLOCK];
         let mut x = Argument::new();
         let mut kept = kept.chunks(BLOCK);
-        let mut noise = noise.chunks(BLOCK);
-        for (g, out) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
-            let (kept, noise) = (kept.next().unwrap_or_default(), noise.next().unwrap_or_default());
-            let a = &mut a[..g.len()];
+        for (i, (g, out)) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).enumerate() {
+            let kept = kept.next().unwrap_or_default();
+            let (a, z) = (&mut a[..g.len()], &mut z[..g.len()]);
+            let known = noise.block(i, z);
             self.retained(at.age_s, &mut x, g, kept, out);
             match &self.noise {
-                Some(model) if at.slow_factor > 0.0 => {
+                Some(model) if known && at.slow_factor > 0.0 => {
                     model.amplitude.fill(&mut x, g, a);
                     let scale = (f64::from(model.amplitude.scale) * at.slow_factor) as f32;
-                    kernel::add_noise(scale, model.amplitude.relative, a, noise, g, out);
+                    kernel::add_noise(scale, model.amplitude.relative, a, z, g, out);
                 }
                 _ => kernel::finish(g, out),
             }

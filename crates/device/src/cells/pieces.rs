@@ -1,7 +1,8 @@
 //! Consecutive cells of an array as things of their own, so that threads can share an array, and whoever makes
 //! targets or uses conductances can do so while they are in the cache.
 
-use super::model::{Model, ProgramStreams, Snapshot, Walk, walk};
+use super::model::{Model, Noises, ProgramStreams, Snapshot, Walk, walk};
+use crate::law::BLOCK;
 
 /// Cells a thread takes at once where the caller has no wish: far more work than handing it over costs, and little
 /// enough for the second-level cache.
@@ -44,7 +45,7 @@ pub struct Observation<'a> {
     pub(super) first: u64,
     pub(super) g: &'a [f32],
     pub(super) kept: &'a [f32],
-    pub(super) noise: &'a mut [f32],
+    pub(super) noise: &'a mut [i16],
 }
 
 impl Observation<'_> {
@@ -65,18 +66,22 @@ impl Observation<'_> {
 
     /// Walks the noise of these cells to now, and no more.
     pub(super) fn settle(self) {
-        if let Some(step) = &self.walk {
-            walk(step, self.first, self.noise);
+        let Some(step) = &self.walk else { return };
+        let mut z = [0_f32; BLOCK];
+        for (i, noise) in self.noise.chunks_mut(BLOCK).enumerate() {
+            let z = &mut z[..noise.len()];
+            walk(step, self.first + (i * BLOCK) as u64, noise, z);
         }
     }
 
     /// Conductances as one read sees them, S: [`CellArray::conductances`](super::CellArray::conductances) of these
     /// cells, one output a cell.
     pub fn read(self, out: &mut [f32]) {
-        if let Some(step) = &self.walk {
-            walk(step, self.first, self.noise);
-        }
-        self.model.conductances(&self.at, self.g, self.kept, self.noise, out);
+        let noise = match &self.walk {
+            Some(step) => Noises::Walked(step, self.first, self.noise),
+            None => Noises::Kept(self.noise),
+        };
+        self.model.conductances(&self.at, self.g, self.kept, noise, out);
     }
 
     /// [`read`](Self::read), and what [`CellArray::read_variance`](super::CellArray::read_variance) says, S^2.
@@ -87,7 +92,7 @@ impl Observation<'_> {
 }
 
 /// Takes the first `count` values off a column; an empty column gives empty pieces.
-pub(super) fn cut<'a>(column: &mut &'a mut [f32], count: usize) -> &'a mut [f32] {
+pub(super) fn cut<'a, T>(column: &mut &'a mut [T], count: usize) -> &'a mut [T] {
     let column_taken = std::mem::take(column);
     let (head, tail) = column_taken.split_at_mut(count.min(column_taken.len()));
     *column = tail;
@@ -95,6 +100,6 @@ pub(super) fn cut<'a>(column: &mut &'a mut [f32], count: usize) -> &'a mut [f32]
 }
 
 /// The part of a column that belongs to cells `first .. first + count`; an empty column gives empty parts.
-pub(super) fn part(column: &[f32], first: usize, count: usize) -> &[f32] {
+pub(super) fn part<T>(column: &[T], first: usize, count: usize) -> &[T] {
     if column.is_empty() { column } else { &column[first..first + count] }
 }
