@@ -36,19 +36,21 @@ fn split(x: f32) -> (f32, f32) {
     (e as f32, f32::from_bits(bits.wrapping_sub((e << 23) as u32)) - 1.0)
 }
 
-/// z = f^2 and p(f) in ln(1 + f) = f - z / 2 + f z p(f).
+/// z = f^2 and p(f) in ln(1 + f) = f - z / 2 + f z p(f). Even and odd powers apart: two short chains of dependent
+/// instructions instead of one long one.
 #[inline(always)]
 fn ln_polynomial(f: f32) -> (f32, f32) {
-    let p = 7.037_683_6e-2_f32;
-    let p = p * f - 1.151_461e-1;
-    let p = p * f + 1.167_699_9e-1;
-    let p = p * f - 1.242_014_1e-1;
-    let p = p * f + 1.424_932_3e-1;
-    let p = p * f - 1.666_805_8e-1;
-    let p = p * f + 2.000_071_5e-1;
-    let p = p * f - 2.499_999_4e-1;
-    let p = p * f + 3.333_333_1e-1;
-    (f * f, p)
+    let z = f * f;
+    let even = 7.037_683_6e-2_f32;
+    let even = even * z + 1.167_699_9e-1;
+    let even = even * z + 1.424_932_3e-1;
+    let even = even * z + 2.000_071_5e-1;
+    let even = even * z + 3.333_333_1e-1;
+    let odd = -1.151_461e-1_f32;
+    let odd = odd * z - 1.242_014_1e-1;
+    let odd = odd * z - 1.666_805_8e-1;
+    let odd = odd * z - 2.499_999_4e-1;
+    (z, even + odd * f)
 }
 
 /// Natural logarithm of a positive normal number; smaller ones (and NaN) count as the smallest normal,
@@ -82,13 +84,14 @@ fn split_exp(x: f32) -> (f32, f32) {
     let shifted = x * std::f32::consts::LOG2_E + ROUND;
     let n = shifted - ROUND;
     let r = x - n * LN2_HIGH - n * LN2_LOW;
-    let p = 1.987_569_2e-4_f32;
-    let p = p * r + 1.398_2e-3;
-    let p = p * r + 8.333_452e-3;
-    let p = p * r + 4.166_579_6e-2;
-    let p = p * r + 1.666_666_5e-1;
-    let p = p * r + 5e-1;
-    (shifted, p * (r * r) + r + 1.0)
+    let z = r * r;
+    let odd = 1.987_569_2e-4_f32;
+    let odd = odd * z + 8.333_452e-3;
+    let odd = odd * z + 1.666_666_5e-1;
+    let even = 1.398_2e-3_f32;
+    let even = even * z + 4.166_579_6e-2;
+    let even = even * z + 5e-1;
+    (shifted, (even + odd * r) * z + r + 1.0)
 }
 
 /// 2^n for -126 <= n <= 127.
