@@ -185,10 +185,11 @@ impl Crossbars<'_> {
         agree("inputs", inputs, x.cols())?;
         agree("outputs", outputs, y.cols())?;
         agree("samples of the output", x.rows(), y.rows())?;
-        // A small batch is cut finer, so that every thread has its share, but not so fine that the cost of reordering
-        // the weights for each piece shows. By the batch alone: energy is rounded piece by piece, and no bit of a
-        // result may depend on the number of threads.
-        let share = x.rows().div_ceil(4).next_multiple_of(16).max(32);
+        // A small batch is cut finer, so that every thread has its share, but not so fine that handing out a piece, or
+        // reordering the weights for it, shows. By the batch alone: energy is rounded piece by piece, and no bit of
+        // a result may depend on the number of threads.
+        let worthwhile = ((1 << 21) / (inputs * outputs).max(1)).max(32);
+        let share = x.rows().div_ceil(4).max(worthwhile).next_multiple_of(16);
         let size = self.chunk().min(share);
         let near = self.near();
         let one = |place: usize, y: &mut RowsMut| {

@@ -175,7 +175,7 @@ fn sixteen_bytes_hold_a_device_and_all_that_follows_from_it() {
         matrix.advance(20.0).unwrap();
         matrix.read().unwrap();
         let each = matrix.bytes() as f64 / matrix.devices() as f64;
-        let limit = if preset == "peer" { 14.5 } else { 16.5 };
+        let limit = if preset == "peer" { 12.5 } else { 14.5 };
         assert!(each <= limit, "{preset}: {each}");
     }
 }
