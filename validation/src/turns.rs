@@ -8,8 +8,9 @@ use crate::peer::Peer;
 
 /// A turn lasts at least this long, by repeating the call.
 const TURN_S: f64 = 0.04;
-/// Between turns: threads of the side that just ran stop spinning, caches of both start equally cold.
-const PAUSE: Duration = Duration::from_millis(20);
+/// Between turns: threads of the side that just ran stop spinning (some OpenMP runtimes wait busily for 0.2 s), and
+/// caches of both start equally cold.
+const PAUSE: Duration = Duration::from_millis(250);
 
 /// Seconds a call on both sides, one entry a turn.
 pub struct Turns {
