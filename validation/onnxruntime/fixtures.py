@@ -1,4 +1,5 @@
-"""Copies small cases into the tests: usage: python fixtures.py FOLDER, which torch_cases.py and keras_cases.py filled.
+"""Copies small cases into the tests: usage: python fixtures.py FOLDER, which half_cases.py, keras_cases.py and torch_cases.py
+filled.
 
 Only the batch of 3 goes along, so that all of it stays far below a megabyte.
 """
@@ -9,6 +10,12 @@ import sys
 
 TESTS = pathlib.Path(__file__).resolve().parents[2] / "crates/nn/tests/fixtures/onnx"
 NAMES = """
+half_cnn_kept
+half_mlp_weights_external
+half_normalised_whole
+half_resnet8_blocked
+half_resnet8_whole
+half_two_torch
 keras_bgr_export
 keras_conv1d_export
 keras_dense3d_tf2onnx

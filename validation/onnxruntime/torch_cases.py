@@ -500,22 +500,6 @@ def halve(path, kind="float16", typed=False):
     return other
 
 
-def whole_half(path):
-    """The whole network in float16, inputs and outputs too; the reference stays in float."""
-    model, reference = onnx.load(path), onnx.load(path)
-    for graph, keep in ((model.graph, False), (reference.graph, True)):
-        for init in graph.initializer:
-            if init.data_type == onnx.TensorProto.FLOAT:
-                half = numpy_helper.to_array(init).astype(np.float16)
-                init.CopyFrom(numpy_helper.from_array(half.astype(np.float32) if keep else half, init.name))
-    for value in [*model.graph.input, *model.graph.output, *model.graph.value_info]:
-        value.type.tensor_type.elem_type = onnx.TensorProto.FLOAT16
-    onnx.save(model, path)
-    other = path.with_name("reference.onnx")
-    onnx.save(reference, other)
-    return other
-
-
 def main():
     folder = sys.argv[1]
     only = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
@@ -549,12 +533,6 @@ def main():
                         return halve(path, kind, typed)
 
                     maker.case(f"torch_{name}_{kind}_{'typed' if typed else 'raw'}", shapes, make)
-
-            def make(path):
-                export(model, shapes, path)
-                return whole_half(path)
-
-            maker.case(f"torch_{name}_whole_half", shapes, make)
 
             def make(path):
                 export(model, shapes, path)

@@ -140,6 +140,8 @@ pub enum Activation {
     Abs,
     /// -x
     Neg,
+    /// x rounded to half precision (IEEE 754 binary16), ties to even; its gradient passes straight through.
+    Half,
 }
 
 /// A function of two values, with broadcasting over the axes behind the batch.

@@ -62,6 +62,8 @@ pub(super) struct Builder {
     pub scope: (String, String),
     names: Names,
     arranged: HashMap<(ValueId, Vec<usize>), ValueId>,
+    /// The value that is another one rounded to halves.
+    rounded: HashMap<ValueId, ValueId>,
 }
 
 impl Builder {
@@ -73,6 +75,7 @@ impl Builder {
             scope: Default::default(),
             names: Names::default(),
             arranged: HashMap::new(),
+            rounded: HashMap::new(),
         }
     }
 
@@ -92,6 +95,12 @@ impl Builder {
     /// The node that makes a value; nodes follow the inputs, each with one value.
     pub fn maker(&self, v: &Val) -> Option<&Node> {
         self.graph.nodes.get(v.id.checked_sub(self.graph.inputs.len())?).filter(|n| n.output == v.id)
+    }
+
+    /// The same, to be changed.
+    pub fn maker_mut(&mut self, v: &Val) -> Option<&mut Node> {
+        let index = v.id.checked_sub(self.graph.inputs.len())?;
+        self.graph.nodes.get_mut(index).filter(|n| n.output == v.id)
     }
 
     /// Shape in memory, without the batch.
@@ -209,6 +218,16 @@ impl Builder {
 
     pub fn activate(&mut self, role: &str, f: Activation, v: &Val) -> Step<Val> {
         self.keep(role, Op::Activate(f), v)
+    }
+
+    /// The value rounded to half precision, once however often it is asked for.
+    pub fn rounded(&mut self, v: &Val) -> Step<Val> {
+        if let Some(&id) = self.rounded.get(&v.id) {
+            return Ok(Val { id, ..v.clone() });
+        }
+        let y = self.activate("half", Activation::Half, v)?;
+        self.rounded.extend([(v.id, y.id), (y.id, y.id)]);
+        Ok(y)
     }
 
     /// A value with a number.

@@ -10,6 +10,7 @@ use super::error::{OnnxError, Problem, Refusal, Step};
 use super::fold::{Fold, shape_of};
 use super::lower::{Call, Known, lower};
 use super::order::{label, order};
+use super::precision::Halves;
 use super::proto::{self, element};
 use super::tensor::{Failure, Fetch, Store};
 use super::{Length, Port, catalogue, tidy};
@@ -68,6 +69,7 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
     let budget = Budget((1 << 24) + bytes.saturating_mul(4));
     let mut reader = Reader {
         opset,
+        halves: Halves::of(graph, &inputs, &order),
         build: Builder::new(static_batch, budget),
         store: Store::new(fetch),
         known: HashMap::new(),
@@ -88,8 +90,11 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
         };
         reader.known.insert(&input.name, value);
     }
+    for input in &inputs {
+        reader.round_input(&input.name);
+    }
     for i in order {
-        reader.node(&graph.node[i], refused[i])?;
+        reader.node(&graph.node[i], i, refused[i])?;
     }
     let outputs = graph.output.iter().map(|o| reader.output(&o.name)).collect::<Result<Vec<_>, _>>()?;
     let mut problems = reader.problems;
@@ -246,6 +251,7 @@ fn check_numbers(graph: &Graph, problems: &mut Vec<Problem>) {
 
 struct Reader<'m, 's> {
     opset: i64,
+    halves: Halves<'m>,
     build: Builder,
     store: Store<'s>,
     known: HashMap<&'m str, Known>,
@@ -280,7 +286,23 @@ impl<'m> Reader<'m, '_> {
         Ok(known)
     }
 
-    fn node(&mut self, node: &'m proto::Node, refused: bool) -> Result<(), OnnxError> {
+    /// An input of type float16 takes halves, whatever it is handed.
+    fn round_input(&mut self, name: &'m str) {
+        if let (true, Some(Known::Computed(v))) = (self.halves.half(name), self.known.get(name)) {
+            let v = v.clone();
+            self.build.scope = (name.to_string(), name.to_string());
+            let known = match self.build.rounded(&v) {
+                Ok(v) => Known::Computed(v),
+                Err(Refusal(reason)) => {
+                    self.problems.push(problem(name, "input", reason));
+                    Known::Broken
+                }
+            };
+            self.known.insert(name, known);
+        }
+    }
+
+    fn node(&mut self, node: &'m proto::Node, index: usize, refused: bool) -> Result<(), OnnxError> {
         let mut inputs = Vec::new();
         for name in &node.input {
             inputs.push(if name.is_empty() { None } else { Some(self.lookup(name)?) });
@@ -299,7 +321,7 @@ impl<'m> Reader<'m, '_> {
             _ if broken => None,
             Some(why) => Some(Err(Refusal(why.into()))),
             None => Some(match charged {
-                Ok(_) => self.outputs(node, inputs)?,
+                Ok(_) => self.outputs(node, index, inputs)?,
                 Err(refusal) => Err(refusal),
             }),
         };
@@ -324,7 +346,8 @@ impl<'m> Reader<'m, '_> {
     fn outputs(
         &mut self,
         node: &'m proto::Node,
-        inputs: Vec<Option<Known>>,
+        index: usize,
+        mut inputs: Vec<Option<Known>>,
     ) -> Result<Step<Vec<Known>>, OnnxError> {
         let attributes = Attributes(&node.attribute);
         let count = node.output.len();
@@ -345,8 +368,33 @@ impl<'m> Reader<'m, '_> {
                 label(node).to_string(),
                 node.output.iter().find(|o| !o.is_empty()).cloned().unwrap_or_default(),
             );
-            let call = Call { op: &node.op_type, attributes, inputs, outputs: count, opset: self.opset };
-            return Ok(lower(&mut self.build, &call));
+            if self.halves.reads(index) {
+                for (known, name) in inputs.iter_mut().zip(&node.input) {
+                    if let (true, Some(Known::Computed(v))) = (self.halves.unrounded(name), &known) {
+                        match self.build.rounded(v) {
+                            Ok(v) => *known = Some(Known::Computed(v)),
+                            Err(refusal) => return Ok(Err(refusal)),
+                        }
+                    }
+                }
+            }
+            let call = Call {
+                op: &node.op_type,
+                attributes,
+                inputs,
+                outputs: count,
+                opset: self.opset,
+                folds_halves: self.halves.folds(index),
+            };
+            let made = lower(&mut self.build, &call);
+            if !self.halves.makes(index) {
+                return Ok(made);
+            }
+            let mut round = |known: Known| match known {
+                Known::Computed(v) => self.build.rounded(&v).map(Known::Computed),
+                other => Ok(other),
+            };
+            return Ok(made.and_then(|known| known.into_iter().map(&mut round).collect()));
         }
         let inputs = inputs
             .into_iter()
@@ -384,7 +432,8 @@ impl<'m> Reader<'m, '_> {
             Known::Computed(v) => {
                 self.build.scope = (name.to_string(), name.to_string());
                 let order: Vec<usize> = (0..v.axes.len()).collect();
-                match self.build.arrange(&v, &order) {
+                let v = if self.halves.unrounded(name) { self.build.rounded(&v) } else { Ok(v) };
+                match v.and_then(|v| self.build.arrange(&v, &order)) {
                     Ok(id) => return Ok(Some(id)),
                     Err(Refusal(reason)) => reason,
                 }

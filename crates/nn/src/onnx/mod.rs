@@ -16,6 +16,7 @@ mod fold;
 mod import;
 mod lower;
 mod order;
+mod precision;
 mod proto;
 mod scan;
 mod tensor;

@@ -329,6 +329,10 @@ impl Writer<'_> {
                 let (min, max) = (bound("min", min), bound("max", max));
                 return self.add_to("Clip", &[x, &min, &max], vec![], out);
             }
+            Activation::Half => {
+                let half = self.add("Cast", &[x], vec![int("to", element::FLOAT16.into())]);
+                return self.add_to("Cast", &[&half], vec![int("to", element::FLOAT.into())], out);
+            }
             Activation::Silu => {
                 let gate = self.add("Sigmoid", &[x], vec![]);
                 return self.add_to("Mul", &[x, &gate], vec![], out);

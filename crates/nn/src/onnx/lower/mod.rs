@@ -38,6 +38,8 @@ pub(super) struct Call<'a> {
     pub inputs: Vec<Option<Known>>,
     pub outputs: usize,
     pub opset: i64,
+    /// Whether a batch norm is folded into the convolution before it while both are still in half precision.
+    pub folds_halves: bool,
 }
 
 impl Call<'_> {
