@@ -6,6 +6,7 @@ mod movement;
 mod norm;
 mod reduce;
 mod reshape;
+mod resize;
 mod window;
 
 use std::rc::Rc;
@@ -111,6 +112,7 @@ pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
         "Squeeze" => one(reshape::squeeze(b, call)?),
         "Unsqueeze" => one(reshape::unsqueeze(b, call)?),
         "DepthToSpace" | "SpaceToDepth" => one(reshape::blocks(b, call)?),
+        "Resize" | "Upsample" => one(resize::resize(b, call)?),
         "Transpose" => one(movement::transpose(b, call)?),
         "Concat" => one(movement::concat(b, call)?),
         "Pad" => one(movement::pad(b, call)?),

@@ -98,7 +98,7 @@ fn pad_axis(b: &mut Builder, v: &Val, axis: usize, (before, after): (usize, usiz
     b.keep("pad", Op::Pad { before: at(before), after: at(after), value: fill }, v)
 }
 
-/// `Pad` with a constant; negative padding cuts.
+/// `Pad`; negative padding cuts.
 pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
     let Some(pads) = call.ints("pads", 1)? else { refuse!("pads are missing") };
@@ -147,8 +147,35 @@ pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     if before.iter().chain(&after).all(|&p| p == 0) {
         return Ok(y);
     }
+    let mode = call.attributes.text("mode").unwrap_or("constant");
+    if mode != "constant" {
+        for axis in 0..before.len() {
+            if before[axis] + after[axis] > 0 {
+                y = pick(b, &y, axis, &mirrored(mode, b.shape(&y)[axis], before[axis], after[axis])?)?;
+            }
+        }
+        return Ok(y);
+    }
     let memory = |p: &[usize]| y.axes.iter().map(|&a| p[a]).collect();
     b.keep("", Op::Pad { before: memory(&before), after: memory(&after), value: fill }, &y)
+}
+
+/// Which elements of an axis of `n` stand in it once it is padded with its own.
+fn mirrored(mode: &str, n: usize, before: usize, after: usize) -> Step<Vec<usize>> {
+    let (first, end) = (-(before as i64), (n + after) as i64);
+    if mode == "reflect" && before.max(after) >= n {
+        refuse!("reflects {before} and {after} elements of an axis of {n}");
+    }
+    if before.max(after) > n << 8 {
+        refuse!("pads an axis of {n} with {before} and {after} elements");
+    }
+    let (last, n) = (n as i64 - 1, n as i64);
+    let at = |i: i64| match mode {
+        "edge" => i.clamp(0, last),
+        "wrap" => i.rem_euclid(n),
+        _ => last - (last - i.abs()).abs(),
+    };
+    Ok((first..end).map(|i| at(i) as usize).collect())
 }
 
 /// Ranges given in the file's order of axes.
@@ -279,7 +306,7 @@ pub(super) fn gather(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
 }
 
 /// Elements of an axis in any order: one slice for each run of evenly spaced ones, put together.
-fn pick(b: &mut Builder, v: &Val, axis: usize, at: &[usize]) -> Step<Val> {
+pub(super) fn pick(b: &mut Builder, v: &Val, axis: usize, at: &[usize]) -> Step<Val> {
     const MOST: usize = 256;
     let shape = b.shape(v);
     let mut parts: Vec<Val> = Vec::new();
