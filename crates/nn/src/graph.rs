@@ -241,6 +241,9 @@ pub enum Op {
         /// Whether the constant stands on the left.
         constant_first: bool,
     },
+    /// Matrix product of two values over their last two axes, for each index of the axes before (attention): no
+    /// weights, so it stays digital.
+    MatMul,
     /// Values one behind the other.
     Concat {
         /// Along which axis.

@@ -97,9 +97,9 @@ fn what_would_mix_the_samples_of_a_batch() {
     neurohm cannot take this ONNX model, for one reason:
       Add "step": a constant of shape [2, 4] differs from sample to sample
     "#);
-    assert_snapshot!(one("MatMul", &[-1, 4, 4], &["x", "x"], &[], &[]), @r#"
+    assert_snapshot!(one("MatMul", &[-1, 4], &["x", "x"], &[], &[]), @r#"
     neurohm cannot take this ONNX model, for one reason:
-      MatMul "step": the product of two computed matrices (as in attention) is not supported
+      MatMul "step": a product of computed matrices [batch, [4]] and [batch, [4]] mixes the samples of a batch
     "#);
     assert_snapshot!(one("Squeeze", &[1, 4, 1], &["x"], &[], &[]), @r#"
     neurohm cannot take this ONNX model, for one reason:

@@ -70,6 +70,7 @@ fn allowed(op: &str) -> Option<Allowed> {
         "Dropout" => &[("ratio", Any), ("seed", Any), ("is_test", Int(&[1]))],
         "Flatten" => &[("axis", Any)],
         "Gather" => &[("axis", Any)],
+        "GatherND" => &[("batch_dims", Any)],
         "Gelu" => &[("approximate", Text(&["none", "tanh"]))],
         "Gemm" => &[("alpha", Any), ("beta", Any), ("transA", Int(&[0])), ("transB", Any)],
         "GroupNormalization" => &[("epsilon", Any), ("num_groups", Any), ("stash_type", Any)],

@@ -20,6 +20,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
             | "Slice"
             | "Split"
             | "Gather"
+            | "GatherND"
             | "Expand"
             | "Tile"
     ) {
@@ -81,6 +82,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
         "Slice" => slice(f, &x)?,
         "Split" => return split(f, &x).map(Some),
         "Gather" => gather(f, &x)?,
+        "GatherND" => gather_slices(f, &x)?,
         "Expand" => expand(f, &x)?,
         _ => tile(f, &x)?,
     };
@@ -156,6 +158,34 @@ fn slice(f: &Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     }
     let at = walk(&shape, &by, offset);
     let data = x.data.select(at);
+    Ok(Constant::new(shape, data))
+}
+
+/// `GatherND`: each row of the indices names a place along the leading axes.
+fn gather_slices(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
+    let indices = f.input(1)?;
+    let (Some((&depth, lead)), 0) = (indices.shape.split_last(), f.attributes.int("batch_dims", 0)) else {
+        refuse!("batch_dims other than 0 or indices without axes are not supported")
+    };
+    if depth == 0 || depth > x.shape.len() {
+        refuse!("indices of {depth} numbers for shape {:?}", x.shape);
+    }
+    let shape: Vec<usize> = lead.iter().chain(&x.shape[depth..]).copied().collect();
+    f.budget.take(&shape)?;
+    let size: usize = x.shape[depth..].iter().product();
+    let mut starts = Vec::new();
+    for row in indices.known_ints()?.chunks_exact(depth) {
+        let mut at = 0;
+        for (&i, &n) in row.iter().zip(&x.shape) {
+            let index = if i < 0 { i.saturating_add(n as i64) } else { i };
+            let Some(index) = usize::try_from(index).ok().filter(|&i| i < n) else {
+                refuse!("index {i} of an axis of {n}")
+            };
+            at = at * n + index;
+        }
+        starts.push(at * size);
+    }
+    let data = x.data.select(starts.iter().flat_map(|&s| s..s + size));
     Ok(Constant::new(shape, data))
 }
 

@@ -104,11 +104,27 @@ pub(super) fn matmul(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             let y = dense(b, &swap(x), &values, cols, rows, None)?;
             Ok(swap(&y))
         }
-        (Some(Known::Computed(_)), Some(Known::Computed(_))) => {
-            refuse!("the product of two computed matrices (as in attention) is not supported")
-        }
+        (Some(Known::Computed(x)), Some(Known::Computed(y))) => both_computed(b, x, y),
         _ => refuse!("an input is missing"),
     }
+}
+
+/// The product of two values of every sample, as in attention.
+fn both_computed(b: &mut Builder, x: &Val, y: &Val) -> Step<Val> {
+    let (left, right) = (b.shape(x), b.shape(y));
+    if b.rank(x) < 3 || b.rank(y) < 3 {
+        refuse!("a product of computed matrices [batch, {left:?}] and [batch, {right:?}] mixes the samples of a batch");
+    }
+    let lead = left.len().wrapping_sub(2);
+    if left.len() != right.len() || x.merged != y.merged || left[..lead] != right[..lead] {
+        refuse!("computed matrices of shape {left:?} and {right:?}, whose leading axes differ, are not supported");
+    }
+    if left[lead + 1] != right[lead] {
+        refuse!("matrices of shape {left:?} and {right:?} do not multiply");
+    }
+    let order: Vec<usize> = (0..left.len()).collect();
+    let ids = vec![b.arrange(x, &order)?, b.arrange(y, &order)?];
+    Ok(Val { id: b.emit("", Op::MatMul, ids)?, axes: order, merged: x.merged })
 }
 
 /// A dense layer over the file's last axis.
