@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use crate::graph::{Activation, Binary, Graph, Node, Op, ParamId, Tensor, Value, ValueId};
 
 use super::constant::{Budget, Constant, MAX_RANK, transposed};
-use super::error::{Step, refuse};
+use super::error::{Step, mistake, refuse};
 
 /// What a node takes from the budget, in elements of constants.
 const NODE: usize = 64;
@@ -290,7 +290,7 @@ pub(super) fn wrap(axis: i64, rank: usize) -> Step<usize> {
     let wrapped = if axis < 0 { axis.checked_add(signed) } else { Some(axis) };
     match wrapped {
         Some(a) if (0..signed).contains(&a) => Ok(a as usize),
-        _ => refuse!("axis {axis} of a value with {rank} axes"),
+        _ => mistake!("axis {axis} of a value with {rank} axes"),
     }
 }
 

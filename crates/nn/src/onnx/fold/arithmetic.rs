@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::build::wrap;
 use super::super::constant::{Constant, Data, Int, strides, walk};
-use super::super::error::{Step, refuse};
+use super::super::error::{Step, mistake, refuse};
 use super::Fold;
 
 pub(super) fn to_float(x: &Constant) -> Step<Constant> {
@@ -114,7 +114,7 @@ fn broadcast(f: &mut Fold<'_, '_>, operands: &[&Constant]) -> Step<(Vec<usize>, 
             match (*out, n) {
                 (1, n) => *out = n,
                 (m, n) if n == m || n == 1 => {}
-                _ => refuse!(
+                _ => mistake!(
                     "shapes {:?} do not broadcast",
                     operands.iter().map(|c| &c.shape).collect::<Vec<_>>()
                 ),

@@ -14,8 +14,8 @@ use std::rc::Rc;
 use super::attributes::Attributes;
 use super::build::{Builder, Val};
 use super::constant::Constant;
-use super::error::{Step, refuse};
-use super::proto::element;
+use super::error::{Step, mistake, refuse};
+use super::proto::{self, element};
 
 /// What is known of a name in the file.
 #[derive(Clone, Debug)]
@@ -36,6 +36,8 @@ pub(super) enum Known {
 pub(super) struct Call<'a> {
     pub op: &'a str,
     pub attributes: Attributes<'a>,
+    /// What the file calls the inputs.
+    pub names: &'a [String],
     pub inputs: Vec<Option<Known>>,
     pub outputs: usize,
     pub opset: i64,
@@ -43,14 +45,28 @@ pub(super) struct Call<'a> {
     pub folds_halves: bool,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// Of a node whose values do not matter.
+    pub fn blind(node: &'a proto::Node, inputs: Vec<Option<Known>>, opset: i64) -> Self {
+        let (attributes, outputs) = (Attributes(&node.attribute), node.output.len());
+        // Where a constant is not known either there is nothing to say.
+        let known = inputs.iter().skip(1).all(|k| matches!(k, None | Some(Known::Constant(_))));
+        let op = if known { &*node.op_type } else { "" };
+        Self { op, attributes, names: &node.input, inputs, outputs, opset, folds_halves: false }
+    }
+
+    /// What the file calls an input.
+    pub fn name(&self, index: usize) -> &str {
+        self.names.get(index).map_or("", String::as_str)
+    }
+
     /// An input that is computed.
     pub fn computed(&self, index: usize) -> Step<&Val> {
         match self.inputs.get(index).and_then(Option::as_ref) {
             Some(Known::Computed(v)) => Ok(v),
             Some(Known::Above(..)) => refuse!("input {index} is a truth value, which is not supported"),
             Some(_) => refuse!("input {index} is a constant, where only a computed value is supported"),
-            None => refuse!("input {index} is missing"),
+            None => mistake!("input {index} is missing"),
         }
     }
 
@@ -69,7 +85,7 @@ impl Call<'_> {
     pub fn needed(&self, index: usize) -> Step<&Constant> {
         match self.constant(index)? {
             Some(c) => Ok(c),
-            None => refuse!("input {index} is missing"),
+            None => mistake!("input {index} is missing"),
         }
     }
 
@@ -79,6 +95,16 @@ impl Call<'_> {
             Some(c) => c.known_ints().map(Some),
             None => Ok(self.attributes.ints(attribute).map(<[i64]>::to_vec)),
         }
+    }
+}
+
+/// What a node's constants say of one another, for one whose values could not be read.
+pub(super) fn alone(call: &Call<'_>) -> Step<()> {
+    match call.op {
+        "Conv" => window::weights(call).map(drop),
+        "Gemm" => linear::weights(call).map(drop),
+        "BatchNormalization" => norm::statistics(call, None).map(drop),
+        _ => Ok(()),
     }
 }
 

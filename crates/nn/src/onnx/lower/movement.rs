@@ -4,7 +4,7 @@ use crate::graph::{Binary, Op};
 
 use super::super::build::{Builder, Val};
 use super::super::constant::{Constant, Data, Int};
-use super::super::error::{Step, refuse};
+use super::super::error::{Step, mistake, refuse};
 use super::{Call, Known, reshape};
 
 /// The same memory with axis `i` of the result being axis `order[i]`.
@@ -25,7 +25,7 @@ pub(super) fn transpose(b: &Builder, call: &Call<'_>) -> Step<Val> {
     let mut sorted = order.clone();
     sorted.sort_unstable();
     if !sorted.into_iter().eq(0..rank as i64) {
-        refuse!("perm {order:?} is no order of {rank} axes");
+        mistake!("perm {order:?} is no order of {rank} axes");
     }
     if order[0] != 0 {
         refuse!("perm {order:?} moves the batch away from the first axis");
@@ -45,7 +45,7 @@ pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     else {
         refuse!("needs a computed input")
     };
-    let Some(axis) = call.attributes.maybe_int("axis") else { refuse!("axis is missing") };
+    let Some(axis) = call.attributes.maybe_int("axis") else { mistake!("axis is missing") };
     let along = b.axis(&first, axis)?;
     let file_axis = along + 1 - first.merged;
     let mut values: Vec<Val> = Vec::new();
@@ -55,7 +55,7 @@ pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             Some(Known::Computed(v)) => {
                 if b.rank(v) != b.rank(&first) || v.merged != first.merged || v.axes.len() != first.axes.len()
                 {
-                    refuse!("values of different rank");
+                    mistake!("values of different rank");
                 }
                 let v = match waiting.take() {
                     Some((length, fill)) => pad_axis(b, v, along, (length, 0), fill)?,
@@ -81,7 +81,7 @@ pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
                     (None, Some(_)) => refuse!("two constants before the first computed value"),
                 }
             }
-            _ => refuse!("an input is missing"),
+            _ => mistake!("an input is missing"),
         }
     }
     if let [only] = &values[..] {
@@ -101,7 +101,7 @@ fn pad_axis(b: &mut Builder, v: &Val, axis: usize, (before, after): (usize, usiz
 /// `Pad`; negative padding cuts.
 pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
-    let Some(pads) = call.ints("pads", 1)? else { refuse!("pads are missing") };
+    let Some(pads) = call.ints("pads", 1)? else { mistake!("pads are missing") };
     let fill = match call.constant(2)? {
         Some(c) => c.float()?,
         None => call.attributes.float("value", 0.0),
@@ -111,7 +111,7 @@ pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
         None => (0..b.rank(&x) as i64).collect(),
     };
     if pads.len() != 2 * axes.len() {
-        refuse!("{} pads for {} axes", pads.len(), axes.len());
+        mistake!("{} pads for {} axes", pads.len(), axes.len());
     }
     let shape = b.shape(&x);
     let (mut start, mut end) = (vec![0; shape.len()], shape.clone());
@@ -137,7 +137,7 @@ pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             after[axis] = h
         }
         if start[axis] >= end[axis] {
-            refuse!("pads {pads:?} cut everything away");
+            mistake!("pads {pads:?} cut everything away");
         }
     }
     let mut y = x;
@@ -164,7 +164,7 @@ pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
 fn mirrored(mode: &str, n: usize, before: usize, after: usize) -> Step<Vec<usize>> {
     let (first, end) = (-(before as i64), (n + after) as i64);
     if mode == "reflect" && before.max(after) >= n {
-        refuse!("reflects {before} and {after} elements of an axis of {n}");
+        mistake!("reflects {before} and {after} elements of an axis of {n}");
     }
     if before.max(after) > n << 8 {
         refuse!("pads an axis of {n} with {before} and {after} elements");
@@ -200,13 +200,13 @@ pub(super) fn slice(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
         }
     };
     let (Some(starts), Some(ends)) = (list("starts", 1)?, list("ends", 2)?) else {
-        refuse!("starts or ends are missing")
+        mistake!("starts or ends are missing")
     };
     let count = starts.len();
     let axes = list("axes", 3)?.unwrap_or_else(|| (0..count as i64).map(Int::new).collect());
     let steps = list("", 4)?.unwrap_or_else(|| vec![Int::new(1); count]);
     if [ends.len(), axes.len(), steps.len()] != [count; 3] {
-        refuse!("starts, ends, axes and steps differ in length");
+        mistake!("starts, ends, axes and steps differ in length");
     }
     let shape = b.shape(&x);
     let (mut from, mut to, mut by) = (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
@@ -233,7 +233,7 @@ pub(super) fn slice(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             continue;
         }
         if step == 0 {
-            refuse!("step 0");
+            mistake!("step 0");
         }
         let bound = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n) as usize;
         (from[axis], to[axis]) = (bound(starts[i].known()?), bound(ends[i].known()?));
@@ -265,7 +265,7 @@ pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Val>> {
     };
     let total = parts.iter().try_fold(0usize, |t, &p| t.checked_add(p));
     if total != Some(n) || parts.contains(&0) || parts.len() < call.outputs {
-        refuse!("an axis of {n} cannot be split into {parts:?}");
+        mistake!("an axis of {n} cannot be split into {parts:?}");
     }
     let mut at = 0;
     let mut out = Vec::new();
@@ -289,7 +289,7 @@ pub(super) fn gather(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     for i in indices.known_ints()? {
         let i = if i < 0 { i.saturating_add(n) } else { i };
         if !(0..n).contains(&i) {
-            refuse!("index {i} of an axis of {n}");
+            mistake!("index {i} of an axis of {n}");
         }
         at.push(i as usize);
     }

@@ -6,22 +6,28 @@ use crate::graph::{Activation, Binary, Op, ParamId, Reduce};
 
 use super::super::build::{Builder, Val, wrap};
 use super::super::constant::Constant;
-use super::super::error::{Step, refuse};
+use super::super::error::{Step, mistake, refuse};
 use super::{Call, reshape};
+
+/// Scale, bias, mean and variance of a batch norm, one number for each channel.
+pub(super) fn statistics(call: &Call<'_>, channels: Option<usize>) -> Step<Vec<Vec<f32>>> {
+    let channels = channels.or(call.needed(1)?.shape.first().copied()).unwrap_or(1);
+    let one = |(i, what): (usize, &str)| {
+        let c = call.needed(i + 1)?;
+        if c.shape != [channels] {
+            mistake!("{what} \"{}\" of shape {:?} for {channels} channels", call.name(i + 1), c.shape);
+        }
+        c.floats()
+    };
+    ["scale", "bias", "mean", "variance"].into_iter().enumerate().map(one).collect()
+}
 
 /// Normalisation by stored statistics, over the file's axis 1.
 pub(super) fn batch(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
     let channel = b.axis(&x, 1)?;
     let channels = b.shape(&x)[channel];
-    let mut values = Vec::new();
-    for (i, what) in ["scale", "bias", "mean", "variance"].iter().enumerate() {
-        let c = call.needed(i + 1)?;
-        if c.shape != [channels] {
-            refuse!("{what} of shape {:?} for {channels} channels", c.shape);
-        }
-        values.push(c.floats()?);
-    }
+    let values = statistics(call, Some(channels))?;
     let mut order: Vec<usize> = x.axes.iter().copied().filter(|&a| a != channel).collect();
     order.push(channel);
     // From the file's own order go to plain channels-last.
