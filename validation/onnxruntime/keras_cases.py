@@ -156,6 +156,23 @@ def networks():
         ),
     )
     yield "resnet32", lambda: resnet()
+    yield (
+        "upsampling",
+        lambda: net(
+            (6, 7, 3),
+            sequence(
+                L.Conv2D(4, 3, padding="same"),
+                L.LeakyReLU(),
+                L.UpSampling2D(2),
+                L.Conv2D(4, 3),
+                L.PReLU(shared_axes=[1, 2]),
+                L.UpSampling2D((1, 2), interpolation="bilinear"),
+                L.GlobalAveragePooling2D(),
+            ),
+        ),
+    )
+    yield "attention", lambda: net((6, 8), lambda x: L.Dense(4)(L.Flatten()(L.Add()([x, L.Attention()([x, L.Dense(8)(x)])]))))
+    yield "heads", lambda: net((6, 8), lambda x: L.Dense(4)(L.Flatten()(L.MultiHeadAttention(2, 4)(x, x))))
     yield "resnet8", lambda: resnet(width=4, depth=1)
     yield "resnet32_first", lambda: resnet(shape=(3, 32, 32), layout="channels_first")
     yield (

@@ -206,6 +206,14 @@ POOLS = [
 ]
 
 # name: (module, shapes of the inputs without the batch)
+def attention(s, x):
+    q, k, v = s.qkv(s.norm(x)).chunk(3, -1)
+    apart = lambda t: t.reshape(*t.shape[:2], 4, -1).transpose(1, 2)
+    q, k, v = apart(q), apart(k), apart(v)
+    y = F.softmax(q @ k.transpose(2, 3) / q.shape[-1] ** 0.5, -1) @ v
+    return s.out(x + y.transpose(1, 2).reshape(x.shape)).mean(1)
+
+
 SHAPES = {
     "view_size": (Fn(lambda s, x: s.l(x.view(x.size(0), -1)), l=nn.Linear(48, 5)), [(3, 4, 4)]),
     "view_minus": (
@@ -329,6 +337,41 @@ SHAPES = {
         ),
         [(7, 6)],
     ),
+    "attention": (
+        Fn(attention, qkv=nn.Linear(16, 48), norm=nn.LayerNorm(16), out=nn.Linear(16, 5)),
+        [(6, 16)],
+    ),
+    "non_local": (
+        Fn(
+            lambda s, x: x + (F.softmax(s.a(x).flatten(2).transpose(1, 2) @ s.b(x).flatten(2), -1) @ s.c(x).flatten(2).transpose(1, 2)).transpose(1, 2).reshape(x.shape),
+            a=nn.Conv2d(4, 2, 1),
+            b=nn.Conv2d(4, 2, 1),
+            c=nn.Conv2d(4, 4, 1),
+        ),
+        [(4, 5, 6)],
+    ),
+    **{
+        f"padding_{mode}": (
+            nn.Sequential(
+                nn.Conv2d(3, 4, 3, padding=1, padding_mode=mode),
+                nn.ReLU(),
+                nn.Conv2d(4, 4, (5, 3), padding=(2, 1), padding_mode=mode),
+                nn.AdaptiveAvgPool2d(1),
+                nn.Flatten(),
+            ),
+            [(3, 7, 6)],
+        )
+        for mode in ("reflect", "replicate", "circular")
+    },
+    **{
+        f"upsample_{name}": (nn.Sequential(nn.Conv2d(3, 4, 3), nn.Upsample(**how), nn.Conv2d(4, 2, 3)), [(3, 6, 7)])
+        for name, how in {
+            "nearest": dict(scale_factor=(2, 3)),
+            "nearest_odd": dict(size=(7, 6)),
+            "bilinear": dict(scale_factor=2, mode="bilinear"),
+            "bilinear_corners": dict(size=(9, 7), mode="bilinear", align_corners=True),
+        }.items()
+    },
     "log_softmax_2d": (Fn(lambda s, x: F.softmax(s.c(x), dim=1), c=nn.Conv2d(3, 4, 3)), [(3, 5, 5)]),
 }
 

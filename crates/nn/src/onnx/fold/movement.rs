@@ -192,14 +192,7 @@ fn gather_slices(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
 fn split(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Vec<Constant>> {
     let axis = wrap(f.attributes.int("axis", 0), x.shape.len())?;
     let n = x.shape[axis];
-    let sizes: Vec<usize> = match f.ints("split", 1)? {
-        Some(sizes) => sizes.iter().map(|&s| usize::try_from(s).unwrap_or(usize::MAX)).collect(),
-        None => {
-            let count = f.attributes.int("num_outputs", f.outputs as i64).clamp(1, 1 << 16) as usize;
-            let size = n.div_ceil(count);
-            (0..count).map(|i| size.min(n.saturating_sub(i * size))).collect()
-        }
-    };
+    let sizes = f.attributes.parts(f.ints("split", 1)?, n, f.outputs);
     if sizes.iter().try_fold(0usize, |t, &s| t.checked_add(s)) != Some(n) {
         mistake!("an axis of {n} cannot be split into {sizes:?}");
     }

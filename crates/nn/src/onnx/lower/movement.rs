@@ -255,14 +255,7 @@ pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Val>> {
     let axis = b.axis(&x, call.attributes.int("axis", 0))?;
     let shape = b.shape(&x);
     let n = shape[axis];
-    let parts: Vec<usize> = match call.ints("split", 1)? {
-        Some(sizes) => sizes.iter().map(|&s| usize::try_from(s).unwrap_or(usize::MAX)).collect(),
-        None => {
-            let count = call.attributes.int("num_outputs", call.outputs as i64).clamp(1, 1 << 16) as usize;
-            let size = n.div_ceil(count);
-            (0..count).map(|i| size.min(n.saturating_sub(i * size))).collect()
-        }
-    };
+    let parts = call.attributes.parts(call.ints("split", 1)?, n, call.outputs);
     let total = parts.iter().try_fold(0usize, |t, &p| t.checked_add(p));
     if total != Some(n) || parts.contains(&0) || parts.len() < call.outputs {
         mistake!("an axis of {n} cannot be split into {parts:?}");
