@@ -26,6 +26,8 @@ keras_resnet8_export
 keras_resnet8_nchw
 keras_resnet8_tf2onnx_static
 keras_squeeze_excite_export
+keras_timed_tf2onnx
+keras_upsampling_export
 torch_act15_softplus_dynamo_static1
 torch_audio_script
 torch_dense_block_script_static3
@@ -43,8 +45,14 @@ torch_resnet8a_dynamo
 torch_resnet8a_script_static1
 torch_resnet8a_script_unfolded
 torch_se_pool_script
+torch_shape_attention_dynamo
+torch_shape_heads_first_script
+torch_shape_padding_circular_dynamo
+torch_shape_padding_reflect_script
 torch_shape_pads_script_op11
 torch_shape_tokens_merge_script
+torch_shape_upsample_bilinear_script
+torch_shape_upsample_nearest_script_op9
 torch_shuffle_dynamo
 torch_shuffle_script_op9
 """.split()

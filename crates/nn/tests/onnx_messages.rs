@@ -83,7 +83,7 @@ fn what_would_mix_the_samples_of_a_batch() {
     "#);
     assert_snapshot!(one("Transpose", &[-1, 4], &["x"], &[], &[ints("perm", &[1, 0])]), @r#"
     neurohm cannot take this ONNX model, for one reason:
-      Transpose "step": perm [1, 0] moves the batch away from the first axis
+      output "y": its batch is axis 1, not the first, which is not supported
     "#);
     assert_snapshot!(one("Softmax", &[-1, 4], &["x"], &[], &[integer("axis", 0)]), @r#"
     neurohm cannot take this ONNX model, for one reason:

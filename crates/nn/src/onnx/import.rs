@@ -368,7 +368,11 @@ impl<'m> Reader<'m, '_> {
             };
             return Ok(constant.map(|c| vec![Known::Constant(Rc::new(c))]));
         }
-        if inputs.iter().flatten().any(|k| matches!(k, Known::Computed(_) | Known::Above(..))) {
+        if inputs
+            .iter()
+            .flatten()
+            .any(|k| matches!(k, Known::Computed(_) | Known::Moved(..) | Known::Above(..)))
+        {
             self.build.scope = (
                 label(node).to_string(),
                 node.output.iter().find(|o| !o.is_empty()).cloned().unwrap_or_default(),
@@ -443,6 +447,9 @@ impl<'m> Reader<'m, '_> {
                     Ok(id) => return Ok(Some(id)),
                     Err(refusal) => refusal,
                 }
+            }
+            Known::Moved(_, place) => {
+                unsupported(format!("its batch is axis {place}, not the first, which is not supported"))
             }
             Known::Constant(_) => unsupported("is a constant that does not hang on the inputs"),
             Known::Above(..) => unsupported("is a truth value, which is not supported"),

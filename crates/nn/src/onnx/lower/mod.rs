@@ -2,6 +2,7 @@
 
 mod elementwise;
 mod linear;
+mod moved;
 mod movement;
 mod norm;
 mod reduce;
@@ -24,6 +25,8 @@ pub(super) enum Known {
     Constant(Rc<Constant>),
     /// Computed from the network's inputs.
     Computed(Val),
+    /// The same with the batch at this axis of the file's, not at the first.
+    Moved(Val, usize),
     /// Whether a computed value lies above a number: only the switch of a softplus reads it.
     Above(Val, f32),
     /// Something that this reader does not make, and why: it matters only where it is read.
@@ -64,6 +67,11 @@ impl<'a> Call<'a> {
     pub fn computed(&self, index: usize) -> Step<&Val> {
         match self.inputs.get(index).and_then(Option::as_ref) {
             Some(Known::Computed(v)) => Ok(v),
+            Some(Known::Moved(_, place)) => {
+                refuse!(
+                    "input {index} has its batch at axis {place}, not at the first, which is not supported"
+                )
+            }
             Some(Known::Above(..)) => refuse!("input {index} is a truth value, which is not supported"),
             Some(_) => refuse!("input {index} is a constant, where only a computed value is supported"),
             None => mistake!("input {index} is missing"),
@@ -110,6 +118,9 @@ pub(super) fn alone(call: &Call<'_>) -> Step<()> {
 
 /// Adds the nodes for a call of which at least one input is computed; returns its outputs.
 pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
+    if let Some(made) = moved::moved(b, call)? {
+        return Ok(made);
+    }
     let one = |v: Val| vec![Known::Computed(v)];
     Ok(match call.op {
         "Identity" => one(call.computed(0)?.clone()),

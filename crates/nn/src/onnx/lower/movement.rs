@@ -84,10 +84,16 @@ pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             _ => mistake!("an input is missing"),
         }
     }
-    if let [only] = &values[..] {
-        return Ok(only.clone());
+    join(b, &values, along)
+}
+
+/// Values one behind the other along an axis behind the batch.
+pub(super) fn join(b: &mut Builder, values: &[Val], along: usize) -> Step<Val> {
+    let [first, more @ ..] = values else { mistake!("needs an input") };
+    if more.is_empty() {
+        return Ok(first.clone());
     }
-    let order = b.meeting_order(&values);
+    let order = b.meeting_order(values);
     let ids = values.iter().map(|v| b.arrange(v, &order)).collect::<Step<Vec<_>>>()?;
     let place = order.iter().position(|&a| a == along).ok_or("the axis does not exist")?;
     Ok(Val { id: b.emit("", Op::Concat { axis: place }, ids)?, axes: order, merged: first.merged })
@@ -253,7 +259,12 @@ pub(super) fn slice(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
 pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Val>> {
     let x = call.computed(0)?.clone();
     let axis = b.axis(&x, call.attributes.int("axis", 0))?;
-    let shape = b.shape(&x);
+    parts(b, call, &x, axis)
+}
+
+/// The parts of a value along an axis behind the batch.
+pub(super) fn parts(b: &mut Builder, call: &Call<'_>, x: &Val, axis: usize) -> Step<Vec<Val>> {
+    let shape = b.shape(x);
     let n = shape[axis];
     let parts = call.attributes.parts(call.ints("split", 1)?, n, call.outputs);
     let total = parts.iter().try_fold(0usize, |t, &p| t.checked_add(p));
@@ -266,7 +277,7 @@ pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Val>> {
         let (mut from, mut to) = (vec![0; shape.len()], shape.clone());
         (from[axis], to[axis]) = (at, at + size);
         at += size;
-        out.push(cut(b, &format!("{i}"), &x, &from, &to, &vec![1; shape.len()])?);
+        out.push(cut(b, &format!("{i}"), x, &from, &to, &vec![1; shape.len()])?);
     }
     Ok(out)
 }
@@ -275,8 +286,12 @@ pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Val>> {
 pub(super) fn gather(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
     let axis = b.axis(&x, call.attributes.int("axis", 0))?;
-    let indices = call.needed(1)?;
-    let shape = b.shape(&x);
+    take(b, &x, axis, call.needed(1)?)
+}
+
+/// The elements of an axis behind the batch that constant indices name.
+pub(super) fn take(b: &mut Builder, x: &Val, axis: usize, indices: &Constant) -> Step<Val> {
+    let shape = b.shape(x);
     let n = shape[axis] as i64;
     let mut at = Vec::new();
     for i in indices.known_ints()? {
@@ -286,7 +301,7 @@ pub(super) fn gather(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
         }
         at.push(i as usize);
     }
-    let y = pick(b, &x, axis, &at)?;
+    let y = pick(b, x, axis, &at)?;
     match indices.shape[..] {
         [_] => Ok(y),
         [] => {
