@@ -2,6 +2,7 @@
 
     FOLDER/NAME/model.onnx              and files beside it, if its weights lie outside
     FOLDER/NAME/b1.x0.npy, b1.y0.npy    input 0 and output 0 for a batch of 1; likewise b3, b17
+    FOLDER/NAME/half                    if the outputs are of type float16
     FOLDER/NAME/refused                 in place of those: neurohm must refuse the model
 
 `crates/nn/tests/onnx_cases.rs` reads such a folder where NEUROHM_ONNX_CASES names it.
@@ -41,14 +42,18 @@ def sample(shape, batch, seed):
     return np.random.default_rng((seed, batch)).standard_normal((batch, *shape)).astype(np.float32)
 
 
-def write(folder, shapes, batches=BATCHES, reference=None):
-    """Adds inputs and expected outputs to a folder with a model; `reference` is another model to ask instead."""
+def write(folder, shapes, batches=BATCHES, reference=None, half=False):
+    """Adds inputs and expected outputs to a folder with a model; `reference` is another model to ask instead, `half`
+    says that the model takes halves and gives them."""
     folder = pathlib.Path(folder)
+    if half:
+        (folder / "half").touch()
     for batch in batches:
         inputs = [sample(s, batch, i) for i, s in enumerate(shapes)]
         for i, x in enumerate(inputs):
             np.save(folder / f"b{batch}.x{i}.npy", x)
-        for i, y in enumerate(run(reference or folder / "model.onnx", inputs)):
+        given = [x.astype(np.float16) for x in inputs] if half else inputs
+        for i, y in enumerate(run(reference or folder / "model.onnx", given)):
             np.save(folder / f"b{batch}.y{i}.npy", np.ascontiguousarray(y))
 
 

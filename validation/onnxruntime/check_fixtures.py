@@ -5,7 +5,8 @@ usage: python check_fixtures.py NEUROHM_BINARY [MODEL.onnx ...]
 
 Without models: every .onnx under crates/nn/tests/fixtures/onnx and crates/studies/assets. Inputs are random,
 saved as compressed npz in C and in Fortran order in turn. Outputs must have onnxruntime's shape and lie within 1e-4
-of max|output|. A file that onnxruntime refuses must be refused by neurohm as well, with exit code 1 or 2.
+of max|output|; of outputs in half precision one element in a hundred may round to the neighbouring half. A file that
+onnxruntime refuses must be refused by neurohm as well, with exit code 1 or 2.
 Exits with 1 on any difference.
 """
 
@@ -83,12 +84,17 @@ def check(binary, model, index):
         return f"neurohm ended with {done.returncode}: {done.stderr.strip()[-500:]}"
     if got.shape != expected.shape:
         return f"shape {got.shape}, onnxruntime {expected.shape}"
+    if session.get_outputs()[0].type == "tensor(float16)":
+        # A value beside the border between two halves may round to the other one.
+        off = (got != expected) & (np.abs(got - expected) <= np.spacing(np.abs(expected).astype(np.float16)))
+        if off.sum() > max(1, off.size / 100):
+            return f"{off.sum()} of {off.size} elements round to the other half"
+        got = np.where(off, expected, got)
     largest = max(np.abs(expected).max(), np.finfo(np.float32).tiny)
     difference = np.abs(got - expected).max() / largest
     print(f"{difference:9.2e}  {order}  {label(model)} {tuple(shape)} -> {expected.shape}")
     # `not <=` so that NaN fails.
-    allowed = ALLOWED if inputs[0].type != "tensor(float16)" else 2e-3  # half precision rounds inside onnxruntime
-    return None if difference <= allowed else f"differs by {difference:.2e} of max|output|, allowed {allowed:.0e}"
+    return None if difference <= ALLOWED else f"differs by {difference:.2e} of max|output|, allowed {ALLOWED:.0e}"
 
 
 def main():

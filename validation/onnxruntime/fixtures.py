@@ -1,4 +1,5 @@
-"""Copies small cases into the tests: usage: python fixtures.py FOLDER, which torch_cases.py and keras_cases.py filled.
+"""Copies small cases into the tests: usage: python fixtures.py FOLDER, which half_cases.py, keras_cases.py and torch_cases.py
+filled.
 
 Only the batch of 3 goes along, so that all of it stays far below a megabyte.
 """
@@ -9,6 +10,12 @@ import sys
 
 TESTS = pathlib.Path(__file__).resolve().parents[2] / "crates/nn/tests/fixtures/onnx"
 NAMES = """
+half_cnn_kept
+half_mlp_weights_external
+half_normalised_whole
+half_resnet8_blocked
+half_resnet8_whole
+half_two_torch
 keras_bgr_export
 keras_conv1d_export
 keras_dense3d_tf2onnx
@@ -19,6 +26,8 @@ keras_resnet8_export
 keras_resnet8_nchw
 keras_resnet8_tf2onnx_static
 keras_squeeze_excite_export
+keras_timed_tf2onnx
+keras_upsampling_export
 torch_act15_softplus_dynamo_static1
 torch_audio_script
 torch_dense_block_script_static3
@@ -36,8 +45,14 @@ torch_resnet8a_dynamo
 torch_resnet8a_script_static1
 torch_resnet8a_script_unfolded
 torch_se_pool_script
+torch_shape_attention_dynamo
+torch_shape_heads_first_script
+torch_shape_padding_circular_dynamo
+torch_shape_padding_reflect_script
 torch_shape_pads_script_op11
 torch_shape_tokens_merge_script
+torch_shape_upsample_bilinear_script
+torch_shape_upsample_nearest_script_op9
 torch_shuffle_dynamo
 torch_shuffle_script_op9
 """.split()

@@ -100,8 +100,8 @@ def mixer(x):
     return L.Dense(7)(L.GlobalAveragePooling1D()(x))
 
 
-# What neurohm must refuse: the batch moves to the second axis, or is dropped.
-REFUSED = ("keras_timed_", "keras_merges_tf2onnx_static")
+# What neurohm must refuse: the batch is dropped, or taken for another axis because its length is 1.
+REFUSED = ("keras_timed_tf2onnx_static", "keras_merges_tf2onnx_static")
 ACTS = [
     "relu",
     "relu6",
@@ -156,6 +156,23 @@ def networks():
         ),
     )
     yield "resnet32", lambda: resnet()
+    yield (
+        "upsampling",
+        lambda: net(
+            (6, 7, 3),
+            sequence(
+                L.Conv2D(4, 3, padding="same"),
+                L.LeakyReLU(),
+                L.UpSampling2D(2),
+                L.Conv2D(4, 3),
+                L.PReLU(shared_axes=[1, 2]),
+                L.UpSampling2D((1, 2), interpolation="bilinear"),
+                L.GlobalAveragePooling2D(),
+            ),
+        ),
+    )
+    yield "attention", lambda: net((6, 8), lambda x: L.Dense(4)(L.Flatten()(L.Add()([x, L.Attention()([x, L.Dense(8)(x)])]))))
+    yield "heads", lambda: net((6, 8), lambda x: L.Dense(4)(L.Flatten()(L.MultiHeadAttention(2, 4)(x, x))))
     yield "resnet8", lambda: resnet(width=4, depth=1)
     yield "resnet32_first", lambda: resnet(shape=(3, 32, 32), layout="channels_first")
     yield (
@@ -286,7 +303,7 @@ def networks():
             (4, 6),
             sequence(
                 L.TimeDistributed(L.Dense(5)),
-                L.ReLU(max_value=2.0, negative_slope=0.1, threshold=0.2),
+                L.ReLU(),
                 L.GlobalMaxPooling1D(),
             ),
         ),

@@ -140,6 +140,8 @@ pub enum Activation {
     Abs,
     /// -x
     Neg,
+    /// x rounded to half precision (IEEE 754 binary16), ties to even; its gradient passes straight through.
+    Half,
 }
 
 /// A function of two values, with broadcasting over the axes behind the batch.
@@ -239,6 +241,9 @@ pub enum Op {
         /// Whether the constant stands on the left.
         constant_first: bool,
     },
+    /// Matrix product of two values over their last two axes, for each index of the axes before (attention): no
+    /// weights, so it stays digital.
+    MatMul,
     /// Values one behind the other.
     Concat {
         /// Along which axis.

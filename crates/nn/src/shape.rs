@@ -19,6 +19,7 @@ impl Op {
             Op::Reduce { .. } => "Reduce",
             Op::Binary(_) => "Binary",
             Op::BinaryConst { .. } => "BinaryConst",
+            Op::MatMul => "MatMul",
             Op::Concat { .. } => "Concat",
             Op::Pad { .. } => "Pad",
             Op::Reshape { .. } => "Reshape",
@@ -117,7 +118,7 @@ impl Graph {
         let arity = |n: usize| {
             if inputs.len() == n { Ok(()) } else { Err(format!("takes {n} inputs, got {}", inputs.len())) }
         };
-        if !matches!(node.op, Op::Binary(_) | Op::Concat { .. }) {
+        if !matches!(node.op, Op::Binary(_) | Op::MatMul | Op::Concat { .. }) {
             arity(1)?;
         }
         let param = |id: ParamId, what: &str, expected: &[usize]| {
@@ -193,6 +194,18 @@ impl Graph {
                 broadcast(inputs[0], inputs[1])
             }
             Op::BinaryConst { param, .. } => broadcast(inputs[0], &self.params[*param].shape),
+            Op::MatMul => {
+                arity(2)?;
+                let (a, b) = (inputs[0], inputs[1]);
+                match (a, b) {
+                    ([lead @ .., rows, inner], [other @ .., same, cols])
+                        if lead == other && inner == same && *inner > 0 =>
+                    {
+                        Ok(lead.iter().chain([rows, cols]).copied().collect())
+                    }
+                    _ => Err(format!("matrices {a:?} and {b:?} do not multiply")),
+                }
+            }
             Op::Concat { axis } => {
                 let first = *inputs.first().ok_or("needs at least one input")?;
                 axis_in(*axis, first.len())?;

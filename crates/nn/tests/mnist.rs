@@ -1,4 +1,5 @@
-//! The built-in networks on real digits, shortened: the full default runs reach 98.3 % (`mlp`) and 99.3 % (`cnn`).
+//! The built-in networks on real digits: the `mlp` as it is trained by default, the `cnn` shortened. Full runs of both
+//! are recorded by `validation/training`.
 #![expect(clippy::print_stdout, reason = "tests say what they skip")]
 
 use std::ops::ControlFlow;
@@ -34,8 +35,10 @@ fn trained(name: &str, samples: usize, epochs: usize, tests: usize) -> Option<f6
 
 #[test]
 fn a_perceptron_learns_digits() {
-    if let Some(accuracy) = trained("mlp", 30_000, 2, 10_000) {
-        assert!(accuracy > 0.95, "{accuracy}");
+    // All of MNIST, for the default number of epochs: ten to twenty seconds of CPU time.
+    let epochs = TrainConfig::default().epochs;
+    if let Some(accuracy) = trained("mlp", 60_000, epochs, 10_000) {
+        assert!(accuracy >= 0.98, "{accuracy}");
     }
 }
 

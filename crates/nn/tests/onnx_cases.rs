@@ -7,7 +7,7 @@ mod onnx_support;
 use std::path::Path;
 
 use neurohm_nn::Tensor;
-use onnx_support::{ALLOWED, cases, check, difference, fixtures};
+use onnx_support::{ALLOWED, cases, check, difference, difference_of_halves, fixtures};
 
 fn check_all(root: &Path) {
     let cases = cases(root);
@@ -54,4 +54,9 @@ fn a_wrong_output_would_be_seen() {
     assert!(difference(&y([2.0, -1.0]), &y([2.0, -1.0 + 1e-3])).unwrap() > ALLOWED);
     assert!(difference(&y([2.0, f32::NAN]), &y([2.0, -1.0])).unwrap() > ALLOWED);
     assert!(difference(&y([2.0, -1.0]), &[]).is_err());
+    // Halves between 1 and 2 lie 2^-10 apart: one of two elements may be off by that, not both, and not by more.
+    let step = 2f32.powi(-10);
+    assert_eq!(difference_of_halves(&y([1.0, -1.0 - step]), &y([1.0, -1.0])), Ok(0.0));
+    assert!(difference_of_halves(&y([1.0, -1.0 - 2.0 * step]), &y([1.0, -1.0])).unwrap() > ALLOWED);
+    assert!(difference_of_halves(&y([1.0 + step, -1.0 - step]), &y([1.0, -1.0])).is_err());
 }

@@ -29,7 +29,7 @@ fn everything_unsupported_is_named_at_once_and_sorted() {
         node("Conv", "conv", &["x", "w"], &["a"], &[text("auto_pad", "SAME_MIDDLE"), integer("deform", 1)]),
         node("LSTM", "memory", &["a"], &["b"], &[]),
         node("DequantizeLinear", "", &["b"], &["c"], &[]),
-        node("Pad", "border", &["c"], &["d"], &[text("mode", "reflect")]),
+        node("Pad", "border", &["c"], &["d"], &[text("mode", "mirror")]),
         node("Loop", "loop", &["d"], &["e"], &[]),
         // Nothing hangs on this one, so it does not matter.
         node("NonMaxSuppression", "unused", &["x"], &["z"], &[]),
@@ -37,7 +37,7 @@ fn everything_unsupported_is_named_at_once_and_sorted() {
     ];
     assert_snapshot!(error(&graph), @r#"
     neurohm cannot take this ONNX model, for 6 reasons:
-      Pad "border": mode = "reflect" is not supported, only constant
+      Pad "border": mode = "mirror" is not supported, only constant, edge, reflect, wrap
       DequantizeLinear "c": quantised models are not supported; export the float model and let the chip quantise
       Conv "conv": attribute deform is not supported
       Conv "conv": auto_pad = "SAME_MIDDLE" is not supported, only NOTSET, SAME_UPPER, SAME_LOWER, VALID
@@ -78,12 +78,12 @@ fn what_would_mix_the_samples_of_a_batch() {
       Reshape "step": shape [3, 16] does not keep the batch of 2 in front
     "#);
     assert_snapshot!(one("Reshape", &[-1, 4, 6], &["x", "s"], &[longs("s", &[-1, 5])], &[]), @r#"
-    neurohm cannot take this ONNX model, for one reason:
+    this ONNX model is wrong in one place; mend it or export it again:
       Reshape "step": shape [-1, 5] does not hold the 24 elements of each sample
     "#);
     assert_snapshot!(one("Transpose", &[-1, 4], &["x"], &[], &[ints("perm", &[1, 0])]), @r#"
     neurohm cannot take this ONNX model, for one reason:
-      Transpose "step": perm [1, 0] moves the batch away from the first axis
+      output "y": its batch is axis 1, not the first, which is not supported
     "#);
     assert_snapshot!(one("Softmax", &[-1, 4], &["x"], &[], &[integer("axis", 0)]), @r#"
     neurohm cannot take this ONNX model, for one reason:
@@ -97,9 +97,9 @@ fn what_would_mix_the_samples_of_a_batch() {
     neurohm cannot take this ONNX model, for one reason:
       Add "step": a constant of shape [2, 4] differs from sample to sample
     "#);
-    assert_snapshot!(one("MatMul", &[-1, 4, 4], &["x", "x"], &[], &[]), @r#"
+    assert_snapshot!(one("MatMul", &[-1, 4], &["x", "x"], &[], &[]), @r#"
     neurohm cannot take this ONNX model, for one reason:
-      MatMul "step": the product of two computed matrices (as in attention) is not supported
+      MatMul "step": a product of computed matrices [batch, [4]] and [batch, [4]] mixes the samples of a batch
     "#);
     assert_snapshot!(one("Squeeze", &[1, 4, 1], &["x"], &[], &[]), @r#"
     neurohm cannot take this ONNX model, for one reason:
@@ -112,27 +112,60 @@ fn shapes_that_disagree() {
     let w = floats("w", &[4, 3, 3, 3], &[0.1; 108]);
     let conv = |inputs: &[&str]| node("Conv", "conv", inputs, &["y"], &[]);
     assert_snapshot!(node_error(&[-1, 2, 8, 8], std::slice::from_ref(&w), conv(&["x", "w"])), @r#"
-    neurohm cannot take this ONNX model, for one reason:
-      Conv "conv": weight [27, 4] does not fit a 3 x 3 kernel over 2 channels in 1 groups
+    this ONNX model is wrong in one place; mend it or export it again:
+      Conv "conv": weight "w" of shape [4, 3, 3, 3] in 1 groups takes 3 channels, "x" has 2
     "#);
     assert_snapshot!(node_error(&[-1, 3, 2, 8], std::slice::from_ref(&w), conv(&["x", "w"])), @r#"
-    neurohm cannot take this ONNX model, for one reason:
+    this ONNX model is wrong in one place; mend it or export it again:
       Conv "conv": a window of 3 (dilation 1) does not fit 2 plus padding 0 and 0
     "#);
     let bias = floats("b", &[3], &[0.0; 3]);
     assert_snapshot!(node_error(&[-1, 3, 8, 8], &[w, bias], conv(&["x", "w", "b"])), @r#"
-    neurohm cannot take this ONNX model, for one reason:
-      Conv "conv": bias of shape [3] for 4 channels
+    this ONNX model is wrong in one place; mend it or export it again:
+      Conv "conv": bias "b" of shape [3] for 4 channels
     "#);
     let dense = node("Gemm", "fc", &["x", "w"], &["y"], &[]);
     assert_snapshot!(node_error(&[-1, 5], &[floats("w", &[4, 2], &[0.0; 8])], dense), @r#"
-    neurohm cannot take this ONNX model, for one reason:
+    this ONNX model is wrong in one place; mend it or export it again:
       Gemm "fc": a weight of 4 inputs for a value of 5
     "#);
     let bad = floats("w", &[2, 2], &[1.0, f32::NAN, 0.5, 0.0]);
     assert_snapshot!(node_error(&[-1, 2], &[bad], node("MatMul", "fc", &["x", "w"], &["y"], &[])), @r#"
+    this ONNX model is wrong in one place; mend it or export it again:
+      MatMul "fc": "w" holds NaN (element 1 of shape [2, 2]); export the model from weights that are finite
+    "#);
+}
+
+#[test]
+fn what_is_wrong_behind_what_is_not_supported() {
+    let mut bad = vec![0.1; 36];
+    bad[7] = f32::INFINITY;
+    let graph = [
+        input("x", &[-1, 4]),
+        output("y"),
+        node("LSTM", "memory", &["x"], &["a"], &[]),
+        floats("k", &[4, 1, 3, 3], &bad),
+        node("Conv", "conv", &["a", "k"], &["b"], &[integer("group", 3)]),
+        floats("s", &[2], &[1.0; 2]),
+        floats("m", &[3], &[1.0; 3]),
+        node("BatchNormalization", "norm", &["b", "s", "s", "m", "s"], &["c"], &[]),
+        floats("shift", &[1], &[f32::NAN]),
+        node("Add", "shifted", &["c", "shift"], &["d"], &[]),
+        floats("w", &[4, 2], &[0.1; 8]),
+        node("Gemm", "fc", &["d", "w", "m"], &["e"], &[]),
+        // Minus infinity hides what must not be seen: that is meant.
+        floats("mask", &[1, 2], &[0.0, f32::NEG_INFINITY]),
+        node("Add", "masked", &["e", "mask"], &["y"], &[]),
+    ];
+    assert_snapshot!(error(&graph), @r#"
+    this ONNX model is wrong in 5 places; mend it or export it again:
+      Conv "conv": "k" holds inf (element 7 of shape [4, 1, 3, 3]); export the model from weights that are finite
+      Conv "conv": 3 groups do not divide the 4 filters of weight "k" of shape [4, 1, 3, 3]
+      Gemm "fc": bias "m" of shape [3] for 2 outputs
+      BatchNormalization "norm": mean "m" of shape [3] for 2 channels
+      Add "shifted": "shift" holds NaN (element 0 of shape [1]); export the model from weights that are finite
     neurohm cannot take this ONNX model, for one reason:
-      Dense "fc": a weight is NaN (element 1 of shape [2, 2])
+      LSTM "memory": recurrent layers are not supported
     "#);
 }
 

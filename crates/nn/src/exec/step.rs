@@ -7,6 +7,7 @@ use crate::kernels::conv::Patches;
 use crate::kernels::nest;
 use crate::kernels::{activation, broadcast, layout, norm, reduce};
 use crate::shape::spatial;
+use neurohm_array::gemm;
 use neurohm_num::{Rows, RowsMut};
 
 /// What a node needs beyond the graph, prepared once.
@@ -163,6 +164,16 @@ pub fn run(
                 broadcast::apply(*how, &nest.swapped(), out, &constant.data, x);
             } else {
                 broadcast::apply(*how, &nest, out, x, &constant.data);
+            }
+        }
+        (Op::MatMul, _) => {
+            let (inner, cols) = (x_shape[x_shape.len() - 1], y_shape[y_shape.len() - 1]);
+            let rows = x_shape[x_shape.len() - 2];
+            let pairs = x.chunks_exact(rows * inner).zip(inputs[1].chunks_exact(inner * cols));
+            for ((a, b), y) in pairs.zip(out.chunks_exact_mut(rows * cols)) {
+                let (a, b) = (Rows::new(a, rows, inner), Rows::new(b, inner, cols));
+                let mut y = RowsMut::new(y, rows, cols).expect("a validated output");
+                gemm(a.expect("a validated input"), b.expect("a validated input"), &mut y, 0.0);
             }
         }
         (Op::Concat { axis }, _) => {

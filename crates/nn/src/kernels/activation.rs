@@ -27,7 +27,8 @@ pub fn derivative_needs_input(a: Activation) -> bool {
         | Activation::Exp
         | Activation::Sqrt
         | Activation::Reciprocal
-        | Activation::Neg => false,
+        | Activation::Neg
+        | Activation::Half => false,
     }
 }
 
@@ -58,6 +59,7 @@ neurohm_num::dispatch! {
             Activation::Reciprocal => each(x, |x| 1.0 / x),
             Activation::Abs => each(x, f32::abs),
             Activation::Neg => each(x, |x| -x),
+            Activation::Half => each(x, to_half),
         }
     }
 
@@ -108,8 +110,24 @@ neurohm_num::dispatch! {
             Activation::Reciprocal => both(d, v, |d, y| -d * y * y),
             Activation::Abs => both(d, v, |d, x| if x < 0.0 { -d } else if x > 0.0 { d } else { 0.0 }),
             Activation::Neg => both(d, v, |d, _| -d),
+            Activation::Half => {}
         }
     }
+}
+
+/// The nearest half, ties to even, without branches.
+#[inline(always)]
+fn to_half(x: f32) -> f32 {
+    const DROPPED: u32 = 13;
+    const SMALLEST_NORMAL: f32 = 6.103_515_6e-5;
+    let (bits, size) = (x.to_bits(), x.abs());
+    let tie = (1 << (DROPPED - 1)) - 1 + ((bits >> DROPPED) & 1);
+    let normal = f32::from_bits(bits.wrapping_add(tie) & !((1 << DROPPED) - 1));
+    // Between 1/2 and 1 neighbouring floats lie as far apart as the smallest halves do: 2^-24.
+    let small = (size + 0.5 - 0.5).copysign(x);
+    let near = if size < SMALLEST_NORMAL { small } else { normal };
+    let bounded = if near.abs() >= 65536.0 { f32::INFINITY.copysign(x) } else { near };
+    if x.is_nan() { x } else { bounded }
 }
 
 const INV_SQRT_TAU: f32 = 0.398_942_3;
@@ -213,6 +231,28 @@ mod tests {
     use super::*;
 
     /// x = -3.7, -1.3, -0.4, -1e-3, 0.2, 0.9, 1.7, 4.1; double precision, from mpmath 1.3 (50 digits).
+    #[test]
+    fn halves_are_those_of_the_half_crate() {
+        // Every half, and floats on, just below and just above every border between two of them.
+        let finite = (0..=u16::MAX).map(half::f16::from_bits).filter(|h| !h.is_nan());
+        let mut x: Vec<f32> = finite
+            .flat_map(|h| {
+                let next = half::f16::from_bits(h.to_bits().wrapping_add(1)).to_f32();
+                let border =
+                    if next.is_finite() { 0.5 * (h.to_f32() + next) } else { 65520f32.copysign(h.to_f32()) };
+                [h.to_f32(), border, border.next_down(), border.next_up()]
+            })
+            .chain([f32::MIN_POSITIVE, f32::from_bits(1), f32::MAX, f32::MIN, 1e-8, -1e-8])
+            .filter(|x| !x.is_nan())
+            .collect();
+        let expected: Vec<u32> = x.iter().map(|&x| half::f16::from_f32(x).to_f32().to_bits()).collect();
+        apply(Activation::Half, &mut x);
+        assert_eq!(x.iter().map(|x| x.to_bits()).collect::<Vec<_>>(), expected);
+        let mut nan = [f32::NAN];
+        apply(Activation::Half, &mut nan);
+        assert!(nan[0].is_nan());
+    }
+
     #[test]
     fn special_functions_match_their_definitions() {
         let x: [f64; 8] = [-3.7, -1.3, -0.4, -1e-3, 0.2, 0.9, 1.7, 4.1];

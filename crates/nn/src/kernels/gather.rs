@@ -115,3 +115,51 @@ fn fixed<const RUN: usize>(count: usize, to: &mut [f32], to_step: usize, from: &
         *to = *from;
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::graph::Window;
+    use proptest::prelude::*;
+
+    fn patches() -> impl Strategy<Value = (Patches, usize, usize)> {
+        let pair = |low: usize, high: usize| [low..=high, low..=high];
+        let window = (pair(1, 4), pair(1, 3), pair(1, 2), [0usize..=3, 0..=3, 0..=3, 0..=3]);
+        (window, pair(1, 9), 1usize..=3, 1usize..=3, 1usize..=3).prop_filter_map(
+            "a window that fits",
+            |((kernel, stride, dilation, pad), [height, width], each, groups, batch)| {
+                let window = Window { kernel, stride, dilation, pad };
+                let out = window.output([height, width]).ok()?;
+                Some((Patches { size: [height, width, each * groups], out, window }, groups, batch))
+            },
+        )
+    }
+
+    proptest! {
+        /// Scattering is the transpose of gathering: <gather x, y> = <x, scatter y>, for every group and any cut of
+        /// the rows. Small whole numbers, so that no sum is rounded.
+        #[test]
+        fn scattering_is_the_adjoint_of_gathering((p, groups, batch) in patches(), seed: u64, cut in 0.0f64..1.0) {
+            let number = |i: usize| {
+                let mixed = (i as u64).wrapping_add(seed).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+                ((mixed >> 60) as f32) - 7.0
+            };
+            let x: Vec<f32> = (0..batch * p.input()).map(number).collect();
+            let (each, total) = (p.size[2] / groups, batch * p.per_sample());
+            let first = (cut * total as f64) as usize;
+            let values = p.values(each);
+            let dot = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| f64::from(a * b)).sum::<f64>();
+            for group in 0..groups {
+                let channels = group * each..(group + 1) * each;
+                for rows in [0..first, first..total] {
+                    let y: Vec<f32> = (0..rows.len() * values).map(|i| number(i + 77)).collect();
+                    let mut gathered = vec![f32::NAN; y.len()];
+                    p.gather(&x, channels.clone(), rows.clone(), &mut gathered);
+                    let mut scattered = vec![0.0; x.len()];
+                    p.scatter(&y, channels.clone(), rows, &mut scattered);
+                    prop_assert_eq!(dot(&gathered, &y), dot(&x, &scattered));
+                }
+            }
+        }
+    }
+}

@@ -32,6 +32,16 @@ impl<'a> Attributes<'a> {
         self.get(name).map(|a| a.ints.as_slice())
     }
 
+    /// Lengths of what an axis of `n` is split into: as listed, else evenly with the last one shorter.
+    pub fn parts(self, listed: Option<Vec<i64>>, n: usize, outputs: usize) -> Vec<usize> {
+        if let Some(sizes) = listed {
+            return sizes.iter().map(|&s| usize::try_from(s).unwrap_or(usize::MAX)).collect();
+        }
+        let count = self.int("num_outputs", outputs as i64).clamp(1, 1 << 16) as usize;
+        let size = n.div_ceil(count);
+        (0..count).map(|i| size.min(n.saturating_sub(i * size))).collect()
+    }
+
     pub fn text(self, name: &str) -> Option<&'a str> {
         self.get(name).map(text)
     }

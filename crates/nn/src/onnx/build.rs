@@ -9,7 +9,7 @@ use std::collections::{HashMap, HashSet};
 use crate::graph::{Activation, Binary, Graph, Node, Op, ParamId, Tensor, Value, ValueId};
 
 use super::constant::{Budget, Constant, MAX_RANK, transposed};
-use super::error::{Step, refuse};
+use super::error::{Step, mistake, refuse};
 
 /// What a node takes from the budget, in elements of constants.
 const NODE: usize = 64;
@@ -62,6 +62,8 @@ pub(super) struct Builder {
     pub scope: (String, String),
     names: Names,
     arranged: HashMap<(ValueId, Vec<usize>), ValueId>,
+    /// The value that is another one rounded to halves.
+    rounded: HashMap<ValueId, ValueId>,
 }
 
 impl Builder {
@@ -73,6 +75,7 @@ impl Builder {
             scope: Default::default(),
             names: Names::default(),
             arranged: HashMap::new(),
+            rounded: HashMap::new(),
         }
     }
 
@@ -92,6 +95,12 @@ impl Builder {
     /// The node that makes a value; nodes follow the inputs, each with one value.
     pub fn maker(&self, v: &Val) -> Option<&Node> {
         self.graph.nodes.get(v.id.checked_sub(self.graph.inputs.len())?).filter(|n| n.output == v.id)
+    }
+
+    /// The same, to be changed.
+    pub fn maker_mut(&mut self, v: &Val) -> Option<&mut Node> {
+        let index = v.id.checked_sub(self.graph.inputs.len())?;
+        self.graph.nodes.get_mut(index).filter(|n| n.output == v.id)
     }
 
     /// Shape in memory, without the batch.
@@ -211,6 +220,16 @@ impl Builder {
         self.keep(role, Op::Activate(f), v)
     }
 
+    /// The value rounded to half precision, once however often it is asked for.
+    pub fn rounded(&mut self, v: &Val) -> Step<Val> {
+        if let Some(&id) = self.rounded.get(&v.id) {
+            return Ok(Val { id, ..v.clone() });
+        }
+        let y = self.activate("half", Activation::Half, v)?;
+        self.rounded.extend([(v.id, y.id), (y.id, y.id)]);
+        Ok(y)
+    }
+
     /// A value with a number.
     pub fn with_number(&mut self, role: &str, how: Binary, v: &Val, number: f32) -> Step<Val> {
         let param = self.param(&[], vec![number])?;
@@ -271,7 +290,7 @@ pub(super) fn wrap(axis: i64, rank: usize) -> Step<usize> {
     let wrapped = if axis < 0 { axis.checked_add(signed) } else { Some(axis) };
     match wrapped {
         Some(a) if (0..signed).contains(&a) => Ok(a as usize),
-        _ => refuse!("axis {axis} of a value with {rank} axes"),
+        _ => mistake!("axis {axis} of a value with {rank} axes"),
     }
 }
 

@@ -5,11 +5,12 @@ use std::rc::Rc;
 
 use super::attributes::Attributes;
 use super::build::{Builder, Val};
-use super::constant::{Budget, Constant, Int};
-use super::error::{OnnxError, Problem, Refusal, Step};
+use super::constant::{Budget, Constant, Data, Int};
+use super::error::{OnnxError, Problem, Refusal, Step, unsupported, wrong};
 use super::fold::{Fold, shape_of};
-use super::lower::{Call, Known, lower};
+use super::lower::{Call, Known, alone, lower};
 use super::order::{label, order};
+use super::precision::Halves;
 use super::proto::{self, element};
 use super::tensor::{Failure, Fetch, Store};
 use super::{Length, Port, catalogue, tidy};
@@ -29,7 +30,7 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
     let opset = opset(model)?;
     let mut problems = Vec::new();
     if !graph.sparse_initializer.is_empty() {
-        problems.push(problem("graph", "initialiser", "sparse initialisers are not supported"));
+        problems.push(problem("graph", "initialiser", unsupported("sparse initialisers are not supported")));
     }
     let mut initialisers: HashMap<&str, &proto::Tensor> = HashMap::new();
     for tensor in &graph.initializer {
@@ -59,7 +60,7 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
         let node = &graph.node[i];
         for reason in catalogue::check(node) {
             refused[i] = true;
-            problems.push(problem(label(node), &node.op_type, reason));
+            problems.push(problem(label(node), &node.op_type, unsupported(reason)));
         }
     }
     let shapes: Vec<Option<Vec<usize>>> = inputs.iter().map(|i| input_shape(i, &mut problems)).collect();
@@ -68,6 +69,7 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
     let budget = Budget((1 << 24) + bytes.saturating_mul(4));
     let mut reader = Reader {
         opset,
+        halves: Halves::of(graph, &inputs, &order),
         build: Builder::new(static_batch, budget),
         store: Store::new(fetch),
         known: HashMap::new(),
@@ -80,26 +82,26 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
             None => Known::Broken,
             Some(shape) => match reader.build.input(&input.name, shape) {
                 Ok(v) => Known::Computed(v),
-                Err(Refusal(reason)) => {
-                    reader.problems.push(problem(&input.name, "input", reason));
+                Err(refusal) => {
+                    reader.problems.push(problem(&input.name, "input", refusal));
                     Known::Broken
                 }
             },
         };
         reader.known.insert(&input.name, value);
     }
+    for input in &inputs {
+        reader.round_input(&input.name);
+    }
     for i in order {
-        reader.node(&graph.node[i], refused[i])?;
+        reader.node(&graph.node[i], i, refused[i])?;
     }
     let outputs = graph.output.iter().map(|o| reader.output(&o.name)).collect::<Result<Vec<_>, _>>()?;
     let mut problems = reader.problems;
-    if problems.is_empty() {
-        check_numbers(&reader.build.graph, &mut problems);
-    }
     if !problems.is_empty() {
         problems.sort();
         problems.dedup();
-        return Err(OnnxError::Unsupported(problems));
+        return Err(OnnxError::Refused(problems));
     }
     let mut built = reader.build.graph;
     built.name = graph.name.clone();
@@ -144,8 +146,9 @@ fn first_order(graph: &Graph, reader: &[Option<usize>], input: usize) -> Vec<usi
     (0..rank).collect()
 }
 
-fn problem(node: &str, op: &str, reason: impl Into<String>) -> Problem {
-    Problem { node: node.into(), op: op.into(), reason: reason.into() }
+fn problem(node: &str, op: &str, refusal: Refusal) -> Problem {
+    let Refusal { fault, reason } = refusal;
+    Problem { fault, node: node.into(), op: op.into(), reason }
 }
 
 fn opset(model: &proto::Model) -> Result<i64, OnnxError> {
@@ -154,15 +157,15 @@ fn opset(model: &proto::Model) -> Result<i64, OnnxError> {
     let place = "opset_import".to_string();
     match version {
         Some(v) if catalogue::OPSETS.contains(&v) => Ok(v),
-        Some(v) => Err(OnnxError::Unsupported(vec![problem(
+        Some(v) => Err(OnnxError::Refused(vec![problem(
             &v.to_string(),
             "opset",
-            format!(
+            unsupported(format!(
                 "versions {} to {} are supported; export with opset_version={}",
                 catalogue::OPSETS.start(),
                 catalogue::OPSETS.end(),
                 18
-            ),
+            )),
         )])),
         None => {
             Err(OnnxError::Malformed { place, what: "no version of the standard operators is given".into() })
@@ -173,7 +176,7 @@ fn opset(model: &proto::Model) -> Result<i64, OnnxError> {
 /// Shape of an input behind its batch axis.
 fn input_shape(input: &proto::ValueInfo, problems: &mut Vec<Problem>) -> Option<Vec<usize>> {
     let mut no = |reason: String| {
-        problems.push(problem(&input.name, "input", reason));
+        problems.push(problem(&input.name, "input", unsupported(reason)));
         None
     };
     let Some(tensor) = input.kind.as_ref().and_then(|k| k.tensor.as_ref()) else {
@@ -216,36 +219,35 @@ fn static_batch(inputs: &[&proto::ValueInfo], problems: &mut Vec<Problem>) -> Op
             problems.push(problem(
                 name,
                 "input",
-                format!(
+                unsupported(format!(
                     "its first axis is {}, that of \"{one}\" {}: no common batch",
                     text(other),
                     text(batch)
-                ),
+                )),
             ));
         }
     }
     batch
 }
 
-/// Weights that are no numbers.
-fn check_numbers(graph: &Graph, problems: &mut Vec<Problem>) {
-    for node in &graph.nodes {
-        if !matches!(node.op, Op::Dense { .. } | Op::Conv { .. } | Op::BatchNorm { .. }) {
-            continue;
-        }
-        for id in node.op.params() {
-            let param = &graph.params[id];
-            if let Some(at) = param.data.iter().position(|v| !v.is_finite()) {
-                let reason =
-                    format!("a weight is {} (element {at} of shape {:?})", param.data[at], param.shape);
-                problems.push(problem(&node.name, node.op.name(), reason));
-            }
-        }
-    }
+/// Operators whose constants are weights, which must be finite; elsewhere infinities may be meant, as in a mask.
+const WEIGHTED: [&str; 4] = ["BatchNormalization", "Conv", "Gemm", "MatMul"];
+
+/// What is wrong with the numbers of a constant that a node reads.
+fn unsound(node: &proto::Node, name: &str, c: &Constant) -> Option<Problem> {
+    let Data::Float(values) = &c.data else { return None };
+    let weight = WEIGHTED.contains(&&*node.op_type);
+    let at = values.iter().position(|v| v.is_nan() || (weight && v.is_infinite()))?;
+    let reason = format!(
+        "\"{name}\" holds {} (element {at} of shape {:?}); export the model from weights that are finite",
+        values[at], c.shape
+    );
+    Some(problem(label(node), &node.op_type, wrong(reason)))
 }
 
 struct Reader<'m, 's> {
     opset: i64,
+    halves: Halves<'m>,
     build: Builder,
     store: Store<'s>,
     known: HashMap<&'m str, Known>,
@@ -270,8 +272,8 @@ impl<'m> Reader<'m, '_> {
         self.credited = fetched;
         let known = match read.map(|c| self.build.budget.take(&c.shape).map(|_| c)) {
             Ok(Ok(c)) => Known::Constant(Rc::new(c)),
-            Ok(Err(Refusal(reason))) | Err(Failure::Unsupported(reason)) => {
-                self.problems.push(problem(name, "initialiser", reason));
+            Ok(Err(refusal)) | Err(Failure::Refused(refusal)) => {
+                self.problems.push(problem(name, "initialiser", refusal));
                 Known::Broken
             }
             Err(Failure::Wrong(e)) => return Err(e),
@@ -280,7 +282,23 @@ impl<'m> Reader<'m, '_> {
         Ok(known)
     }
 
-    fn node(&mut self, node: &'m proto::Node, refused: bool) -> Result<(), OnnxError> {
+    /// An input of type float16 takes halves, whatever it is handed.
+    fn round_input(&mut self, name: &'m str) {
+        if let (true, Some(Known::Computed(v))) = (self.halves.half(name), self.known.get(name)) {
+            let v = v.clone();
+            self.build.scope = (name.to_string(), name.to_string());
+            let known = match self.build.rounded(&v) {
+                Ok(v) => Known::Computed(v),
+                Err(refusal) => {
+                    self.problems.push(problem(name, "input", refusal));
+                    Known::Broken
+                }
+            };
+            self.known.insert(name, known);
+        }
+    }
+
+    fn node(&mut self, node: &'m proto::Node, index: usize, refused: bool) -> Result<(), OnnxError> {
         let mut inputs = Vec::new();
         for name in &node.input {
             inputs.push(if name.is_empty() { None } else { Some(self.lookup(name)?) });
@@ -292,21 +310,30 @@ impl<'m> Reader<'m, '_> {
         // Reading a constant costs as well: one large one might be read by very many nodes.
         let read = inputs.iter().flatten().map(|k| if let Known::Constant(c) = k { c.data.len() } else { 0 });
         let charged = self.build.budget.take(&[read.sum()]);
+        // A constant that only constants are computed from is looked at where a value meets them.
+        if inputs.iter().flatten().any(|k| !matches!(k, Known::Constant(_))) {
+            for (known, name) in inputs.iter().zip(&node.input) {
+                if let Some(Known::Constant(c)) = known {
+                    self.problems.extend(unsound(node, name, c));
+                }
+            }
+        }
         let broken = refused || inputs.iter().flatten().any(|k| matches!(k, Known::Broken));
         let absent =
             inputs.iter().flatten().find_map(|k| if let Known::Absent(why) = k { Some(*why) } else { None });
         let result = match absent {
-            _ if broken => None,
-            Some(why) => Some(Err(Refusal(why.into()))),
+            // What the constants say of one another holds whatever the values are.
+            _ if broken => alone(&Call::blind(node, inputs, self.opset)).err().map(Err),
+            Some(why) => Some(Err(unsupported(why))),
             None => Some(match charged {
-                Ok(_) => self.outputs(node, inputs)?,
+                Ok(_) => self.outputs(node, index, inputs)?,
                 Err(refusal) => Err(refusal),
             }),
         };
         let mut made = match result {
             Some(Ok(known)) => known.into_iter(),
-            Some(Err(Refusal(reason))) => {
-                self.problems.push(problem(label(node), &node.op_type, reason));
+            Some(Err(refusal)) => {
+                self.problems.push(problem(label(node), &node.op_type, refusal));
                 vec![Known::Broken; node.output.len()].into_iter()
             }
             None => vec![Known::Broken; node.output.len()].into_iter(),
@@ -324,7 +351,8 @@ impl<'m> Reader<'m, '_> {
     fn outputs(
         &mut self,
         node: &'m proto::Node,
-        inputs: Vec<Option<Known>>,
+        index: usize,
+        mut inputs: Vec<Option<Known>>,
     ) -> Result<Step<Vec<Known>>, OnnxError> {
         let attributes = Attributes(&node.attribute);
         let count = node.output.len();
@@ -336,17 +364,47 @@ impl<'m> Reader<'m, '_> {
                 shape_of(&shape, attributes)
             } else {
                 let total = shape.into_iter().try_fold(Int::new(1), Int::mul);
-                total.map(Constant::scalar).ok_or_else(|| Refusal("the size is too large".into()))
+                total.map(Constant::scalar).ok_or_else(|| wrong("the size is too large"))
             };
             return Ok(constant.map(|c| vec![Known::Constant(Rc::new(c))]));
         }
-        if inputs.iter().flatten().any(|k| matches!(k, Known::Computed(_) | Known::Above(..))) {
+        if inputs
+            .iter()
+            .flatten()
+            .any(|k| matches!(k, Known::Computed(_) | Known::Moved(..) | Known::Above(..)))
+        {
             self.build.scope = (
                 label(node).to_string(),
                 node.output.iter().find(|o| !o.is_empty()).cloned().unwrap_or_default(),
             );
-            let call = Call { op: &node.op_type, attributes, inputs, outputs: count, opset: self.opset };
-            return Ok(lower(&mut self.build, &call));
+            if self.halves.reads(index) {
+                for (known, name) in inputs.iter_mut().zip(&node.input) {
+                    if let (true, Some(Known::Computed(v))) = (self.halves.unrounded(name), &known) {
+                        match self.build.rounded(v) {
+                            Ok(v) => *known = Some(Known::Computed(v)),
+                            Err(refusal) => return Ok(Err(refusal)),
+                        }
+                    }
+                }
+            }
+            let call = Call {
+                op: &node.op_type,
+                attributes,
+                names: &node.input,
+                inputs,
+                outputs: count,
+                opset: self.opset,
+                folds_halves: self.halves.folds(index),
+            };
+            let made = lower(&mut self.build, &call);
+            if !self.halves.makes(index) {
+                return Ok(made);
+            }
+            let mut round = |known: Known| match known {
+                Known::Computed(v) => self.build.rounded(&v).map(Known::Computed),
+                other => Ok(other),
+            };
+            return Ok(made.and_then(|known| known.into_iter().map(&mut round).collect()));
         }
         let inputs = inputs
             .into_iter()
@@ -362,7 +420,7 @@ impl<'m> Reader<'m, '_> {
         };
         match fold.evaluate() {
             Ok(constants) => Ok(Ok(constants.into_iter().map(|c| Known::Constant(Rc::new(c))).collect())),
-            Err(Failure::Unsupported(reason)) => Ok(Err(Refusal(reason))),
+            Err(Failure::Refused(refusal)) => Ok(Err(refusal)),
             Err(Failure::Wrong(e)) => Err(e),
         }
     }
@@ -377,24 +435,28 @@ impl<'m> Reader<'m, '_> {
 
     /// The value of an output, in the file's layout; `None` where there is a problem, which is noted.
     fn output(&mut self, name: &'m str) -> Result<Option<usize>, OnnxError> {
-        let reason = match self.lookup(name)? {
-            Known::Computed(v) if v.merged > 0 => {
-                "its first axis holds several values of each sample; reshape it so that the batch stands alone".into()
-            }
+        let refusal = match self.lookup(name)? {
+            Known::Computed(v) if v.merged > 0 => unsupported(
+                "its first axis holds several values of each sample; reshape it so that the batch stands alone",
+            ),
             Known::Computed(v) => {
                 self.build.scope = (name.to_string(), name.to_string());
                 let order: Vec<usize> = (0..v.axes.len()).collect();
-                match self.build.arrange(&v, &order) {
+                let v = if self.halves.unrounded(name) { self.build.rounded(&v) } else { Ok(v) };
+                match v.and_then(|v| self.build.arrange(&v, &order)) {
                     Ok(id) => return Ok(Some(id)),
-                    Err(Refusal(reason)) => reason,
+                    Err(refusal) => refusal,
                 }
             }
-            Known::Constant(_) => "is a constant that does not hang on the inputs".to_string(),
-            Known::Above(..) => "is a truth value, which is not supported".to_string(),
-            Known::Absent(why) => why.to_string(),
+            Known::Moved(_, place) => {
+                unsupported(format!("its batch is axis {place}, not the first, which is not supported"))
+            }
+            Known::Constant(_) => unsupported("is a constant that does not hang on the inputs"),
+            Known::Above(..) => unsupported("is a truth value, which is not supported"),
+            Known::Absent(why) => unsupported(why),
             Known::Broken => return Ok(None),
         };
-        self.problems.push(problem(name, "output", reason));
+        self.problems.push(problem(name, "output", refusal));
         Ok(None)
     }
 }

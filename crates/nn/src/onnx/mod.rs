@@ -16,6 +16,7 @@ mod fold;
 mod import;
 mod lower;
 mod order;
+mod precision;
 mod proto;
 mod scan;
 mod tensor;
@@ -26,7 +27,7 @@ use prost::Message;
 
 use crate::graph::Graph;
 
-pub use error::{OnnxError, Problem};
+pub use error::{Fault, OnnxError, Problem};
 pub use write::write;
 
 /// Length of an axis of a model's input or output.
@@ -76,7 +77,8 @@ pub struct Imported {
 /// weights; paths that leave the model's folder are refused before it is asked.
 ///
 /// # Errors
-/// [`OnnxError::Unsupported`] lists every operator, attribute and open shape that is not supported;
+/// [`OnnxError::Refused`] lists all that is wrong with the model and every operator, attribute and open shape that is
+/// not supported;
 /// the other errors say where the file is damaged. No input makes it panic, and it allocates a small multiple of
 /// the file's size and of what `external` returns.
 pub fn read(bytes: &[u8], external: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Result<Imported, OnnxError> {

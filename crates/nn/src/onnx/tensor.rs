@@ -6,7 +6,7 @@ use std::rc::Rc;
 use half::{bf16, f16};
 
 use super::constant::{Constant, Data, Int};
-use super::error::{OnnxError, Step, refuse};
+use super::error::{OnnxError, Refusal, Step, refuse};
 use super::proto::{self, element};
 
 /// Longest tensor of whole numbers that is taken for arithmetic on shapes.
@@ -24,12 +24,12 @@ pub(super) struct Store<'a> {
 /// Why a tensor could not be read: the file is wrong, or it asks for something unsupported.
 pub(super) enum Failure {
     Wrong(OnnxError),
-    Unsupported(String),
+    Refused(Refusal),
 }
 
-impl From<super::error::Refusal> for Failure {
-    fn from(refusal: super::error::Refusal) -> Self {
-        Failure::Unsupported(refusal.0)
+impl From<Refusal> for Failure {
+    fn from(refusal: Refusal) -> Self {
+        Failure::Refused(refusal)
     }
 }
 
@@ -229,7 +229,7 @@ mod tests {
         match Store::new(&beside).read(t) {
             Ok(c) => Ok(c.data),
             Err(Failure::Wrong(e)) => Err(e.to_string()),
-            Err(Failure::Unsupported(e)) => Err(e),
+            Err(Failure::Refused(e)) => Err(e.reason),
         }
     }
 

@@ -246,6 +246,7 @@ impl Writer<'_> {
                 let operands = if *constant_first { [&*c, &x] } else { [&*x, &c] };
                 self.add_to(binary(*how), &operands, vec![], out);
             }
+            Op::MatMul => self.add_to("MatMul", &[&inputs[0], &inputs[1]], vec![], out),
             Op::Concat { axis } => {
                 let inputs: Vec<&str> = inputs.iter().map(String::as_str).collect();
                 self.add_to("Concat", &inputs, vec![int("axis", *axis as i64 + 1)], out);
@@ -328,6 +329,10 @@ impl Writer<'_> {
                 };
                 let (min, max) = (bound("min", min), bound("max", max));
                 return self.add_to("Clip", &[x, &min, &max], vec![], out);
+            }
+            Activation::Half => {
+                let half = self.add("Cast", &[x], vec![int("to", element::FLOAT16.into())]);
+                return self.add_to("Cast", &[&half], vec![int("to", element::FLOAT.into())], out);
             }
             Activation::Silu => {
                 let gate = self.add("Sigmoid", &[x], vec![]);

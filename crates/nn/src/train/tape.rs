@@ -250,6 +250,7 @@ fn differentiable(op: &Op) -> bool {
         Op::BinaryConst { how, constant_first, .. } => {
             binary(*how) && !(*constant_first && *how == Binary::Div)
         }
+        Op::MatMul => false,
         _ => true,
     }
 }

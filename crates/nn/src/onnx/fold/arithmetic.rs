@@ -5,7 +5,7 @@ use std::rc::Rc;
 
 use super::super::build::wrap;
 use super::super::constant::{Constant, Data, Int, strides, walk};
-use super::super::error::{Step, refuse};
+use super::super::error::{Step, mistake, refuse};
 use super::Fold;
 
 pub(super) fn to_float(x: &Constant) -> Step<Constant> {
@@ -44,6 +44,20 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Constant> {
         return reduce(f);
     }
     match f.op {
+        "Clip" => {
+            let x = f.input(0)?;
+            let bound = |index: usize, name: &str, open: f32| match f.optional(index) {
+                Some(c) => c.float(),
+                None => Ok(f.attributes.float(name, open)),
+            };
+            let (min, max) = (bound(1, "min", f32::NEG_INFINITY)?, bound(2, "max", f32::INFINITY)?);
+            let Data::Float(v) = &x.data else { refuse!("Clip of whole constants is not supported") };
+            let clipped = v.iter().map(|&v| {
+                let v = if v < min { min } else { v };
+                if v > max { max } else { v }
+            });
+            Ok(Constant { data: Data::Float(clipped.collect()), ..Constant::clone(&x) })
+        }
         "Where" => {
             let (condition, a, b) = (f.input(0)?, f.input(1)?, f.input(2)?);
             let Data::Bool(condition_data) = &condition.data else {
@@ -100,7 +114,7 @@ fn broadcast(f: &mut Fold<'_, '_>, operands: &[&Constant]) -> Step<(Vec<usize>, 
             match (*out, n) {
                 (1, n) => *out = n,
                 (m, n) if n == m || n == 1 => {}
-                _ => refuse!(
+                _ => mistake!(
                     "shapes {:?} do not broadcast",
                     operands.iter().map(|c| &c.shape).collect::<Vec<_>>()
                 ),

@@ -7,7 +7,7 @@ use std::rc::Rc;
 
 use super::attributes::Attributes;
 use super::constant::{Budget, Constant, Data, Int};
-use super::error::{Step, refuse};
+use super::error::{Step, mistake, refuse, unsupported};
 use super::proto::element;
 use super::tensor::{Failure, Store};
 
@@ -25,7 +25,7 @@ impl Fold<'_, '_> {
     fn input(&self, index: usize) -> Step<Rc<Constant>> {
         match self.inputs.get(index) {
             Some(Some(c)) => Ok(Rc::clone(c)),
-            _ => refuse!("input {index} is missing"),
+            _ => mistake!("input {index} is missing"),
         }
     }
 
@@ -84,7 +84,7 @@ impl Fold<'_, '_> {
         let a = self.attributes;
         if let Some(attribute) = a.get("value") {
             let Some(tensor) = &attribute.t else {
-                return Err(Failure::Unsupported("value is no tensor".into()));
+                return Err(Failure::Refused(unsupported("value is no tensor")));
             };
             return self.store.read(tensor);
         }
@@ -100,7 +100,7 @@ impl Fold<'_, '_> {
         if let Some(v) = a.get("value_floats") {
             return Ok(Constant::new(vec![v.floats.len()], Data::Float(v.floats.clone())));
         }
-        Err(Failure::Unsupported("has no value that is supported".into()))
+        Err(Failure::Refused(unsupported("has no value that is supported")))
     }
 
     /// A constant of the shape given by input 0, in which the batch may stand first.
@@ -144,7 +144,7 @@ impl Fold<'_, '_> {
             let (start, span) = (start.known()?, i128::from(*limit) - i128::from(start.known()?));
             let delta128 = i128::from(*delta);
             if delta128 == 0 {
-                refuse!("delta is zero");
+                mistake!("delta is zero");
             }
             // Rounded up.
             let count =
@@ -165,7 +165,7 @@ impl Fold<'_, '_> {
 }
 
 fn refused(reason: String) -> Failure {
-    Failure::Unsupported(reason)
+    Failure::Refused(unsupported(reason))
 }
 
 /// The shape of a constant, in which the batch may stand.

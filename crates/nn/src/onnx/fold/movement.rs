@@ -2,7 +2,7 @@
 
 use super::super::build::wrap;
 use super::super::constant::{Constant, Data, Int, strides, transposed, walk};
-use super::super::error::{Step, refuse};
+use super::super::error::{Step, mistake, refuse};
 use super::{Fold, concrete};
 
 /// Operators that move elements; `None` for any other.
@@ -20,6 +20,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
             | "Slice"
             | "Split"
             | "Gather"
+            | "GatherND"
             | "Expand"
             | "Tile"
     ) {
@@ -45,12 +46,12 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
                 None => (0..rank).filter(|&a| x.shape[a] == 1).collect(),
             };
             if axes.iter().any(|&a| x.shape[a] != 1) {
-                refuse!("drops axes {axes:?} of shape {:?}", x.shape);
+                mistake!("drops axes {axes:?} of shape {:?}", x.shape);
             }
             shaped((0..rank).filter(|a| !axes.contains(a)).map(|a| x.shape[a]).collect())
         }
         "Unsqueeze" => {
-            let Some(axes) = f.ints("axes", 1)? else { refuse!("axes are missing") };
+            let Some(axes) = f.ints("axes", 1)? else { mistake!("axes are missing") };
             if axes.len() > 64 {
                 refuse!("adds {} axes", axes.len());
             }
@@ -61,7 +62,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
                 .map(|a| if axes.contains(&a) { 1 } else { old.next().copied().unwrap_or(1) })
                 .collect();
             if old.next().is_some() {
-                refuse!("axes repeat themselves");
+                mistake!("axes repeat themselves");
             }
             shaped(shape)
         }
@@ -73,7 +74,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
             let mut sorted = order.clone();
             sorted.sort_unstable();
             if !sorted.into_iter().eq(0..rank) {
-                refuse!("perm {order:?} is no order of {rank} axes");
+                mistake!("perm {order:?} is no order of {rank} axes");
             }
             let (shape, at) = transposed(&x.shape, &order);
             Constant::new(shape, x.data.select(at))
@@ -81,6 +82,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
         "Slice" => slice(f, &x)?,
         "Split" => return split(f, &x).map(Some),
         "Gather" => gather(f, &x)?,
+        "GatherND" => gather_slices(f, &x)?,
         "Expand" => expand(f, &x)?,
         _ => tile(f, &x)?,
     };
@@ -96,14 +98,14 @@ fn reshape(f: &Fold<'_, '_>, x: &Constant) -> Step<Vec<usize>> {
         shape.push(match (n, usize::try_from(n)) {
             (0, _) if !keep_zero => match x.shape.get(i) {
                 Some(&n) => n,
-                None => refuse!("copies axis {i} of shape {:?}", x.shape),
+                None => mistake!("copies axis {i} of shape {:?}", x.shape),
             },
             (_, Ok(n)) => n,
             (-1, _) if open.is_none() => {
                 open = Some(i);
                 1
             }
-            _ => refuse!("shape {target:?} makes no sense"),
+            _ => mistake!("shape {target:?} makes no sense"),
         });
     }
     let count = x.data.len();
@@ -111,20 +113,20 @@ fn reshape(f: &Fold<'_, '_>, x: &Constant) -> Step<Vec<usize>> {
     match (product, open) {
         (Some(p), Some(i)) if p > 0 && count.is_multiple_of(p) => shape[i] = count / p,
         (Some(p), None) if p == count => {}
-        _ => refuse!("shape {target:?} does not hold {count} elements"),
+        _ => mistake!("shape {target:?} does not hold {count} elements"),
     }
     Ok(shape)
 }
 
 fn slice(f: &Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     let (Some(starts), Some(ends)) = (f.ints("starts", 1)?, f.ints("ends", 2)?) else {
-        refuse!("starts or ends are missing")
+        mistake!("starts or ends are missing")
     };
     let count = starts.len();
     let axes = f.ints("axes", 3)?.unwrap_or_else(|| (0..count as i64).collect());
     let steps = f.ints("", 4)?.unwrap_or_else(|| vec![1; count]);
     if [ends.len(), axes.len(), steps.len()] != [count; 3] {
-        refuse!("starts, ends, axes and steps differ in length");
+        mistake!("starts, ends, axes and steps differ in length");
     }
     let mut shape = x.shape.clone();
     let own = strides(&x.shape);
@@ -135,7 +137,7 @@ fn slice(f: &Fold<'_, '_>, x: &Constant) -> Step<Constant> {
         let n = x.shape[axis] as i64;
         let (step, back) = (steps[i], steps[i] < 0);
         if step == 0 {
-            refuse!("step 0");
+            mistake!("step 0");
         }
         let bound = |v: i64| {
             let v = if v < 0 { v.saturating_add(n) } else { v };
@@ -159,19 +161,40 @@ fn slice(f: &Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     Ok(Constant::new(shape, data))
 }
 
+/// `GatherND`: each row of the indices names a place along the leading axes.
+fn gather_slices(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
+    let indices = f.input(1)?;
+    let (Some((&depth, lead)), 0) = (indices.shape.split_last(), f.attributes.int("batch_dims", 0)) else {
+        refuse!("batch_dims other than 0 or indices without axes are not supported")
+    };
+    if depth == 0 || depth > x.shape.len() {
+        mistake!("indices of {depth} numbers for shape {:?}", x.shape);
+    }
+    let shape: Vec<usize> = lead.iter().chain(&x.shape[depth..]).copied().collect();
+    f.budget.take(&shape)?;
+    let size: usize = x.shape[depth..].iter().product();
+    let mut starts = Vec::new();
+    for row in indices.known_ints()?.chunks_exact(depth) {
+        let mut at = 0;
+        for (&i, &n) in row.iter().zip(&x.shape) {
+            let index = if i < 0 { i.saturating_add(n as i64) } else { i };
+            let Some(index) = usize::try_from(index).ok().filter(|&i| i < n) else {
+                mistake!("index {i} of an axis of {n}")
+            };
+            at = at * n + index;
+        }
+        starts.push(at * size);
+    }
+    let data = x.data.select(starts.iter().flat_map(|&s| s..s + size));
+    Ok(Constant::new(shape, data))
+}
+
 fn split(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Vec<Constant>> {
     let axis = wrap(f.attributes.int("axis", 0), x.shape.len())?;
     let n = x.shape[axis];
-    let sizes: Vec<usize> = match f.ints("split", 1)? {
-        Some(sizes) => sizes.iter().map(|&s| usize::try_from(s).unwrap_or(usize::MAX)).collect(),
-        None => {
-            let count = f.attributes.int("num_outputs", f.outputs as i64).clamp(1, 1 << 16) as usize;
-            let size = n.div_ceil(count);
-            (0..count).map(|i| size.min(n.saturating_sub(i * size))).collect()
-        }
-    };
+    let sizes = f.attributes.parts(f.ints("split", 1)?, n, f.outputs);
     if sizes.iter().try_fold(0usize, |t, &s| t.checked_add(s)) != Some(n) {
-        refuse!("an axis of {n} cannot be split into {sizes:?}");
+        mistake!("an axis of {n} cannot be split into {sizes:?}");
     }
     let by: Vec<isize> = strides(&x.shape).iter().map(|&s| s as isize).collect();
     let mut start = 0;
@@ -194,7 +217,7 @@ fn gather(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     for i in indices.known_ints()? {
         let i = if i < 0 { i.saturating_add(n) } else { i };
         if !(0..n).contains(&i) {
-            refuse!("index {i} of an axis of {n}");
+            mistake!("index {i} of an axis of {n}");
         }
         at.push(i as usize);
     }
@@ -267,14 +290,14 @@ fn tile(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
 fn concat(f: &mut Fold<'_, '_>) -> Step<Constant> {
     let parts = (0..f.inputs.len()).map(|i| f.input(i)).collect::<Step<Vec<_>>>()?;
     let Some(first) = parts.first() else { refuse!("needs an input") };
-    let Some(axis) = f.attributes.maybe_int("axis") else { refuse!("axis is missing") };
+    let Some(axis) = f.attributes.maybe_int("axis") else { mistake!("axis is missing") };
     let axis = wrap(axis, first.shape.len())?;
     let fits = |c: &Constant| {
         c.shape.len() == first.shape.len()
             && (0..c.shape.len()).all(|a| a == axis || c.shape[a] == first.shape[a])
     };
     if parts.iter().any(|c| !fits(c)) || parts.iter().any(|c| c.per_sample != first.per_sample) {
-        refuse!("shapes {:?} do not fit one another", parts.iter().map(|c| &c.shape).collect::<Vec<_>>());
+        mistake!("shapes {:?} do not fit one another", parts.iter().map(|c| &c.shape).collect::<Vec<_>>());
     }
     if first.per_sample && axis == 0 {
         refuse!("works along the batch axis");

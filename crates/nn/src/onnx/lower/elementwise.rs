@@ -4,7 +4,7 @@ use crate::graph::{Activation, Binary, Op};
 
 use super::super::build::{Builder, Val};
 use super::super::constant::Constant;
-use super::super::error::{Step, refuse};
+use super::super::error::{Step, mistake, refuse};
 use super::{Call, Known};
 
 /// Adds the nodes of an elementwise operator.
@@ -100,11 +100,11 @@ fn activation(call: &Call<'_>) -> Step<Option<Activation>> {
 /// Two or more values, from the left.
 fn fold(b: &mut Builder, call: &Call<'_>, how: Binary) -> Step<Val> {
     let mut operands = call.inputs.iter();
-    let Some(Some(first)) = operands.next() else { refuse!("an input is missing") };
+    let Some(Some(first)) = operands.next() else { mistake!("an input is missing") };
     let mut sum = first.clone();
     let last = call.inputs.len() - 1;
     for (i, operand) in operands.enumerate() {
-        let Some(operand) = operand else { refuse!("an input is missing") };
+        let Some(operand) = operand else { mistake!("an input is missing") };
         let role = if i + 1 == last { String::new() } else { format!("{}", i + 1) };
         let y = match (&sum, operand) {
             (Known::Computed(x), Known::Computed(y)) => b.binary(&role, how, x, y)?,

@@ -4,34 +4,42 @@ use crate::graph::{Binary, Op};
 
 use super::super::build::{Builder, Val};
 use super::super::constant::{Constant, transposed};
-use super::super::error::{Step, refuse};
+use super::super::error::{Step, mistake, refuse};
 use super::{Call, Known};
+
+/// The constants of a `Gemm`, which fit one another: the weight, its inputs and outputs, the bias if that is constant.
+pub(super) fn weights<'a>(call: &'a Call<'_>) -> Step<(&'a Constant, [usize; 2], Option<Vec<f32>>)> {
+    let weight = call.needed(1)?;
+    let [rows, cols] = weight.shape[..] else {
+        mistake!("weight \"{}\" of shape {:?} is no matrix", call.name(1), weight.shape)
+    };
+    let turned = call.attributes.int("transB", 0) != 0;
+    let (inputs, outputs) = if turned { (cols, rows) } else { (rows, cols) };
+    let bias = match call.inputs.get(2) {
+        Some(Some(Known::Constant(c))) => Some(bias(call, c, outputs)?),
+        _ => None,
+    };
+    Ok((weight, [inputs, outputs], bias))
+}
 
 /// `y = alpha A B + beta C`, B constant and perhaps transposed.
 pub(super) fn gemm(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
-    let weight = call.needed(1)?;
     if b.rank(&x) != 2 {
-        refuse!("Gemm takes a matrix, got {} axes", b.rank(&x));
+        mistake!("Gemm takes a matrix, got {} axes", b.rank(&x));
     }
+    let (weight, [inputs, outputs], fixed) = weights(call)?;
     let (alpha, beta) = (call.attributes.float("alpha", 1.0), call.attributes.float("beta", 1.0));
-    let [rows, cols] = weight.shape[..] else { refuse!("weight of shape {:?} is no matrix", weight.shape) };
     let mut values = weight.floats()?;
-    let (inputs, outputs) = if call.attributes.int("transB", 0) != 0 {
+    if call.attributes.int("transB", 0) != 0 {
         values = transposed(&weight.shape, &[1, 0]).1.map(|i| values[i]).collect();
-        (cols, rows)
-    } else {
-        (rows, cols)
-    };
+    }
     if alpha != 1.0 {
         values.iter_mut().for_each(|w| *w *= alpha);
     }
     match call.inputs.get(2).and_then(Option::as_ref) {
         None => dense(b, &x, &values, inputs, outputs, None),
-        Some(Known::Constant(c)) => {
-            let bias = bias(c, outputs, beta)?;
-            dense(b, &x, &values, inputs, outputs, Some(bias))
-        }
+        Some(Known::Constant(_)) => dense(b, &x, &values, inputs, outputs, fixed),
         Some(_) => {
             let product = dense(b, &x, &values, inputs, outputs, None)?;
             let c = call.computed(2)?.clone();
@@ -42,11 +50,11 @@ pub(super) fn gemm(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
 }
 
 /// A bias of one number an output from what broadcasts to that.
-fn bias(c: &Constant, outputs: usize, beta: f32) -> Step<Vec<f32>> {
-    let values = c.floats()?;
+fn bias(call: &Call<'_>, c: &Constant, outputs: usize) -> Step<Vec<f32>> {
+    let (values, beta) = (c.floats()?, call.attributes.float("beta", 1.0));
     let rows = &c.shape[..c.shape.len().saturating_sub(1)];
     if rows.iter().any(|&n| n != 1) || (values.len() != 1 && values.len() != outputs) {
-        refuse!("bias of shape {:?} for {outputs} outputs", c.shape);
+        mistake!("bias \"{}\" of shape {:?} for {outputs} outputs", call.name(2), c.shape);
     }
     let scaled = |i: usize| beta * values[if values.len() == 1 { 0 } else { i }];
     Ok((0..outputs).map(scaled).collect())
@@ -104,11 +112,31 @@ pub(super) fn matmul(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             let y = dense(b, &swap(x), &values, cols, rows, None)?;
             Ok(swap(&y))
         }
-        (Some(Known::Computed(_)), Some(Known::Computed(_))) => {
-            refuse!("the product of two computed matrices (as in attention) is not supported")
-        }
-        _ => refuse!("an input is missing"),
+        (Some(Known::Computed(x)), Some(Known::Computed(y))) => both_computed(b, x, y),
+        _ => mistake!("an input is missing"),
     }
+}
+
+/// The product of two values of every sample, as in attention.
+fn both_computed(b: &mut Builder, x: &Val, y: &Val) -> Step<Val> {
+    let (left, right) = (b.shape(x), b.shape(y));
+    if b.rank(x) < 3 || b.rank(y) < 3 {
+        refuse!(
+            "a product of computed matrices [batch, {left:?}] and [batch, {right:?}] mixes the samples of a batch"
+        );
+    }
+    let lead = left.len().wrapping_sub(2);
+    if left.len() != right.len() || x.merged != y.merged || left[..lead] != right[..lead] {
+        refuse!(
+            "computed matrices of shape {left:?} and {right:?}, whose leading axes differ, are not supported"
+        );
+    }
+    if left[lead + 1] != right[lead] {
+        mistake!("matrices of shape {left:?} and {right:?} do not multiply");
+    }
+    let order: Vec<usize> = (0..left.len()).collect();
+    let ids = vec![b.arrange(x, &order)?, b.arrange(y, &order)?];
+    Ok(Val { id: b.emit("", Op::MatMul, ids)?, axes: order, merged: x.merged })
 }
 
 /// A dense layer over the file's last axis.
@@ -126,7 +154,7 @@ pub(super) fn dense(
     let mut order: Vec<usize> = x.axes.iter().copied().filter(|&a| a != last).collect();
     order.push(last);
     if b.shape(x)[last] != inputs {
-        refuse!("a weight of {inputs} inputs for a value of {}", b.shape(x)[last]);
+        mistake!("a weight of {inputs} inputs for a value of {}", b.shape(x)[last]);
     }
     let id = b.arrange(x, &order)?;
     let weight = b.param(&[inputs, outputs], weight.to_vec())?;

@@ -2,10 +2,12 @@
 
 mod elementwise;
 mod linear;
+mod moved;
 mod movement;
 mod norm;
 mod reduce;
 mod reshape;
+mod resize;
 mod window;
 
 use std::rc::Rc;
@@ -13,8 +15,8 @@ use std::rc::Rc;
 use super::attributes::Attributes;
 use super::build::{Builder, Val};
 use super::constant::Constant;
-use super::error::{Step, refuse};
-use super::proto::element;
+use super::error::{Step, mistake, refuse};
+use super::proto::{self, element};
 
 /// What is known of a name in the file.
 #[derive(Clone, Debug)]
@@ -23,6 +25,8 @@ pub(super) enum Known {
     Constant(Rc<Constant>),
     /// Computed from the network's inputs.
     Computed(Val),
+    /// The same with the batch at this axis of the file's, not at the first.
+    Moved(Val, usize),
     /// Whether a computed value lies above a number: only the switch of a softplus reads it.
     Above(Val, f32),
     /// Something that this reader does not make, and why: it matters only where it is read.
@@ -35,19 +39,42 @@ pub(super) enum Known {
 pub(super) struct Call<'a> {
     pub op: &'a str,
     pub attributes: Attributes<'a>,
+    /// What the file calls the inputs.
+    pub names: &'a [String],
     pub inputs: Vec<Option<Known>>,
     pub outputs: usize,
     pub opset: i64,
+    /// Whether a batch norm is folded into the convolution before it while both are still in half precision.
+    pub folds_halves: bool,
 }
 
-impl Call<'_> {
+impl<'a> Call<'a> {
+    /// Of a node whose values do not matter.
+    pub fn blind(node: &'a proto::Node, inputs: Vec<Option<Known>>, opset: i64) -> Self {
+        let (attributes, outputs) = (Attributes(&node.attribute), node.output.len());
+        // Where a constant is not known either there is nothing to say.
+        let known = inputs.iter().skip(1).all(|k| matches!(k, None | Some(Known::Constant(_))));
+        let op = if known { &*node.op_type } else { "" };
+        Self { op, attributes, names: &node.input, inputs, outputs, opset, folds_halves: false }
+    }
+
+    /// What the file calls an input.
+    pub fn name(&self, index: usize) -> &str {
+        self.names.get(index).map_or("", String::as_str)
+    }
+
     /// An input that is computed.
     pub fn computed(&self, index: usize) -> Step<&Val> {
         match self.inputs.get(index).and_then(Option::as_ref) {
             Some(Known::Computed(v)) => Ok(v),
+            Some(Known::Moved(_, place)) => {
+                refuse!(
+                    "input {index} has its batch at axis {place}, not at the first, which is not supported"
+                )
+            }
             Some(Known::Above(..)) => refuse!("input {index} is a truth value, which is not supported"),
             Some(_) => refuse!("input {index} is a constant, where only a computed value is supported"),
-            None => refuse!("input {index} is missing"),
+            None => mistake!("input {index} is missing"),
         }
     }
 
@@ -66,7 +93,7 @@ impl Call<'_> {
     pub fn needed(&self, index: usize) -> Step<&Constant> {
         match self.constant(index)? {
             Some(c) => Ok(c),
-            None => refuse!("input {index} is missing"),
+            None => mistake!("input {index} is missing"),
         }
     }
 
@@ -79,8 +106,21 @@ impl Call<'_> {
     }
 }
 
+/// What a node's constants say of one another, for one whose values could not be read.
+pub(super) fn alone(call: &Call<'_>) -> Step<()> {
+    match call.op {
+        "Conv" => window::weights(call).map(drop),
+        "Gemm" => linear::weights(call).map(drop),
+        "BatchNormalization" => norm::statistics(call, None).map(drop),
+        _ => Ok(()),
+    }
+}
+
 /// Adds the nodes for a call of which at least one input is computed; returns its outputs.
 pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
+    if let Some(made) = moved::moved(b, call)? {
+        return Ok(made);
+    }
     let one = |v: Val| vec![Known::Computed(v)];
     Ok(match call.op {
         "Identity" => one(call.computed(0)?.clone()),
@@ -109,6 +149,7 @@ pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
         "Squeeze" => one(reshape::squeeze(b, call)?),
         "Unsqueeze" => one(reshape::unsqueeze(b, call)?),
         "DepthToSpace" | "SpaceToDepth" => one(reshape::blocks(b, call)?),
+        "Resize" | "Upsample" => one(resize::resize(b, call)?),
         "Transpose" => one(movement::transpose(b, call)?),
         "Concat" => one(movement::concat(b, call)?),
         "Pad" => one(movement::pad(b, call)?),

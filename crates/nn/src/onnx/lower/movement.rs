@@ -4,7 +4,7 @@ use crate::graph::{Binary, Op};
 
 use super::super::build::{Builder, Val};
 use super::super::constant::{Constant, Data, Int};
-use super::super::error::{Step, refuse};
+use super::super::error::{Step, mistake, refuse};
 use super::{Call, Known, reshape};
 
 /// The same memory with axis `i` of the result being axis `order[i]`.
@@ -25,7 +25,7 @@ pub(super) fn transpose(b: &Builder, call: &Call<'_>) -> Step<Val> {
     let mut sorted = order.clone();
     sorted.sort_unstable();
     if !sorted.into_iter().eq(0..rank as i64) {
-        refuse!("perm {order:?} is no order of {rank} axes");
+        mistake!("perm {order:?} is no order of {rank} axes");
     }
     if order[0] != 0 {
         refuse!("perm {order:?} moves the batch away from the first axis");
@@ -45,7 +45,7 @@ pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     else {
         refuse!("needs a computed input")
     };
-    let Some(axis) = call.attributes.maybe_int("axis") else { refuse!("axis is missing") };
+    let Some(axis) = call.attributes.maybe_int("axis") else { mistake!("axis is missing") };
     let along = b.axis(&first, axis)?;
     let file_axis = along + 1 - first.merged;
     let mut values: Vec<Val> = Vec::new();
@@ -55,7 +55,7 @@ pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             Some(Known::Computed(v)) => {
                 if b.rank(v) != b.rank(&first) || v.merged != first.merged || v.axes.len() != first.axes.len()
                 {
-                    refuse!("values of different rank");
+                    mistake!("values of different rank");
                 }
                 let v = match waiting.take() {
                     Some((length, fill)) => pad_axis(b, v, along, (length, 0), fill)?,
@@ -81,13 +81,19 @@ pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
                     (None, Some(_)) => refuse!("two constants before the first computed value"),
                 }
             }
-            _ => refuse!("an input is missing"),
+            _ => mistake!("an input is missing"),
         }
     }
-    if let [only] = &values[..] {
-        return Ok(only.clone());
+    join(b, &values, along)
+}
+
+/// Values one behind the other along an axis behind the batch.
+pub(super) fn join(b: &mut Builder, values: &[Val], along: usize) -> Step<Val> {
+    let [first, more @ ..] = values else { mistake!("needs an input") };
+    if more.is_empty() {
+        return Ok(first.clone());
     }
-    let order = b.meeting_order(&values);
+    let order = b.meeting_order(values);
     let ids = values.iter().map(|v| b.arrange(v, &order)).collect::<Step<Vec<_>>>()?;
     let place = order.iter().position(|&a| a == along).ok_or("the axis does not exist")?;
     Ok(Val { id: b.emit("", Op::Concat { axis: place }, ids)?, axes: order, merged: first.merged })
@@ -98,10 +104,10 @@ fn pad_axis(b: &mut Builder, v: &Val, axis: usize, (before, after): (usize, usiz
     b.keep("pad", Op::Pad { before: at(before), after: at(after), value: fill }, v)
 }
 
-/// `Pad` with a constant; negative padding cuts.
+/// `Pad`; negative padding cuts.
 pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
-    let Some(pads) = call.ints("pads", 1)? else { refuse!("pads are missing") };
+    let Some(pads) = call.ints("pads", 1)? else { mistake!("pads are missing") };
     let fill = match call.constant(2)? {
         Some(c) => c.float()?,
         None => call.attributes.float("value", 0.0),
@@ -111,7 +117,7 @@ pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
         None => (0..b.rank(&x) as i64).collect(),
     };
     if pads.len() != 2 * axes.len() {
-        refuse!("{} pads for {} axes", pads.len(), axes.len());
+        mistake!("{} pads for {} axes", pads.len(), axes.len());
     }
     let shape = b.shape(&x);
     let (mut start, mut end) = (vec![0; shape.len()], shape.clone());
@@ -137,7 +143,7 @@ pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             after[axis] = h
         }
         if start[axis] >= end[axis] {
-            refuse!("pads {pads:?} cut everything away");
+            mistake!("pads {pads:?} cut everything away");
         }
     }
     let mut y = x;
@@ -147,8 +153,35 @@ pub(super) fn pad(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     if before.iter().chain(&after).all(|&p| p == 0) {
         return Ok(y);
     }
+    let mode = call.attributes.text("mode").unwrap_or("constant");
+    if mode != "constant" {
+        for axis in 0..before.len() {
+            if before[axis] + after[axis] > 0 {
+                y = pick(b, &y, axis, &mirrored(mode, b.shape(&y)[axis], before[axis], after[axis])?)?;
+            }
+        }
+        return Ok(y);
+    }
     let memory = |p: &[usize]| y.axes.iter().map(|&a| p[a]).collect();
     b.keep("", Op::Pad { before: memory(&before), after: memory(&after), value: fill }, &y)
+}
+
+/// Which elements of an axis of `n` stand in it once it is padded with its own.
+fn mirrored(mode: &str, n: usize, before: usize, after: usize) -> Step<Vec<usize>> {
+    let (first, end) = (-(before as i64), (n + after) as i64);
+    if mode == "reflect" && before.max(after) >= n {
+        mistake!("reflects {before} and {after} elements of an axis of {n}");
+    }
+    if before.max(after) > n << 8 {
+        refuse!("pads an axis of {n} with {before} and {after} elements");
+    }
+    let (last, n) = (n as i64 - 1, n as i64);
+    let at = |i: i64| match mode {
+        "edge" => i.clamp(0, last),
+        "wrap" => i.rem_euclid(n),
+        _ => last - (last - i.abs()).abs(),
+    };
+    Ok((first..end).map(|i| at(i) as usize).collect())
 }
 
 /// Ranges given in the file's order of axes.
@@ -173,13 +206,13 @@ pub(super) fn slice(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
         }
     };
     let (Some(starts), Some(ends)) = (list("starts", 1)?, list("ends", 2)?) else {
-        refuse!("starts or ends are missing")
+        mistake!("starts or ends are missing")
     };
     let count = starts.len();
     let axes = list("axes", 3)?.unwrap_or_else(|| (0..count as i64).map(Int::new).collect());
     let steps = list("", 4)?.unwrap_or_else(|| vec![Int::new(1); count]);
     if [ends.len(), axes.len(), steps.len()] != [count; 3] {
-        refuse!("starts, ends, axes and steps differ in length");
+        mistake!("starts, ends, axes and steps differ in length");
     }
     let shape = b.shape(&x);
     let (mut from, mut to, mut by) = (vec![0; shape.len()], shape.clone(), vec![1; shape.len()]);
@@ -206,7 +239,7 @@ pub(super) fn slice(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             continue;
         }
         if step == 0 {
-            refuse!("step 0");
+            mistake!("step 0");
         }
         let bound = |v: i64| (if v < 0 { v.saturating_add(n) } else { v }).clamp(0, n) as usize;
         (from[axis], to[axis]) = (bound(starts[i].known()?), bound(ends[i].known()?));
@@ -226,19 +259,17 @@ pub(super) fn slice(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
 pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Val>> {
     let x = call.computed(0)?.clone();
     let axis = b.axis(&x, call.attributes.int("axis", 0))?;
-    let shape = b.shape(&x);
+    parts(b, call, &x, axis)
+}
+
+/// The parts of a value along an axis behind the batch.
+pub(super) fn parts(b: &mut Builder, call: &Call<'_>, x: &Val, axis: usize) -> Step<Vec<Val>> {
+    let shape = b.shape(x);
     let n = shape[axis];
-    let parts: Vec<usize> = match call.ints("split", 1)? {
-        Some(sizes) => sizes.iter().map(|&s| usize::try_from(s).unwrap_or(usize::MAX)).collect(),
-        None => {
-            let count = call.attributes.int("num_outputs", call.outputs as i64).clamp(1, 1 << 16) as usize;
-            let size = n.div_ceil(count);
-            (0..count).map(|i| size.min(n.saturating_sub(i * size))).collect()
-        }
-    };
+    let parts = call.attributes.parts(call.ints("split", 1)?, n, call.outputs);
     let total = parts.iter().try_fold(0usize, |t, &p| t.checked_add(p));
     if total != Some(n) || parts.contains(&0) || parts.len() < call.outputs {
-        refuse!("an axis of {n} cannot be split into {parts:?}");
+        mistake!("an axis of {n} cannot be split into {parts:?}");
     }
     let mut at = 0;
     let mut out = Vec::new();
@@ -246,7 +277,7 @@ pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Val>> {
         let (mut from, mut to) = (vec![0; shape.len()], shape.clone());
         (from[axis], to[axis]) = (at, at + size);
         at += size;
-        out.push(cut(b, &format!("{i}"), &x, &from, &to, &vec![1; shape.len()])?);
+        out.push(cut(b, &format!("{i}"), x, &from, &to, &vec![1; shape.len()])?);
     }
     Ok(out)
 }
@@ -255,18 +286,22 @@ pub(super) fn split(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Val>> {
 pub(super) fn gather(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
     let axis = b.axis(&x, call.attributes.int("axis", 0))?;
-    let indices = call.needed(1)?;
-    let shape = b.shape(&x);
+    take(b, &x, axis, call.needed(1)?)
+}
+
+/// The elements of an axis behind the batch that constant indices name.
+pub(super) fn take(b: &mut Builder, x: &Val, axis: usize, indices: &Constant) -> Step<Val> {
+    let shape = b.shape(x);
     let n = shape[axis] as i64;
     let mut at = Vec::new();
     for i in indices.known_ints()? {
         let i = if i < 0 { i.saturating_add(n) } else { i };
         if !(0..n).contains(&i) {
-            refuse!("index {i} of an axis of {n}");
+            mistake!("index {i} of an axis of {n}");
         }
         at.push(i as usize);
     }
-    let y = pick(b, &x, axis, &at)?;
+    let y = pick(b, x, axis, &at)?;
     match indices.shape[..] {
         [_] => Ok(y),
         [] => {
@@ -279,7 +314,7 @@ pub(super) fn gather(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
 }
 
 /// Elements of an axis in any order: one slice for each run of evenly spaced ones, put together.
-fn pick(b: &mut Builder, v: &Val, axis: usize, at: &[usize]) -> Step<Val> {
+pub(super) fn pick(b: &mut Builder, v: &Val, axis: usize, at: &[usize]) -> Step<Val> {
     const MOST: usize = 256;
     let shape = b.shape(v);
     let mut parts: Vec<Val> = Vec::new();

@@ -1,41 +1,81 @@
 //! Normalisations: batch normalisation as one node, the others in steps.
 
-use crate::graph::{Activation, Binary, Op, Reduce};
+use half::f16;
+
+use crate::graph::{Activation, Binary, Op, ParamId, Reduce};
 
 use super::super::build::{Builder, Val, wrap};
 use super::super::constant::Constant;
-use super::super::error::{Step, refuse};
+use super::super::error::{Step, mistake, refuse};
 use super::{Call, reshape};
+
+/// Scale, bias, mean and variance of a batch norm, one number for each channel.
+pub(super) fn statistics(call: &Call<'_>, channels: Option<usize>) -> Step<Vec<Vec<f32>>> {
+    let channels = channels.or(call.needed(1)?.shape.first().copied()).unwrap_or(1);
+    let one = |(i, what): (usize, &str)| {
+        let c = call.needed(i + 1)?;
+        if c.shape != [channels] {
+            mistake!("{what} \"{}\" of shape {:?} for {channels} channels", call.name(i + 1), c.shape);
+        }
+        c.floats()
+    };
+    ["scale", "bias", "mean", "variance"].into_iter().enumerate().map(one).collect()
+}
 
 /// Normalisation by stored statistics, over the file's axis 1.
 pub(super) fn batch(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
     let channel = b.axis(&x, 1)?;
     let channels = b.shape(&x)[channel];
-    let mut values = Vec::new();
-    for (i, what) in ["scale", "bias", "mean", "variance"].iter().enumerate() {
-        let c = call.needed(i + 1)?;
-        if c.shape != [channels] {
-            refuse!("{what} of shape {:?} for {channels} channels", c.shape);
-        }
-        values.push(c.floats()?);
-    }
+    let values = statistics(call, Some(channels))?;
     let mut order: Vec<usize> = x.axes.iter().copied().filter(|&a| a != channel).collect();
     order.push(channel);
     // From the file's own order go to plain channels-last.
+    let epsilon = call.attributes.float("epsilon", 1e-5);
+    if call.folds_halves
+        && x.axes == order
+        && let Some(Op::Conv { weight, bias, .. }) = b.maker(&x).map(|n| n.op.clone())
+    {
+        let bias = fold_halves(b, (weight, bias), &values, epsilon);
+        let bias = Some(b.param(&[channels], bias)?);
+        if let Some(node) = b.maker_mut(&x)
+            && let Op::Conv { bias: old, .. } = &mut node.op
+        {
+            *old = bias;
+        }
+        return Ok(x);
+    }
     let id = b.arrange(&x, &order)?;
     let mut params = Vec::new();
     for v in values {
         params.push(b.param(&[channels], v)?);
     }
-    let op = Op::BatchNorm {
-        gamma: params[0],
-        beta: params[1],
-        mean: params[2],
-        variance: params[3],
-        epsilon: call.attributes.float("epsilon", 1e-5),
-    };
+    let op =
+        Op::BatchNorm { gamma: params[0], beta: params[1], mean: params[2], variance: params[3], epsilon };
     Ok(Val { id: b.emit("", op, vec![id])?, axes: order, merged: x.merged })
+}
+
+/// Scales a convolution's weights by a batch norm in half precision, every step rounded as onnxruntime does it
+/// before anything is widened; returns the bias.
+fn fold_halves(
+    b: &mut Builder,
+    (weight, bias): (ParamId, Option<ParamId>),
+    values: &[Vec<f32>],
+    epsilon: f32,
+) -> Vec<f32> {
+    let half = |x: f32| f16::from_f32(x).to_f32();
+    let [gamma, beta, mean, variance] = [0, 1, 2, 3].map(|i| &values[i]);
+    let deviation = variance.iter().map(|v| half(half(v + half(epsilon)).sqrt()));
+    let scale: Vec<f32> = gamma.iter().zip(deviation).map(|(g, d)| half(g / d)).collect();
+    for row in b.graph.params[weight].data.chunks_exact_mut(scale.len()) {
+        row.iter_mut().zip(&scale).for_each(|(w, s)| *w = half(*w * s));
+    }
+    let old = bias.map(|id| &b.graph.params[id].data);
+    let shift = |c: usize| match old {
+        Some(old) => half(half(half(old[c] - mean[c]) * scale[c]) + beta[c]),
+        None => half(beta[c] - half(mean[c] * scale[c])),
+    };
+    (0..scale.len()).map(shift).collect()
 }
 
 /// `(x - mean) / sqrt(variance + epsilon)` with the statistics of each sample over some axes.

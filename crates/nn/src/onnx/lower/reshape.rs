@@ -6,7 +6,7 @@ use crate::graph::Op;
 
 use super::super::build::{Builder, Val, wrap};
 use super::super::constant::Int;
-use super::super::error::{Step, refuse};
+use super::super::error::{Step, mistake, refuse};
 use super::Call;
 
 /// `Reshape`: finds out where the batch goes, which must be to the front.
@@ -20,7 +20,7 @@ pub(super) fn reshape(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
                 0 => Int::batches(shape[..x.merged].iter().product::<usize>() as i64),
                 _ => match shape.get(x.merged + i - 1) {
                     Some(&n) => Int::new(n as i64),
-                    None => refuse!("copies axis {i} of a value with {} axes", b.rank(&x)),
+                    None => mistake!("copies axis {i} of a value with {} axes", b.rank(&x)),
                 },
             };
         }
@@ -49,16 +49,16 @@ fn to(b: &mut Builder, x: &Val, target: &[Int]) -> Step<Val> {
         match usize::try_from(t.fixed) {
             Ok(n) if n > 0 => shape.push(n),
             _ if *t == free => shape.push(0),
-            _ => refuse!("shape [{}] has a length below 1", listed()),
+            _ => mistake!("shape [{}] has a length below 1", listed()),
         }
     }
     let holes = shape.iter().filter(|&&n| n == 0).count();
     if holes + usize::from(lead == free) > 1 {
-        refuse!("shape [{}] leaves more than one length open", listed());
+        mistake!("shape [{}] leaves more than one length open", listed());
     }
     let known = shape.iter().filter(|&&n| n != 0).try_fold(1usize, |p, &n| p.checked_mul(n));
     let Some(known) = known.filter(|&k| elements.is_multiple_of(k)) else {
-        refuse!("shape [{}] does not hold the {elements} elements of each sample", listed());
+        mistake!("shape [{}] does not hold the {elements} elements of each sample", listed());
     };
     // How many rows each sample takes of the first axis.
     let rows = match (lead, b.static_batch) {
@@ -69,7 +69,7 @@ fn to(b: &mut Builder, x: &Val, target: &[Int]) -> Step<Val> {
     };
     let left = elements / known;
     if !left.is_multiple_of(rows) || (holes == 0 && left != rows) {
-        refuse!("shape [{}] does not hold the {elements} elements of each sample", listed());
+        mistake!("shape [{}] does not hold the {elements} elements of each sample", listed());
     }
     for n in shape.iter_mut().filter(|n| **n == 0) {
         *n = left / rows;
@@ -106,7 +106,7 @@ pub(super) fn squeeze(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
         None => (x.merged..shape.len()).filter(|&a| shape[a] == 1).collect(),
     };
     if let Some(&a) = axes.iter().find(|&&a| shape[a] != 1) {
-        refuse!("drops axis {} of length {}", a + 1 - x.merged, shape[a]);
+        mistake!("drops axis {} of length {}", a + 1 - x.merged, shape[a]);
     }
     let left: Vec<usize> = (0..shape.len()).filter(|a| !axes.contains(a)).map(|a| shape[a]).collect();
     regroup(b, &x, &left, x.merged)
@@ -115,14 +115,14 @@ pub(super) fn squeeze(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
 /// `Unsqueeze`
 pub(super) fn unsqueeze(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
-    let Some(axes) = call.ints("axes", 1)? else { refuse!("axes are missing") };
+    let Some(axes) = call.ints("axes", 1)? else { mistake!("axes are missing") };
     if axes.len() > 64 {
         refuse!("adds {} axes", axes.len());
     }
     let rank = b.rank(&x) + axes.len();
     let new: BTreeSet<usize> = axes.iter().map(|&a| wrap(a, rank)).collect::<Step<_>>()?;
     if new.len() != axes.len() {
-        refuse!("axes {axes:?} repeat themselves");
+        mistake!("axes {axes:?} repeat themselves");
     }
     if new.contains(&0) {
         refuse!("puts an axis before the batch");
@@ -140,7 +140,7 @@ pub(super) fn blocks(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let [c, h, w] = b.shape(&x)[..] else { refuse!("needs [batch, channels, height, width]") };
     let s = usize::try_from(call.attributes.int("blocksize", 0)).unwrap_or(0);
     let square = s.checked_mul(s).filter(|&q| q > 0);
-    let Some(square) = square else { refuse!("blocksize {s} makes no sense") };
+    let Some(square) = square else { mistake!("blocksize {s} makes no sense") };
     // Split into six parts, rename the axes, put together.
     let (split, order, joined) = if call.op == "SpaceToDepth" {
         if h % s != 0 || w % s != 0 {
@@ -184,14 +184,14 @@ pub(super) fn regroup(b: &mut Builder, x: &Val, to: &[usize], merged: usize) -> 
                 j += 1;
                 q = q.saturating_mul(to[new[j]]);
             } else {
-                refuse!("shapes {from:?} and {to:?} hold different numbers of elements");
+                mistake!("shapes {from:?} and {to:?} hold different numbers of elements");
             }
         }
         groups.push((&old[first..=i], &new[start..=j]));
         (i, j) = (i + 1, j + 1);
     }
     if i < old.len() || j < new.len() {
-        refuse!("shapes {from:?} and {to:?} hold different numbers of elements");
+        mistake!("shapes {from:?} and {to:?} hold different numbers of elements");
     }
     // The groups as they follow in memory, if each lies in one piece; else as in the file.
     let memory: Vec<usize> = x.axes.iter().copied().filter(|&a| from[a] != 1).collect();

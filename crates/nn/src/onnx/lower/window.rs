@@ -3,25 +3,64 @@
 use crate::graph::{Op, Window};
 
 use super::super::build::{Builder, Val};
-use super::super::constant::transposed;
-use super::super::error::{Step, refuse};
+use super::super::constant::{Constant, transposed};
+use super::super::error::{Step, mistake, refuse};
 use super::Call;
+
+/// The constants of a convolution, which fit one another.
+pub(super) struct Weights<'a> {
+    weight: &'a Constant,
+    outputs: usize,
+    channels: usize,
+    kernel: &'a [usize],
+    groups: usize,
+    bias: Option<Vec<f32>>,
+}
+
+/// Reads a convolution's constants.
+pub(super) fn weights<'a>(call: &'a Call<'_>) -> Step<Weights<'a>> {
+    let w = call.needed(1)?;
+    let [outputs, channels, ref kernel @ ..] = w.shape[..] else {
+        mistake!("weight \"{}\" of shape {:?} has no kernel", call.name(1), w.shape)
+    };
+    let groups = call.attributes.int("group", 1);
+    let Some(groups) = usize::try_from(groups).ok().filter(|&g| g > 0) else {
+        mistake!("group = {groups} must be at least 1")
+    };
+    if !outputs.is_multiple_of(groups) {
+        mistake!(
+            "{groups} groups do not divide the {outputs} filters of weight \"{}\" of shape {:?}",
+            call.name(1),
+            w.shape
+        );
+    }
+    if let Some(stated) = call.attributes.ints("kernel_shape")
+        && !stated.iter().map(|&k| usize::try_from(k).ok()).eq(kernel.iter().map(|&k| Some(k)))
+    {
+        mistake!("kernel_shape {stated:?} does not fit weight \"{}\" of shape {:?}", call.name(1), w.shape);
+    }
+    let bias = match call.constant(2)? {
+        Some(c) if c.shape == [outputs] => Some(c.floats()?),
+        Some(c) => mistake!("bias \"{}\" of shape {:?} for {outputs} channels", call.name(2), c.shape),
+        None => None,
+    };
+    Ok(Weights { weight: w, outputs, channels, kernel, groups, bias })
+}
 
 /// A convolution, channels last in memory.
 pub(super) fn conv(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let x = call.computed(0)?.clone();
-    let w = call.needed(1)?;
-    let [outputs, channels, ref kernel @ ..] = w.shape[..] else {
-        refuse!("weight of shape {:?} has no kernel", w.shape)
-    };
-    let groups = call.attributes.int("group", 1);
-    let Some(groups) = usize::try_from(groups).ok().filter(|&g| g > 0) else {
-        refuse!("group = {groups} must be at least 1")
-    };
-    if let Some(stated) = call.attributes.ints("kernel_shape")
-        && !stated.iter().map(|&k| usize::try_from(k).ok()).eq(kernel.iter().map(|&k| Some(k)))
+    let Weights { weight: w, outputs, channels, kernel, groups, bias } = weights(call)?;
+    if let (0, Some(&got)) = (x.merged, b.shape(&x).first())
+        && Some(got) != channels.checked_mul(groups)
     {
-        refuse!("kernel_shape {stated:?} does not fit a weight of shape {:?}", w.shape);
+        mistake!(
+            "weight \"{}\" of shape {:?} in {groups} groups takes {} channels, \"{}\" has {got}",
+            call.name(1),
+            w.shape,
+            channels.saturating_mul(groups),
+            call.name(0)
+        );
     }
     let mut place = Place::new(b, call, &x, kernel.to_vec())?;
     place.resolve(call, false)?;
@@ -30,11 +69,6 @@ pub(super) fn conv(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let values = w.floats()?;
     let values = transposed(&w.shape, &order).1.map(|i| values[i]).collect();
     let rows = kernel.iter().product::<usize>() * channels;
-    let bias = match call.constant(2)? {
-        Some(c) if c.shape == [outputs] => Some(c.floats()?),
-        Some(c) => refuse!("bias of shape {:?} for {outputs} channels", c.shape),
-        None => None,
-    };
     let id = b.arrange(&x, &place.order)?;
     let weight = b.param(&[rows, outputs], values)?;
     let bias = bias.map(|v| b.param(&[outputs], v)).transpose()?;
