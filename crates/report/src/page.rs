@@ -175,19 +175,15 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
         let of_level = record.notes.iter().filter(move |n| n.level == level);
         of_level.map(|n| n.text.clone()).collect::<Vec<_>>()
     };
-    let mut numbers: Vec<Number> = record
-        .scalars
-        .iter()
-        // A study may give its figure of merit a second time under the name of its condition.
-        .filter(|(key, s)| **key == record.merit || s.about != main.about)
+    let numbers: Vec<Number> = judge::scalars(record)
+        .into_iter()
         .map(|(key, s)| Number {
             about: s.about.clone(),
             shown: quantity(s.value, s.ci95, &s.unit),
             ideal: s.ideal.map(|ideal| quantity(ideal, None, &s.unit).to_string()),
-            merit: *key == record.merit,
+            merit: key == record.merit,
         })
         .collect();
-    numbers.sort_by_key(|n| !n.merit);
 
     let mut figures = Vec::new();
     for (i, series) in record.series.iter().enumerate() {
