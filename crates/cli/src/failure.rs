@@ -130,7 +130,8 @@ fn place(origin: &str, (line, column): (usize, usize)) -> Option<Place> {
     let start: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
     let rest = text.get(start..)?.lines().next().unwrap_or("");
     let offset: usize = rest.chars().take(column.checked_sub(1)?).map(char::len_utf8).sum();
-    let word = rest.get(offset..)?.split(|c: char| c.is_whitespace() || c == '=').next().unwrap_or("");
+    let word =
+        rest.get(offset..)?.split(|c: char| c.is_whitespace() || "=,]}".contains(c)).next().unwrap_or("");
     Some(Place { name: origin.to_string(), offset: start + offset, length: word.len().max(1), text })
 }
 
