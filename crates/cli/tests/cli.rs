@@ -315,6 +315,7 @@ fn an_interrupt_keeps_the_chips_that_were_finished() {
     assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
     let said = text(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
     assert!(said.contains("cancelled. The run was cut short after") && said.contains("of 100000"), "{said}");
+    assert!(said.contains("what was finished is in part"), "{said}");
     let read = |file: &str| -> Value {
         serde_json::from_str(&std::fs::read_to_string(dir.path().join(file)).unwrap()).unwrap()
     };

@@ -70,8 +70,9 @@ pub fn carry_out(
     match card.cut_short {
         None => Ok(()),
         Some(text) => {
-            let kept =
-                kept.map_or("What was finished was printed".into(), |dir| format!("{dir} holds the rest"));
+            let kept = kept.map_or("what was finished was printed".into(), |dir| {
+                format!("what was finished is in {dir}")
+            });
             Err(Failure::failed(format!("cancelled. {text}")).help(kept))
         }
     }
