@@ -10,7 +10,9 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use neurohm_data::npy;
 use neurohm_nn::models;
-use neurohm_num::Key;
+use neurohm_num::{Key, Unwatched};
+use neurohm_studies::REGISTRY;
+use neurohm_study::{Disk, Draft, Effort, execute, json};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -55,6 +57,25 @@ fn main() -> Outcome {
     }
     for preset in neurohm_array::chip_presets() {
         seed("chip_toml", preset.name, preset.toml.as_bytes())?;
+    }
+    for study in REGISTRY {
+        let draft = Draft {
+            study: Some(study.name().to_string()),
+            chip: Some("ideal".to_string()),
+            effort: Effort::Smoke,
+            ..Draft::default()
+        };
+        let (study, mut request) = draft.resolve(REGISTRY, &Disk)?;
+        seed("request_toml", study.name(), request.description()?.as_bytes())?;
+        let changes = format!(
+            "study = {:?}\nseed = 7\n[chip]\npreset = \"peer\"\ndevice = \"reram_cmo\"\n[config]\nat = \"1 h\"\n",
+            study.name()
+        );
+        seed("request_toml", &format!("{}-changes", study.name()), changes.as_bytes())?;
+        request.chips = 2;
+        let record = execute(study, &request, &Disk, &Unwatched)?.record;
+        seed("record_json", study.name(), json(&[&record], false)?.as_bytes())?;
+        seed("record_json", &format!("{}-card", study.name()), json(&[&record], true)?.as_bytes())?;
     }
     seed("chip_toml", "overlay", b"preset = \"peer\"\ndevice = \"reram_cmo\"\n[tile]\nrows = 128\n")?;
     Ok(())

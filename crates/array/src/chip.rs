@@ -181,6 +181,30 @@ impl ChipSpec {
         self.nonidealities().is_empty() && matches!(self.mapping.scale, Scale::Maximum {})
     }
 
+    /// Settings that can change nothing on this chip, by path, each with the reason. A user who wrote one of them meant
+    /// something by it.
+    pub fn without_effect(&self) -> Vec<(&'static str, &'static str)> {
+        if self.is_exact() {
+            // Products are computed from the weights themselves.
+            let why = "nothing on this chip is less than ideal, so no cell is looked at";
+            return ["read", "drift_compensation", "device.cell"].map(|p| (p, why)).to_vec();
+        }
+        let has = |path: &str| self.nonidealities().iter().any(|n| n.path.starts_with(path));
+        let mut list = Vec::new();
+        if !has("device.noise") {
+            list.push(("read.noise", "the device has no read noise that could be split"));
+        }
+        // Probes then answer as they did right after programming: the factor is one.
+        let moves = ["device.retention", "device.noise", "input_noise", "output_noise"];
+        if !moves.into_iter().any(has) {
+            list.push((
+                "drift_compensation",
+                "nothing on this chip changes after programming, so there is no drift to compensate",
+            ));
+        }
+        list
+    }
+
     /// Whether a converter takes its range from data, so that [`crate::AnalogMatrix::calibrate`] must
     /// come before a product.
     pub fn needs_calibration(&self) -> bool {

@@ -4,6 +4,7 @@
 //! Both are mid-tread: an odd number of levels, evenly spaced over `+-range`, zero among them. `bits`
 //! gives 2^bits - 1 levels, so that 7 bits are 126 steps and 9 bits 510.
 
+use neurohm_num::quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -211,21 +212,27 @@ impl Adc {
     }
 }
 
+/// Products are computed in single precision, which ends at 1e38; what is squared on the way must stay inside.
+const SMALLEST: f64 = 1e-30;
+const LARGEST: f64 = 1e30;
+
 /// Refuses what is not a finite number above zero.
 pub(crate) fn positive(path: &str, value: f64) -> Result<(), SettingError> {
-    if value > 0.0 && value.is_finite() {
+    if (SMALLEST..=LARGEST).contains(&value) {
         Ok(())
     } else {
-        Err(SettingError::value(path, format!("{value} is not a finite number above 0")))
+        let value = quantity::format(value, quantity::Dimension::Ratio);
+        Err(SettingError::value(path, format!("{value} is not a finite number above 0, from 1e-30 to 1e30")))
     }
 }
 
 /// Refuses what is not a finite number from zero.
 pub(crate) fn not_negative(path: &str, value: f64) -> Result<(), SettingError> {
-    if value >= 0.0 && value.is_finite() {
+    if (0.0..=LARGEST).contains(&value) {
         Ok(())
     } else {
-        Err(SettingError::value(path, format!("{value} is not a finite number from 0")))
+        let value = quantity::format(value, quantity::Dimension::Ratio);
+        Err(SettingError::value(path, format!("{value} is not a finite number from 0 to 1e30")))
     }
 }
 

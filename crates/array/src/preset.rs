@@ -1,9 +1,9 @@
 //! Chip presets and the files that start from one.
 
 use neurohm_device::DeviceSpec;
+use neurohm_device::overlay::{self, Document};
 use toml::{Table, Value};
 
-use crate::overlay::{self, Document};
 use crate::{ChipSpec, SettingError};
 
 /// A chip that comes with neurohm.
@@ -69,6 +69,43 @@ pub fn parse_chip(text: &str, origin: &str, find: FindDevice) -> Result<ChipSpec
     chip.lay_over(table, find).map_err(|e| document.locate(e))
 }
 
+/// A chip that settings are being laid over, one table after the other: names are held against the schema as they
+/// come, values only when all are there, since one setting may need another.
+#[derive(Clone, Debug)]
+pub struct ChipLayers(Table);
+
+impl ChipLayers {
+    /// Begins with a chip.
+    ///
+    /// # Errors
+    /// None for a chip that was checked.
+    pub fn over(chip: &ChipSpec) -> Result<Self, SettingError> {
+        Ok(Self(chip.to_table()?))
+    }
+
+    /// Lays more settings over. See [`ChipSpec::lay_over`].
+    ///
+    /// # Errors
+    /// A name that a chip does not have, with those it has.
+    pub fn lay(&mut self, mut over: Table, find: FindDevice) -> Result<(), SettingError> {
+        if let Some(device) = over.remove("device") {
+            over.extend(starting_device(device, &mut self.0, find)?);
+        }
+        overlay::merge(ChipSpec::schema(), &mut self.0, &over)
+    }
+
+    /// The chip that they make.
+    ///
+    /// # Errors
+    /// A value that does not fit, with its path.
+    pub fn read(self) -> Result<ChipSpec, SettingError> {
+        let chip: ChipSpec = overlay::read(self.0)?;
+        chip.check()?;
+        chip.device.validate().map_err(|e| e.below("device"))?;
+        Ok(chip)
+    }
+}
+
 impl ChipSpec {
     /// This chip with other settings laid over: tables merge, a choice with another tag replaces. A device that is
     /// a name, or a table with a name and a cell of its own, replaces the whole device; a device's table with
@@ -76,16 +113,10 @@ impl ChipSpec {
     ///
     /// # Errors
     /// A name that a chip does not have, with those it has; a value that does not fit, with its path.
-    pub fn lay_over(&self, mut over: Table, find: FindDevice) -> Result<Self, SettingError> {
-        let mut base = self.to_table()?;
-        if let Some(device) = over.remove("device") {
-            over.extend(starting_device(device, &mut base, find)?);
-        }
-        overlay::merge(Self::schema(), &mut base, &over)?;
-        let chip: Self = overlay::read(base)?;
-        chip.check()?;
-        chip.device.validate().map_err(|e| SettingError::value("device", e.to_string()))?;
-        Ok(chip)
+    pub fn lay_over(&self, over: Table, find: FindDevice) -> Result<Self, SettingError> {
+        let mut layers = ChipLayers::over(self)?;
+        layers.lay(over, find)?;
+        layers.read()
     }
 
     /// Sets one setting, such as `adc.uniform.resolution.bits` to `6` or `device` to `reram_cmo`.

@@ -109,6 +109,8 @@ fn mistakes_are_named_with_their_place_and_the_nearest_name() {
             ["my.toml:2:12: adc.uniform.resolution.bits", "40 bits", "2 to 22"],
         ),
         ("output_noise = -1\n", ["my.toml:1:1: output_noise", "-1", "finite"]),
+        ("output_noise = 1e300\n", ["my.toml:1:1: output_noise: 1e300 is not", "1e30", ""]),
+        ("input_noise = nan\n", ["my.toml:1:1: input_noise: NaN is not", "", ""]),
         ("preset = \"pear\"\n", ["my.toml:1:1: preset", "`pear`", "did you mean `peer`?"]),
         ("device = \"pmc\"\n", ["my.toml:1:1: device", "`pmc`", "pcm"]),
         (
@@ -118,7 +120,7 @@ fn mistakes_are_named_with_their_place_and_the_nearest_name() {
         ("a = \n", ["my.toml:1:", "", ""]),
         (
             "[device]\nname = \"x\"\ncell.g_min = \"2 uS\"\ncell.g_max = \"1 uS\"\n",
-            ["my.toml:1:2: device", "g_max", "above"],
+            ["my.toml:4:6: device.cell.g_max", "g_max is 1 uS", "above"],
         ),
     ] {
         let error = parse(text).expect_err(text);

@@ -130,7 +130,8 @@ fn place(origin: &str, (line, column): (usize, usize)) -> Option<Place> {
     let start: usize = text.split_inclusive('\n').take(line.checked_sub(1)?).map(str::len).sum();
     let rest = text.get(start..)?.lines().next().unwrap_or("");
     let offset: usize = rest.chars().take(column.checked_sub(1)?).map(char::len_utf8).sum();
-    let word = rest.get(offset..)?.split(|c: char| c.is_whitespace() || c == '=').next().unwrap_or("");
+    let word =
+        rest.get(offset..)?.split(|c: char| c.is_whitespace() || "=,]}".contains(c)).next().unwrap_or("");
     Some(Place { name: origin.to_string(), offset: start + offset, length: word.len().max(1), text })
 }
 
@@ -158,26 +159,11 @@ impl From<StudyError> for Failure {
     }
 }
 
-/// TOML's own drawing of a mistake, told as all others are: "TOML parse error at line 4, column 1", the line
-/// with bars beside it, then the cause and perhaps a hint.
-fn parse(origin: &str, message: &str) -> Option<Failure> {
-    let (at, drawn) = message.strip_prefix("TOML parse error at line ")?.split_once('\n')?;
-    let (line, column) = at.split_once(", column ")?;
-    let place = place(origin, (line.parse().ok()?, column.parse().ok()?))?;
-    let bar =
-        |line: &&str| line.trim_start_matches(|c: char| c == ' ' || c.is_ascii_digit()).starts_with('|');
-    let mut words = drawn.lines().skip_while(bar);
-    let failure = Failure { place: Some(place), ..Failure::request(words.next()?) };
-    Some(words.fold(failure, |failure, line| failure.help(line)))
-}
-
 impl From<&DeviceError> for Failure {
     fn from(error: &DeviceError) -> Self {
         let (name, nearest, known) = match error {
             DeviceError::UnknownPreset { name, nearest, known } => (name, nearest, known),
-            DeviceError::Parse { origin, message } => {
-                return parse(origin, message).unwrap_or_else(|| Failure::request(chain(error)));
-            }
+            DeviceError::Setting(setting) => return Failure::setting(setting),
             _ => return Failure::request(chain(error)),
         };
         let failure = Failure::request(format!("no device preset is called {name:?}"));

@@ -51,13 +51,11 @@ pub fn record(terminal: &Terminal, record: &Record) -> String {
             (Style::Faint, "ideal"),
         ]);
     }
-    let mut scalars: Vec<(&String, &Scalar)> = record.scalars.iter().collect();
-    scalars.sort_by_key(|(name, _)| **name != record.merit);
-    for (name, scalar) in scalars {
+    for (name, scalar) in judge::scalars(record) {
         let Shown { value, half, power, unit } = quantity(scalar.value, scalar.ci95, &scalar.unit);
         let half = if half.is_empty() { String::new() } else { format!("± {half}") };
         let unit = [power, unit].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
-        let strong = if *name == record.merit { Style::Strong } else { Style::Plain };
+        let strong = if name == record.merit { Style::Strong } else { Style::Plain };
         let ideal = scalar.ideal.map_or_else(String::new, |ideal| exact(ideal, scalar));
         columns.row([
             (strong, scalar.about.clone()),

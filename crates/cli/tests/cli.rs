@@ -116,6 +116,8 @@ fn a_person_reads_a_table_without_colours_in_a_pipe() {
     let out = run(dir.path(), SMALL);
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
     let shown = text(&out.stdout);
+    let merit = "relative error of y = x W";
+    assert_eq!(shown.matches(merit).count(), 1, "{shown}");
     assert!(shown.contains(" ± ") && shown.contains("ideal") && !shown.contains('\u{1b}'), "{shown}");
     assert!(text(&out.stderr).contains("Wrote mvm/report.html"), "{}", text(&out.stderr));
     assert!(dir.path().join("mvm/report.html").is_file());
@@ -136,6 +138,9 @@ fn a_score_holds_a_row_a_study() {
     assert!(studies.contains(&"mvm") && studies.contains(&"inference"), "{studies:?}");
     let page = std::fs::read_to_string(dir.path().join("card/report.html")).unwrap();
     assert!(page.contains("Report card"));
+    // What belongs to a study lies with it.
+    let card = dir.path().join("card");
+    assert!(card.join("inference/outputs.npy").is_file() && !card.join("outputs.npy").exists());
 
     let again = run(dir.path(), ["report", "card", "--out", "again"]);
     assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
@@ -173,6 +178,11 @@ fn a_network_is_trained_written_and_run() {
         run(dir.path(), ["eval", "net.onnx", "--data", data, "--chip", "ideal", "--json", "--out", "e"]);
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
     let evaluated: Value = serde_json::from_slice(&out.stdout).unwrap();
+    // People read every number once, also where its name is given twice.
+    let args = ["eval", "net.onnx", "--data", data, "--chip", "ideal", "--quiet", "--out", "q"];
+    let shown = run(dir.path(), args);
+    let row = "test samples classified rightly, 1 day after programming";
+    assert_eq!(text(&shown.stdout).matches(row).count(), 1, "{}", text(&shown.stdout));
     let on_chip = evaluated["scalars"]["accuracy"]["value"].as_f64().unwrap();
     assert!((on_chip - accuracy).abs() < 1e-9, "{on_chip} % on an ideal chip, {accuracy} % digitally");
     let outputs = std::fs::read(dir.path().join("e/outputs.npy")).unwrap();
@@ -201,6 +211,26 @@ fn wrong_requests_leave_nothing_behind() {
         assert!(!text(&out.stderr).contains("panicked"), "{args:?}");
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0, "{args:?}");
     }
+}
+
+#[test]
+fn a_number_of_threads_in_the_environment_is_read_or_refused() {
+    let dir = folder();
+    let with = |threads: &str, more: &[&str]| {
+        let args = SMALL.into_iter().chain(["--json"]).chain(more.iter().copied());
+        neurohm(dir.path()).args(args).env("RAYON_NUM_THREADS", threads).output().unwrap()
+    };
+    for wrong in ["abc", "-1", "1.5", "70000"] {
+        let out = with(wrong, &[]);
+        assert_eq!((out.status.code(), text(&out.stdout)), (Some(2), ""), "{wrong}");
+        let said = text(&out.stderr);
+        assert!(said.contains(&format!("RAYON_NUM_THREADS is \"{wrong}\"")), "{said}");
+    }
+    for fine in ["0", "1", ""] {
+        assert_eq!(with(fine, &[]).status.code(), Some(0), "{fine:?}");
+    }
+    // The option goes first, as it does with a number that can be read.
+    assert_eq!(with("abc", &["--threads", "1"]).status.code(), Some(0));
 }
 
 #[test]
@@ -233,6 +263,13 @@ fn interrupted(dir: &Path, args: &[&str], sign: Option<&str>) -> (Output, Durati
     use std::io::{BufRead, BufReader, Read};
     let mut child = neurohm(dir).args(args).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let mut lines = BufReader::new(child.stderr.take().unwrap());
+    let mut stdout = child.stdout.take().unwrap();
+    // Read beside the other stream: a pipe holds less than a record, and a full one would stop the program.
+    let printed = std::thread::spawn(move || {
+        let mut printed = Vec::new();
+        stdout.read_to_end(&mut printed).unwrap();
+        printed
+    });
     let mut seen = String::new();
     match sign {
         Some(sign) => {
@@ -246,7 +283,7 @@ fn interrupted(dir: &Path, args: &[&str], sign: Option<&str>) -> (Output, Durati
     assert!(Command::new("kill").args(["-INT", &child.id().to_string()]).status().unwrap().success());
     lines.read_to_string(&mut seen).unwrap();
     let mut out = child.wait_with_output().unwrap();
-    out.stderr = seen.into_bytes();
+    (out.stdout, out.stderr) = (printed.join().unwrap(), seen.into_bytes());
     (out, begun.elapsed())
 }
 
@@ -254,12 +291,54 @@ fn interrupted(dir: &Path, args: &[&str], sign: Option<&str>) -> (Output, Durati
 #[test]
 fn an_interrupt_ends_a_run_cleanly() {
     let dir = folder();
-    let args = ["run", "mvm", "--full", "--chips", "1000", "--out", "results"];
+    // No chip of this size is finished in a second.
+    let args = ["run", "mvm", "--full", "--chips", "1000", "--set=config.size=2048", "--out", "results"];
     let (out, took) = interrupted(dir.path(), &args, None);
     assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
     assert!(text(&out.stderr).contains("cancelled; nothing was written"), "{}", text(&out.stderr));
     assert!(took < Duration::from_secs(30), "{took:?}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+/// Far more chips than a second is enough for, each of them done in a few milliseconds.
+#[cfg(unix)]
+fn many_with<'a>(more: &[&'a str]) -> Vec<&'a str> {
+    let small = SMALL.into_iter().filter(|arg| !arg.starts_with("--chips"));
+    small.chain(["--chips=100000", "--set=config.size=96"]).chain(more.iter().copied()).collect()
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupt_keeps_the_chips_that_were_finished() {
+    let dir = folder();
+    let (out, _) = interrupted(dir.path(), &many_with(&["--out", "part"]), None);
+    assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+    let said = text(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    assert!(said.contains("cancelled. The run was cut short after") && said.contains("of 100000"), "{said}");
+    assert!(said.contains("what was finished is in part"), "{said}");
+    let read = |file: &str| -> Value {
+        serde_json::from_str(&std::fs::read_to_string(dir.path().join(file)).unwrap()).unwrap()
+    };
+    let part = read("part/run.json");
+    let chips = part["chips"].as_u64().unwrap();
+    assert!((1..100_000).contains(&chips), "{chips}");
+    let note = part["notes"][0]["text"].as_str().unwrap();
+    assert!(note.starts_with(&format!("The run was cut short after {chips} of 100000 chips")), "{note}");
+    let page = std::fs::read_to_string(dir.path().join("part/report.html")).unwrap();
+    assert!(page.contains("The run was cut short after"));
+    assert!(!files(dir.path()).iter().any(|f| f.to_string_lossy().contains("unfinished")));
+
+    // What is kept is the record of a run of so many chips: its description gives it again.
+    let again = run(dir.path(), ["run", "part/description.toml", "--json"]);
+    assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
+    let again: Value = serde_json::from_slice(&again.stdout).unwrap();
+    assert_eq!((&again["scalars"], &again["id"]), (&part["scalars"], &part["id"]));
+
+    // With --json, one value; the exit code and the note say that it is a part.
+    let (out, _) = interrupted(dir.path(), &many_with(&["--json"]), None);
+    assert_eq!(out.status.code(), Some(1));
+    let value: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert!(value["notes"][0]["text"].as_str().unwrap().contains("cut short"));
 }
 
 #[cfg(unix)]
@@ -306,9 +385,21 @@ fn mistakes_are_explained() {
     file("broken.toml", "study = \"mvm\"\n[config\nsize = 64\n");
     file("unit.toml", "study = \"mvm\"\n[config]\nat = \"3 kg\"\n");
     file("device.toml", "name = \"mine\"\n[cell]\ng_min = \"0 S\"\ng_maxx = \"25 uS\"\n");
+    file("list.toml", "study = \"mvm\"\n[config]\nsizes = [\n  32,\n  \"a\",\n]\n");
+    let cell = "name = \"mine\"\n[cell]\ng_min = \"0 S\"\n";
+    file("negative.toml", &format!("{cell}g_max = \"-25 uS\"\n"));
+    let drift = |t0: &str, nu: &str| {
+        format!(
+            "{cell}g_max = \"25 uS\"\n[retention.power_law]\nt0 = \"{t0}\"\nnu_mean = {nu}\nnu_spread.constant = 0.0\n"
+        )
+    };
+    file("at-once.toml", &drift("0 s", "{constant = 0.05}"));
+    file("steep.toml", &drift("20 s", "{constant = -1e300}"));
+    file("law.toml", &drift("20 s", "{power = {factr = 0.1, exponent = 0.0, high = 1.0}}"));
+    file("chip.toml", "study = \"mvm\"\n[chip]\npreset = \"ideal\"\n[chip.read]\nvoltage = \"0.4 V\"\n");
     file("not.onnx", "this is no network");
     file("run.json", "{\"study\": 1}");
-    let mistakes: [&[&str]; 16] = [
+    let mistakes: &[&[&str]] = &[
         &["score", "pmc"],
         &["score", "pcm", "--set", "config.size=3"],
         &["run", "mvvm"],
@@ -317,6 +408,18 @@ fn mistakes_are_explained() {
         &["run", "unit.toml"],
         &["run", "missing.toml"],
         &["run", "mvm", "--device", "device.toml"],
+        &["run", "list.toml"],
+        &["run", "mvm", "--device", "negative.toml"],
+        &["score", "./at-once.toml"],
+        &["score", "./steep.toml"],
+        &["score", "./law.toml"],
+        &["run", "mvm", "--set", "chip.device=./steep.toml"],
+        &["run", "chip.toml"],
+        &["score", "ideal", "--chip", "ideal", "--set", "chip.drift_compensation=global"],
+        &["run", "mvm", "--chip", "ideal", "--set", "chip.adc.uniform.resolution.bits=6", "--seed", "2"],
+        &["run", "mvm", "--set", "config.size=0", "--set", "config.vectors=8"],
+        &["eval", "not.onnx", "--data", "strokes", "--times", "20parsecs"],
+        &["eval", "not.onnx", "--data", "strokes", "--times", "20s,1h", "--at", "1e300s"],
         &["run", "mvm", "--chip", "defualt"],
         &["run", "mvm", "--set", "chip.adc"],
         &["run", "mvm", "--chips", "0"],

@@ -2,6 +2,8 @@
 
 use neurohm_num::quantity::{self, Dimension};
 
+use crate::overlay::{self, SettingError};
+
 /// An error of this crate: what, where, and what to do.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
 #[non_exhaustive]
@@ -16,14 +18,10 @@ pub enum DeviceError {
         /// All names.
         known: Vec<String>,
     },
-    /// The text is not a device description.
-    #[error("{origin}: {message}")]
-    Parse {
-        /// Where the text came from.
-        origin: String,
-        /// Line, column and cause.
-        message: String,
-    },
+    /// A description that cannot be used: no TOML, an unknown name, a value of the wrong kind or outside of
+    /// physics. Says where it stands.
+    #[error(transparent)]
+    Setting(#[from] SettingError),
     /// A parameter outside what physics or the law allows.
     #[error("device `{device}`: {field} {problem}")]
     Parameter {
@@ -63,6 +61,24 @@ pub enum DeviceError {
         /// The step asked for, s.
         dt_s: f64,
     },
+}
+
+impl DeviceError {
+    /// The error as one of the settings at `prefix` of a larger description: a parameter has a path of its own there.
+    #[must_use]
+    pub fn below(self, prefix: &str) -> SettingError {
+        match self {
+            DeviceError::Parameter { field, problem, .. } => {
+                let name = field.rsplit('.').next().unwrap_or(&field);
+                SettingError::value(overlay::join(prefix, &field), format!("{name} {problem}"))
+            }
+            DeviceError::Setting(mut error) => {
+                error.path = overlay::join(prefix, &error.path);
+                error
+            }
+            other => SettingError::value(prefix, other.to_string()),
+        }
+    }
 }
 
 /// Three digits and a prefix are enough for a message.

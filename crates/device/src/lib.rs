@@ -21,8 +21,10 @@ mod aspect;
 mod cells;
 mod error;
 mod law;
+mod limits;
 mod nonideality;
 pub mod one_over_f;
+pub mod overlay;
 mod preset;
 mod spec;
 
@@ -31,5 +33,6 @@ pub use cells::{CellArray, Observation, Programming};
 pub use error::{DeviceError, nearest};
 pub use law::{Curve, Deviation};
 pub use nonideality::{Nonidealities, Nonideality};
+pub use overlay::{SettingError, SettingProblem};
 pub use preset::{Preset, parse, preset, presets, to_toml};
 pub use spec::{CellSpec, DeviceSpec};

@@ -2,7 +2,10 @@
 
 use std::sync::LazyLock;
 
+use toml::Table;
+
 use crate::error::{DeviceError, nearest};
+use crate::overlay::{self, Document};
 use crate::spec::DeviceSpec;
 
 /// A device description that comes with the crate.
@@ -49,27 +52,16 @@ pub fn preset(name: &str) -> Result<DeviceSpec, DeviceError> {
 /// Reads a device description; `origin` (a file name) appears in errors.
 ///
 /// # Errors
-/// [`DeviceError::Parse`] with line, column and the allowed names; [`DeviceError::Parameter`] for values that
-/// physics does not allow.
+/// [`DeviceError::Setting`] with line and column, and the allowed names where one is unknown.
 pub fn parse(toml: &str, origin: &str) -> Result<DeviceSpec, DeviceError> {
-    let spec: DeviceSpec = toml::from_str(toml)
-        .map_err(|e| DeviceError::Parse { origin: origin.to_owned(), message: with_hint(&e.to_string()) })?;
-    spec.validate()?;
+    let document = Document::parse(toml, origin)?;
+    let located = |e| document.locate(e);
+    // Laid over nothing: that is where names are held against the schema.
+    let mut table = Table::new();
+    overlay::merge(DeviceSpec::schema(), &mut table, document.table()).map_err(located)?;
+    let spec: DeviceSpec = overlay::read(table).map_err(located)?;
+    spec.validate().map_err(|e| document.locate(e.below("")))?;
     Ok(spec)
-}
-
-/// Adds the nearest allowed name to serde's "unknown field `x`, expected one of `a`, `b`".
-fn with_hint(message: &str) -> String {
-    let message = message.trim_end();
-    let names: Vec<&str> = message
-        .lines()
-        .find(|l| l.starts_with("unknown field") || l.starts_with("unknown variant"))
-        .map(|l| l.split('`').skip(1).step_by(2).collect())
-        .unwrap_or_default();
-    match names.split_first().and_then(|(wrong, allowed)| nearest(wrong, allowed.iter().copied())) {
-        Some(name) => format!("{message}\ndid you mean `{name}`?"),
-        None => message.to_owned(),
-    }
 }
 
 /// Writes a device description as TOML that [`parse`] reads back. An unchanged preset comes with its comments.

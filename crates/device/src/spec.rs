@@ -1,5 +1,7 @@
 //! A device description: what it is, where the numbers come from, and the statistics of its cells.
 
+use std::sync::OnceLock;
+
 use neurohm_num::quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -170,9 +172,9 @@ impl CellSpec {
         };
         let range = range.map(|(field, problem)| (field.to_owned(), problem));
         let problem = range
-            .or_else(|| self.write.as_ref().and_then(Write::problem))
-            .or_else(|| self.retention.as_ref().and_then(Retention::problem))
-            .or_else(|| self.noise.as_ref().and_then(Noise::problem))
+            .or_else(|| self.write.as_ref().and_then(|w| w.problem(high)))
+            .or_else(|| self.retention.as_ref().and_then(|r| r.problem(high)))
+            .or_else(|| self.noise.as_ref().and_then(|n| n.problem(high)))
             .or_else(|| self.faults.as_ref().and_then(Faults::problem));
         match problem {
             Some((field, problem)) => Err(DeviceError::Parameter { device: String::new(), field, problem }),
@@ -193,6 +195,12 @@ impl DeviceSpec {
             }
             other => other,
         })
+    }
+
+    /// Its JSON schema.
+    pub fn schema() -> &'static serde_json::Value {
+        static SCHEMA: OnceLock<serde_json::Value> = OnceLock::new();
+        SCHEMA.get_or_init(|| schemars::schema_for!(DeviceSpec).to_value())
     }
 
     /// The same range with neutral laws: the ideal device beside this one.

@@ -149,7 +149,13 @@ pub fn format(value: f64, d: Dimension) -> String {
     let symbol = d.symbol();
     if value == 0.0 || !value.is_finite() || !d.takes_prefix() {
         let space = if symbol.is_empty() { "" } else { " " };
-        return format!("{value}{space}{symbol}");
+        // Written out, 1e300 has three hundred zeros.
+        let written_out = value == 0.0 || !value.is_finite() || (1e-5..1e15).contains(&value.abs());
+        return if written_out {
+            format!("{value}{space}{symbol}")
+        } else {
+            format!("{value:e}{space}{symbol}")
+        };
     }
     // Shortest digits that identify the value, and the exponent of the first one.
     let scientific = format!("{value:e}");

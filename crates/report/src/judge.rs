@@ -34,6 +34,21 @@ pub fn merit(record: &Record) -> Option<&Scalar> {
     record.scalars.get(&record.merit)
 }
 
+/// The numbers of a record, its figure of merit first. A study may give that a second time under the name of its
+/// condition (`accuracy_1_day` beside `accuracy`): people are shown it once.
+pub fn scalars(record: &Record) -> Vec<(&str, &Scalar)> {
+    let main = merit(record);
+    let again = |s: &Scalar| main.is_some_and(|main| main.about == s.about);
+    let mut list: Vec<(&str, &Scalar)> = record
+        .scalars
+        .iter()
+        .map(|(key, s)| (key.as_str(), s))
+        .filter(|(key, s)| *key == record.merit || !again(s))
+        .collect();
+    list.sort_by_key(|(key, _)| *key != record.merit);
+    list
+}
+
 /// By how much `to` is better than `from`, in the scalar's unit; negative where it is worse.
 pub fn gain(merit: &Scalar, from: f64, to: f64) -> f64 {
     if merit.better == Some(Better::Lower) { from - to } else { to - from }

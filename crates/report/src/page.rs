@@ -175,19 +175,15 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
         let of_level = record.notes.iter().filter(move |n| n.level == level);
         of_level.map(|n| n.text.clone()).collect::<Vec<_>>()
     };
-    let mut numbers: Vec<Number> = record
-        .scalars
-        .iter()
-        // A study may give its figure of merit a second time under the name of its condition.
-        .filter(|(key, s)| **key == record.merit || s.about != main.about)
+    let numbers: Vec<Number> = judge::scalars(record)
+        .into_iter()
         .map(|(key, s)| Number {
             about: s.about.clone(),
             shown: quantity(s.value, s.ci95, &s.unit),
             ideal: s.ideal.map(|ideal| quantity(ideal, None, &s.unit).to_string()),
-            merit: *key == record.merit,
+            merit: key == record.merit,
         })
         .collect();
-    numbers.sort_by_key(|n| !n.merit);
 
     let mut figures = Vec::new();
     for (i, series) in record.series.iter().enumerate() {
@@ -196,9 +192,23 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
     }
     let by_cost = judge::by_cost(record);
     if !by_cost.is_empty() {
-        let drawn = chart::bars(main, record.target, &by_cost, &format!("{anchor}-ablation"));
-        let caption = "What each non-ideality costs: all but this one, and only this one.";
-        figures.push(Figure::new(drawn, caption, Some(table::view(&ablation_table(record, main))?)));
+        let off = record.all_off.as_ref();
+        let drawn = chart::bars(main, off, record.target, &by_cost, &format!("{anchor}-ablation"));
+        let from = match chart::zero(main, off) {
+            Some(("all off", v)) => format!(
+                " “Only this” is measured from all off ({}): ideal devices, no converters, no noise.",
+                quantity(v, None, &main.unit)
+            ),
+            Some((name, v)) => {
+                format!(" “Only this” is measured from the {name} ({}).", quantity(v, None, &main.unit))
+            }
+            None => String::new(),
+        };
+        let caption = format!(
+            "What each non-ideality costs. “All but this” is measured from all on ({}).{from}",
+            quantity(main.value, None, &main.unit)
+        );
+        figures.push(Figure::new(drawn, &caption, Some(table::view(&ablation_table(record, main))?)));
     }
     for (i, map) in record.maps.iter().enumerate() {
         figures.push(Figure::new(chart::map(map, &format!("{anchor}-m{i}"))?, &map.caption, None));

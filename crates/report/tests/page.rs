@@ -148,6 +148,28 @@ fn odd_numbers_still_make_a_page() {
 }
 
 #[test]
+fn only_this_starts_where_everything_is_off() {
+    let mut r = sample::mvm();
+    let page = html(&[r.clone()], "bars").unwrap();
+    let svg = page.split("<svg").find(|svg| svg.contains("What each non-ideality costs")).unwrap();
+    let number = |tag: &str, name: &str| -> f64 {
+        tag.split_once(&format!(" {name}=\"")).unwrap().1.split('"').next().unwrap().parse().unwrap()
+    };
+    let zero = number(svg.split("class=\"upright ideal\"").nth(1).unwrap(), "x1");
+    let bars: Vec<&str> = svg.split("class=\"bar c2\"").skip(1).collect();
+    assert_eq!(bars.len(), r.ablation.len());
+    // Lower is better here: each alone is worse than nothing at all, the converters alone too.
+    for bar in bars {
+        assert!((number(bar, "x") - zero).abs() < 0.11 && number(bar, "width") > 2.0, "{bar}");
+    }
+    assert!(svg.contains("all off") && page.contains("is measured from all off ("));
+    // Records from before held no such value.
+    r.all_off = None;
+    let page = html(&[r], "bars").unwrap();
+    assert!(page.contains("is measured from the ideal device"));
+}
+
+#[test]
 fn an_empty_record_makes_an_honest_page() {
     let mut r = sample::mvm();
     r.ablation.clear();

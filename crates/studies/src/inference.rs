@@ -3,7 +3,7 @@
 //! The network's weighted layers go onto crossbars once; the same devices are then read at each time, so
 //! every curve is the life of one chip. Everything else (bias, activations, pooling) stays digital.
 
-use neurohm_array::{ChipSpec, DriftCompensation};
+use neurohm_array::{ChipSpec, DriftCompensation, SettingError};
 use neurohm_data::{Limits, Samples};
 use neurohm_device::{Nonidealities, nearest};
 use neurohm_nn::exec::{Digital, Executor};
@@ -131,19 +131,20 @@ impl Study for Inference {
         let times = vec![20.0, 3_600.0];
         InferenceConfig { images: 12, calibration: 8, at: 3_600.0, times, ..InferenceConfig::default() }
     }
-    fn check(&self, c: &InferenceConfig) -> Result<(), String> {
+    fn check(&self, c: &InferenceConfig) -> Result<(), SettingError> {
+        let wrong = |path: &str, problem: &str| Err(SettingError::value(path, problem));
         if c.images == 0 {
-            return Err("images = 0 leaves nothing to run".to_string());
+            return wrong("images", "images = 0 leaves nothing to run");
         }
         if c.calibration == 0 {
-            return Err("calibration = 0 leaves the converters without a range".to_string());
+            return wrong("calibration", "calibration = 0 leaves the converters without a range");
         }
         if let Some(n) = &c.normalise {
             if n.mean.is_empty() || n.mean.len() != n.sd.len() {
-                return Err("normalise.mean and normalise.sd need one number a channel each".to_string());
+                return wrong("normalise", "mean and sd (standard deviation) need one number a channel each");
             }
             if n.sd.iter().any(|s| !(s.is_finite() && *s > 0.0)) || n.mean.iter().any(|m| !m.is_finite()) {
-                return Err("normalise needs finite means and positive standard deviations".to_string());
+                return wrong("normalise", "means must be finite, and standard deviations positive");
             }
         }
         crate::check_times(c.at, &c.times)

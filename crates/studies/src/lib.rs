@@ -13,8 +13,9 @@ pub use inference::{Inference, InferenceConfig, Normalise};
 pub use mvm::{Distribution, Mvm, MvmConfig};
 pub use networks::{NETWORKS, Network, network};
 
-use neurohm_num::Watch;
-use neurohm_study::{AnyStudy, Draft, Finding, Inputs, StudyError};
+use neurohm_array::SettingError;
+use neurohm_num::{Watch, quantity};
+use neurohm_study::{AnyStudy, Card, Draft, Inputs, StudyError};
 
 /// All studies, in the order of a report card.
 pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference];
@@ -23,8 +24,8 @@ pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference];
 pub(crate) const ALL_SECTIONS: &[&str] =
     &["device", "tile", "mapping", "dac", "adc", "output_noise", "input_noise", "read", "drift_compensation"];
 
-/// The report card: every study on the device or chip that `draft` names.
-pub fn score(draft: &Draft, inputs: &dyn Inputs, watch: &dyn Watch) -> Result<Vec<Finding>, StudyError> {
+/// The report card: every study on the device or chip that `draft` names. See [`neurohm_study::score`].
+pub fn score(draft: &Draft, inputs: &dyn Inputs, watch: &dyn Watch) -> Result<Card, StudyError> {
     neurohm_study::score(REGISTRY, draft, inputs, watch)
 }
 
@@ -39,11 +40,19 @@ pub(crate) fn instants(at: f64, times: &[f64], merit_only: bool) -> Vec<f64> {
 }
 
 /// What is wrong with the times of a configuration: they must lie between 0 and 100 years.
-pub(crate) fn check_times(at: f64, times: &[f64]) -> Result<(), String> {
+pub(crate) fn check_times(at: f64, times: &[f64]) -> Result<(), SettingError> {
     const LONGEST: f64 = 100.0 * 365.0 * 86_400.0;
-    match times.iter().chain([&at]).find(|t| !(0.0..=LONGEST).contains(*t)) {
-        Some(t) => Err(format!("a time of {t} s is outside 0 to 100 years")),
-        None if times.windows(2).any(|w| w[0] >= w[1]) => Err("times must increase".to_string()),
+    let outside = |path: &str, t: f64| {
+        let t = quantity::format(t, quantity::Dimension::Second);
+        Err(SettingError::value(path, format!("a time of {t} is outside 0 to 100 years")))
+    };
+    let inside = |t: &f64| (0.0..=LONGEST).contains(t);
+    match times.iter().position(|t| !inside(t)) {
+        Some(i) => outside(&format!("times[{i}]"), times[i]),
+        None if !inside(&at) => outside("at", at),
+        None if times.windows(2).any(|w| w[0] >= w[1]) => {
+            Err(SettingError::value("times", "times must increase"))
+        }
         None => Ok(()),
     }
 }

@@ -4,7 +4,7 @@
 //! product in floating point (Euclidean norms). Random weights and inputs are the hard case: a trained
 //! network's errors average out over layers and classes, these do not.
 
-use neurohm_array::{AnalogMatrix, ChipSpec, Tally};
+use neurohm_array::{AnalogMatrix, ChipSpec, SettingError, Tally};
 use neurohm_num::{Key, Purpose, Rows, RowsMut, quantity, stats};
 use neurohm_study::record::{Axis, Better, Cell, Column, Line, Map, Series, Table};
 use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
@@ -121,17 +121,20 @@ impl Study for Mvm {
             ..MvmConfig::default()
         }
     }
-    fn check(&self, c: &MvmConfig) -> Result<(), String> {
-        for n in c.sizes.iter().chain([&c.size]) {
+    fn check(&self, c: &MvmConfig) -> Result<(), SettingError> {
+        let sizes = c.sizes.iter().enumerate().map(|(i, n)| (format!("sizes[{i}]"), n));
+        for (path, n) in sizes.chain([("size".to_string(), &c.size)]) {
             if !(1..=8192).contains(n) {
-                return Err(format!("a size of {n} is outside 1 to 8192"));
+                return Err(SettingError::value(path, format!("a size of {n} is outside 1 to 8192")));
             }
         }
         if !(2..=100_000).contains(&c.vectors) {
-            return Err(format!("vectors = {} is outside 2 to 100000", c.vectors));
+            let message = format!("vectors = {} is outside 2 to 100000", c.vectors);
+            return Err(SettingError::value("vectors", message));
         }
-        if let Some(b) = c.bits.iter().find(|b| !(2..=22).contains(*b)) {
-            return Err(format!("{b} converter bits are outside 2 to 22"));
+        if let Some(i) = c.bits.iter().position(|b| !(2..=22).contains(b)) {
+            let message = format!("{} converter bits are outside 2 to 22", c.bits[i]);
+            return Err(SettingError::value(format!("bits[{i}]"), message));
         }
         crate::check_times(c.at, &c.times)
     }

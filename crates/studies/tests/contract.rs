@@ -84,6 +84,88 @@ fn a_study_uses_what_it_says_and_nothing_else() {
     }
 }
 
+/// Settings that some chips make idle, each with two values of which at least one is another than the chip's own.
+const IDLE: [(&str, [&str; 2]); 6] = [
+    ("read.voltage", ["0.2 V", "0.4 V"]),
+    ("read.integration_time", ["100 ns", "1 us"]),
+    ("read.noise", ["{frozen = {}}", "{split.window = \"1 ms\"}"]),
+    ("drift_compensation", ["{none = {}}", "{global.probes = 16}"]),
+    ("mapping.per", ["tile", "column"]),
+    ("device.cell.g_max", ["25 uS", "50 uS"]),
+];
+
+#[test]
+fn a_setting_is_refused_where_it_changes_nothing_and_only_there() {
+    let study = neurohm_study::find(REGISTRY, "mvm").unwrap();
+    let chips: [(&str, &[&str]); 6] = [
+        ("ideal", &[]),
+        ("default", &[]),
+        ("default", &["chip.device=ideal"]),
+        ("ideal", &["chip.adc.uniform={resolution.bits = 6, range.fixed.bound = 4.0}"]),
+        ("ideal", &["chip.device=generic", "chip.device.noise={ideal = {}}"]),
+        ("ideal", &["chip.output_noise=0.1"]),
+    ];
+    for (chip, set) in chips {
+        let draft = |more: &[&str]| Draft {
+            study: Some("mvm".into()),
+            effort: Effort::Smoke,
+            chip: Some(chip.into()),
+            chips: Some(1),
+            ablate: Some(false),
+            set: set.iter().chain(more).map(|s| s.to_string()).collect(),
+            ..Draft::default()
+        };
+        let (_, plain) = draft(&[]).resolve(REGISTRY, &Disk).unwrap();
+        for (path, values) in IDLE {
+            let [one, other] = values.map(|value| {
+                let mut chip = plain.chip.clone();
+                chip.set(path, value, &|_| Err(String::new())).unwrap();
+                let mut record = run(study, &Request { chip, ..plain.clone() });
+                // Probes are read and counted even where they find nothing.
+                if path == "drift_compensation" {
+                    record.tally.clear();
+                }
+                found(record)
+            });
+            let refusals = values.map(|value| {
+                let asked = format!("chip.{path}={value}");
+                draft(&[asked.as_str()]).resolve(REGISTRY, &Disk).map(|_| ()).err().map(|e| e.to_string())
+            });
+            for refusal in refusals {
+                assert_eq!(one != other, refusal.is_none(), "{path} on {chip} with {set:?}: {refusal:?}");
+                if let Some(text) = refusal {
+                    assert!(text.starts_with(&format!("--set chip.{path}=")), "{text}");
+                    assert!(text.contains("this has no effect: ") && text.contains("take it out"), "{text}");
+                }
+            }
+        }
+    }
+}
+
+#[test]
+fn settings_of_a_chip_that_need_each_other_are_read_together() {
+    let chip = |set: &[&str]| {
+        let draft = Draft {
+            study: Some("mvm".into()),
+            set: set.iter().map(|s| s.to_string()).collect(),
+            ..Draft::default()
+        };
+        draft.resolve(REGISTRY, &Disk).map(|(_, request)| request.chip).map_err(|e| e.to_string())
+    };
+    // Either alone leaves no range between the two ends; both together do.
+    let (low, high) = ("chip.device.cell.g_min=30 uS", "chip.device.cell.g_max=40 uS");
+    for set in [[low, high], [high, low]] {
+        assert_eq!(chip(&set).unwrap().device.cell.g_max_s, 40e-6);
+    }
+    let alone = chip(&[low, "chip.tile.rows=64"]).unwrap_err();
+    assert!(alone.starts_with(&format!("--set {low}: chip.device.cell.g_max: ")), "{alone}");
+    let one = "chip.adc.uniform.resolution.bits=6";
+    let ideal = ["chip.preset=ideal", one];
+    assert!(chip(&ideal).unwrap_err().starts_with(&format!("--set {one}: chip.adc.uniform: missing field")));
+    let whole = ["chip.preset=ideal", one, "chip.adc.uniform.range.fixed.bound=4.0"];
+    assert!(chip(&whole).is_ok(), "{:?}", chip(&whole));
+}
+
 #[test]
 fn every_study_runs_on_every_device() {
     for study in REGISTRY {
@@ -159,7 +241,7 @@ impl Watch for StopAt {
 }
 
 #[test]
-fn a_cancelled_run_leaves_nothing() {
+fn a_cancelled_run_leaves_no_folder_and_says_what_is_missing() {
     for study in REGISTRY {
         let request = smoke(*study, &[], true);
         for after in [0, 1, 7, 40] {
@@ -167,7 +249,12 @@ fn a_cancelled_run_leaves_nothing() {
             let dir = tmp.path().join("run");
             let folder = RunFolder::open(&dir).unwrap();
             let result = execute(*study, &request, &Disk, &StopAt(after.into()));
-            assert!(matches!(result, Err(StudyError::Cancelled)), "{} after {after}", study.name());
+            match result {
+                Err(StudyError::Cancelled) => {}
+                // Chips that were finished are kept, and the record says that there are no more.
+                Ok(finding) if after > 1 => assert!(finding.cut_short.is_some(), "{}", study.name()),
+                other => panic!("{} after {after}: {other:?}", study.name()),
+            }
             drop(folder);
             assert!(!dir.exists());
         }

@@ -50,7 +50,7 @@ fn eval(given: &Given, chip: &str, set: &[&str]) -> Result<Finding, StudyError> 
         study: Some("inference".into()),
         chip: Some(chip.into()),
         set: set.iter().map(|s| s.to_string()).collect(),
-        config,
+        config: vec![("eval".into(), config)],
         ablate: Some(false),
         ..Draft::default()
     };

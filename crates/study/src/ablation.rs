@@ -27,7 +27,11 @@ const FINEST: f64 = 1.0 / 64.0;
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Ablated {
     pub rows: Vec<Ablation>,
+    /// The merit with every non-ideality off: where "only this" starts from.
+    pub all_off: Option<Scalar>,
     pub notes: Vec<Note>,
+    /// What is missing, where somebody stopped the search.
+    pub cut_short: Option<String>,
 }
 
 /// What the search for a better device needs to know.
@@ -42,7 +46,8 @@ pub(crate) struct Search<'a> {
     pub watch: &'a dyn Watch,
 }
 
-/// The chips that ablation needs: for each cause, without it and with it alone.
+/// The chips that ablation needs: the one without any cause, then for each cause the chip without it and the chip
+/// with it alone.
 pub(crate) fn variants(
     chip: &ChipSpec,
     causes: &[Nonideality],
@@ -50,6 +55,9 @@ pub(crate) fn variants(
 ) -> Result<Vec<Variant>, StudyError> {
     let variant = |chip: ChipSpec| Variant { chip, merit_only: true, chips };
     let mut out = Vec::new();
+    if !causes.is_empty() {
+        out.push(variant(chip.idealised()));
+    }
     for cause in causes {
         let mut without = chip.clone();
         let mut alone = chip.clone();
@@ -76,6 +84,7 @@ pub(crate) fn evaluate(
     let merit = search.trials.merit();
     let mut merits = outcomes.iter().map(|o| scalar(merit, o));
     let mut rows = Vec::new();
+    let all_off = if causes.is_empty() { None } else { merits.next().transpose()? };
     for cause in causes {
         let (Some(without), Some(alone)) = (merits.next().transpose()?, merits.next().transpose()?) else {
             return Err(lost(&cause.path));
@@ -85,12 +94,20 @@ pub(crate) fn evaluate(
     }
     // Stable: equal gains stay in the chip's order, from the device outwards.
     rows.sort_by(|a, b| search.gain(&b.without).total_cmp(&search.gain(&a.without)));
-    let notes = if rows.is_empty() || search.reached(search.base.value) {
-        Vec::new()
-    } else {
-        vec![Note { level: Level::Info, text: search.improve(&mut rows)? }]
-    };
-    Ok(Ablated { rows, notes })
+    let mut ablated = Ablated { rows, all_off, ..Ablated::default() };
+    if !ablated.rows.is_empty() && !search.reached(search.base.value) {
+        match search.improve(&mut ablated.rows) {
+            Ok(text) => ablated.notes.push(Note { level: Level::Info, text }),
+            // The rows are whole without it.
+            Err(StudyError::Cancelled) => {
+                let text = "The run was cut short in its last part: by how much the device would have to improve is \
+                            not known.";
+                ablated.cut_short = Some(text.to_string());
+            }
+            Err(e) => return Err(e),
+        }
+    }
+    Ok(ablated)
 }
 
 impl Search<'_> {
@@ -158,8 +175,11 @@ impl Search<'_> {
             let middle = 0.5 * (low + high);
             let Some(chip) = self.scaled(paths, middle) else { return Ok(None) };
             let variants = [Variant { chip, merit_only: true, chips: self.request.chips.min(FEW) }];
-            let outcomes = simulate(self.trials, &variants, self.request.seed, &what, self.watch)?;
-            if self.reached(scalar(self.trials.merit(), &outcomes[0])?.value) {
+            let simulated = simulate(self.trials, &variants, self.request.seed, &what, self.watch)?;
+            if simulated.cancelled {
+                return Err(StudyError::Cancelled);
+            }
+            if self.reached(scalar(self.trials.merit(), &simulated.outcomes[0])?.value) {
                 low = middle;
             } else {
                 high = middle;

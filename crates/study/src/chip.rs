@@ -2,14 +2,14 @@
 
 use std::sync::Arc;
 
-use neurohm_array::overlay::Document;
-use neurohm_array::{ChipSpec, chip_preset, chip_presets};
+use neurohm_array::overlay::{Document, join};
+use neurohm_array::{ChipLayers, ChipSpec, chip_preset, chip_presets};
 use neurohm_device::{DeviceSpec, nearest};
 use toml::{Table, Value};
 
 use crate::error::StudyError;
 use crate::inputs::Inputs;
-use crate::request::{Layer, Origin};
+use crate::request::{Layer, Origin, blame};
 
 /// In place of a preset's name: the chip is written out in full.
 pub(crate) const WRITTEN_OUT: &str = "none";
@@ -19,7 +19,7 @@ const DEFAULT: &str = "default";
 const WORDS: [&str; 5] = ["preset", "name", "title", "source", "differences"];
 
 /// The chip named `chip` with the device named `device` and `layers` laid over them; names given here win
-/// over those in layers. Also which sections the layers set.
+/// over those in layers. Also which settings the layers make.
 pub(crate) fn resolve(
     chip: Option<&str>,
     device: Option<&str>,
@@ -31,22 +31,22 @@ pub(crate) fn resolve(
     let mut tables = Vec::new();
     for layer in layers {
         let mut table = layer.table.clone();
+        let mut written_out = false;
         if let Some(name) = table.remove("preset") {
-            preset = Some(layer.text("chip.preset", &name)?);
+            let name = layer.text("chip.preset", &name)?;
+            written_out = name == WRITTEN_OUT;
+            preset = Some(name);
         }
         if device.is_some() {
             drop_device_name(&mut table);
         }
-        for key in table.keys().filter(|k| !WORDS.contains(&k.as_str())) {
-            touched.push((key.clone(), layer.origin.clone()));
+        // A chip that is written out in full is no wish for its every section to matter.
+        for (key, value) in table.iter().filter(|(k, _)| !written_out && !WORDS.contains(&k.as_str())) {
+            leaves(key, value, &mut |path| touched.push((path.to_string(), layer.origin.clone())));
         }
-        tables.push((layer, table));
+        tables.push(Layer { origin: layer.origin.clone(), table });
     }
     let preset = chip.map(str::to_string).or(preset);
-    // A chip that is written out in full is no wish for its every section to matter.
-    if preset.as_deref() == Some(WRITTEN_OUT) {
-        touched.clear();
-    }
     let mut chip = match preset.as_deref() {
         Some(WRITTEN_OUT) | None => chip_preset(DEFAULT)?,
         Some(name) => named_chip(name, inputs)?,
@@ -60,10 +60,21 @@ pub(crate) fn resolve(
         // Empty: the array's own message about presets is the better one.
         false => Err(String::new()),
     };
-    for (layer, table) in tables {
-        chip = chip.lay_over(table, &find).map_err(|e| layer.origin.locate(e, "chip"))?;
+    let mut whole = ChipLayers::over(&chip)?;
+    for layer in &tables {
+        whole.lay(layer.table.clone(), &find).map_err(|e| layer.origin.locate(e, "chip"))?;
     }
+    // Read once all are there, since one setting may need another.
+    let chip = whole.read().map_err(|e| blame(&tables, e, "chip"))?;
     Ok((chip, touched))
+}
+
+/// Calls `each` with the path of every setting in `value`, which stands at `path`.
+fn leaves(path: &str, value: &Value, each: &mut impl FnMut(&str)) {
+    match value.as_table().filter(|table| !table.is_empty()) {
+        Some(table) => table.iter().for_each(|(key, value)| leaves(&join(path, key), value, each)),
+        None => each(path),
+    }
 }
 
 /// Takes a device's name out of a chip's table; changes to the device stay.

@@ -5,11 +5,11 @@
 //! nothing. Variants of a chip (ideal, ablated) use the same keys: they differ by what was changed alone,
 //! and a handful of chips shows small costs.
 
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
 use neurohm_array::ChipSpec;
-use neurohm_device::Nonidealities;
+use neurohm_device::{Nonidealities, Nonideality};
 use neurohm_num::{Key, Watch};
 use rayon::prelude::*;
 use serde_json::Value;
@@ -31,6 +31,16 @@ pub struct Finding {
     pub record: Record,
     /// Files by name, such as `outputs.npy`.
     pub files: Vec<(String, Vec<u8>)>,
+    /// What is missing, where somebody stopped the run after its first chip was finished; the record's notes say
+    /// the same.
+    pub cut_short: Option<String>,
+}
+
+impl From<Record> for Finding {
+    /// A record alone, with no file beside it.
+    fn from(record: Record) -> Self {
+        Self { record, files: Vec::new(), cut_short: None }
+    }
 }
 
 /// A chip to simulate several copies of, as a whole or for the merit alone.
@@ -41,10 +51,20 @@ pub(crate) struct Variant {
     pub chips: usize,
 }
 
+/// Outcomes of variants, each chip in its place.
+pub(crate) struct Simulated {
+    /// For each variant the chips that were finished, from the first one on without a gap.
+    pub outcomes: Vec<Vec<Outcome>>,
+    /// Whether somebody stopped the work before its end.
+    pub cancelled: bool,
+}
+
 /// Carries a request out.
 ///
-/// Progress goes to `watch`, in the study's own units of work; an error from `watch.step` ends the run
-/// with [`StudyError::Cancelled`].
+/// Progress goes to `watch`, in the study's own units of work. An error from `watch.step` ends the run: with
+/// [`StudyError::Cancelled`] where not even one chip was finished, else with the [`Finding`] of the chips that
+/// were, from the first on. Its record is the one that a request of so many chips gives, and says that it was
+/// [cut short](Finding::cut_short).
 pub fn execute(
     study: &dyn AnyStudy,
     request: &Request,
@@ -65,24 +85,41 @@ pub fn execute(
     if compare {
         variants.push(variant(&ideal_chip));
     }
+    let whole_variants = variants.len();
     let causes = if request.ablate { request.chip.nonidealities() } else { Vec::new() };
     variants.extend(ablation::variants(&request.chip, &causes, request.chips)?);
 
     let what = format!("{} on {}", study.name(), request.chip.device.name);
-    let mut outcomes = simulate(trials.as_ref(), &variants, request.seed, &what, watch)?.into_iter();
+    let Simulated { mut outcomes, cancelled } =
+        simulate(trials.as_ref(), &variants, request.seed, &what, watch)?;
+    let mut request = request.clone();
+    let mut cut_short = None;
+    let mut causes = causes;
+    if cancelled {
+        let kept = outcomes.iter().take(whole_variants).map(Vec::len).min().unwrap_or(0);
+        if kept == 0 {
+            return Err(StudyError::Cancelled);
+        }
+        cut_short = Some(shorten(&mut request, kept, &causes));
+        outcomes.truncate(whole_variants);
+        outcomes.iter_mut().for_each(|o| o.truncate(kept));
+        causes.clear();
+    }
+    let mut outcomes = outcomes.into_iter();
     let whole = outcomes.next().unwrap_or_default();
     let ideal = if compare { outcomes.next() } else { None };
     let merit = scalar(trials.merit(), &whole)?;
     let ideal_merit = ideal.as_deref().map(|o| scalar(trials.merit(), o)).transpose()?;
     let search = Search {
         study,
-        request,
+        request: &request,
         trials: trials.as_ref(),
         target: study.target(trials.merit(), ideal_merit.as_ref().unwrap_or(&merit).value),
         base: merit,
         watch,
     };
     let ablated = ablation::evaluate(&search, &causes, outcomes.collect())?;
+    let cut_short = cut_short.or_else(|| ablated.cut_short.clone());
 
     let mut summary = summarise(whole)?;
     let ideal = ideal.map(summarise).transpose()?;
@@ -91,8 +128,29 @@ pub fn execute(
     }
     let files = serde_json::json!(inputs.digests());
     let merit = trials.merit();
-    let record = record(study, request, merit, summary.clone(), ideal, ablated, &files, started)?;
-    Ok(Finding { record, files: summary.files })
+    let mut record = record(study, &request, merit, summary.clone(), ideal, ablated, &files, started)?;
+    if let Some(text) = &cut_short {
+        record.notes.insert(0, Note { level: Level::Caution, text: text.clone() });
+    }
+    Ok(Finding { record, files: summary.files, cut_short })
+}
+
+/// Makes of a request the one that the chips which were finished answer in full, so that the record's description
+/// gives the same record again. Returns what is missing, in words.
+fn shorten(request: &mut Request, kept: usize, causes: &[Nonideality]) -> String {
+    let asked = std::mem::replace(&mut request.chips, kept);
+    request.ablate = false;
+    // The command that was typed asks for more than this record holds; its description does not.
+    request.command = None;
+    let without = if causes.is_empty() { "" } else { ", and no non-ideality was switched off" };
+    if kept < asked {
+        let chips = if kept == 1 { "that one" } else { "these" };
+        format!(
+            "The run was cut short after {kept} of {asked} chips: all numbers and intervals are from {chips}{without}."
+        )
+    } else {
+        format!("The run was cut short after all of its {asked} chips: no non-ideality was switched off.")
+    }
 }
 
 /// Runs all copies of all variants, in parallel; outcomes come back in order.
@@ -102,44 +160,51 @@ pub(crate) fn simulate(
     seed: u64,
     what: &str,
     watch: &dyn Watch,
-) -> Result<Vec<Vec<Outcome>>, StudyError> {
+) -> Result<Simulated, StudyError> {
     let copies = |v: &Variant| if trials.deterministic(&v.chip) { 1 } else { v.chips };
-    let jobs: Vec<(usize, u64)> =
+    let mut jobs: Vec<(usize, u64)> =
         variants.iter().enumerate().flat_map(|(v, x)| (0..copies(x) as u64).map(move |c| (v, c))).collect();
+    // Chip by chip what is looked at as a whole, so that a run that is cut short has its first chips; then, cause by
+    // cause, what ablation asks.
+    jobs.sort_by_key(|&(v, c)| if variants[v].merit_only { (1, v as u64, c) } else { (0, c, v as u64) });
     let total = jobs.iter().map(|&(v, _)| trials.work(&variants[v].chip, variants[v].merit_only)).sum();
     watch.begin(what, Some(total));
     let halting = Halting { inner: watch, halt: AtomicBool::new(false) };
     let root = Key::root(seed);
-    let run = |&(v, chip): &(usize, u64)| {
-        let merit_only = variants[v].merit_only;
+    // Threads draw tickets: rayon would give each of them a stretch of its own, the last chips among the first.
+    let next = AtomicUsize::new(0);
+    let run = |_| {
+        let ticket = next.fetch_add(1, Ordering::Relaxed);
+        let (v, chip) = jobs[ticket];
         let run = Run::new(root.child("chip", chip), chip, &halting);
-        let run = if merit_only { run.for_merit() } else { run };
+        let run = if variants[v].merit_only { run.for_merit() } else { run };
         let result = run.step(0).and_then(|()| trials.trial(&variants[v].chip, &run));
         if result.is_err() {
             halting.halt.store(true, Ordering::Relaxed);
         }
-        result
+        (ticket, result)
     };
-    let results: Vec<Result<Outcome, StudyError>> = jobs.par_iter().map(run).collect();
-    let mut out: Vec<Vec<Outcome>> = variants.iter().map(|_| Vec::new()).collect();
+    let mut results: Vec<(usize, Result<Outcome, StudyError>)> =
+        (0..jobs.len()).into_par_iter().map(run).collect();
+    results.sort_by_key(|(ticket, _)| *ticket);
+    let mut outcomes: Vec<Vec<Outcome>> = variants.iter().map(|_| Vec::new()).collect();
     let mut cancelled = false;
-    for (result, &(v, _)) in results.into_iter().zip(&jobs) {
+    for ((_, result), &(v, chip)) in results.into_iter().zip(&jobs) {
         match result {
-            Ok(outcome) => out[v].push(outcome),
+            Ok(outcome) if outcomes[v].len() as u64 == chip => outcomes[v].push(outcome),
+            // Behind a gap: a description says how many chips there are, and means the first ones.
+            Ok(_) => {}
             // Trials that were stopped because another failed are not the reason.
             Err(StudyError::Cancelled) => cancelled = true,
             Err(e) => return Err(e),
         }
     }
-    if cancelled {
-        return Err(StudyError::Cancelled);
-    }
-    for (outcomes, v) in out.iter_mut().zip(variants) {
+    for (outcomes, v) in outcomes.iter_mut().zip(variants) {
         if let (true, Some(first)) = (trials.deterministic(&v.chip), outcomes.first().cloned()) {
             outcomes.resize(v.chips, first);
         }
     }
-    Ok(out)
+    Ok(Simulated { outcomes, cancelled })
 }
 
 fn record(
@@ -190,6 +255,7 @@ fn record(
         tables: summary.tables,
         maps: summary.maps,
         ablation: ablated.rows,
+        all_off: ablated.all_off,
         notes,
         tally: summary.tally,
         files: summary.files.iter().map(|(name, _)| name.clone()).collect(),

@@ -8,9 +8,10 @@ use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
 
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 
 use crate::csv;
+use crate::engine::Finding;
 use crate::error::StudyError;
 use crate::record::Record;
 
@@ -31,7 +32,7 @@ pub struct RunFolder {
 }
 
 /// The list form of `run.json`, for several studies in one folder.
-#[derive(Serialize, Deserialize)]
+#[derive(Deserialize)]
 struct Rows {
     rows: Vec<Record>,
 }
@@ -82,24 +83,19 @@ impl RunFolder {
         &self.dir
     }
 
-    /// Writes the records and everything beside them; all or nothing. A single record lies in the folder
-    /// itself, several have a folder each, named after their study. What an earlier run left there goes, so that no
-    /// file is taken for this run's; other files stay. Returns the files' paths.
-    pub fn write(
-        mut self,
-        records: &[Record],
-        html: Option<&str>,
-        files: &[(String, Vec<u8>)],
-    ) -> Result<Vec<PathBuf>, StudyError> {
-        let list = self.list || records.len() != 1;
+    /// Writes the findings and everything beside them; all or nothing. A single record and its files lie in the
+    /// folder itself, several have a folder each, named after their study. What an earlier run left there goes, so
+    /// that no file is taken for this run's; other files stay. Returns the files' paths.
+    pub fn write(mut self, findings: &[Finding], html: Option<&str>) -> Result<Vec<PathBuf>, StudyError> {
+        let list = self.list || findings.len() != 1;
         let earlier =
             read_listed(&self.dir.join("run.json")).map(|(records, list)| accounted(&records, list));
         let mut parts: Vec<(PathBuf, Vec<u8>)> = Vec::new();
-        for (name, bytes) in files {
-            parts.push((PathBuf::from(file_name(name)), bytes.clone()));
-        }
-        for record in records {
+        for Finding { record, files, .. } in findings {
             let inside = place(record, list);
+            for (name, bytes) in files {
+                parts.push((inside.join(file_name(name)), bytes.clone()));
+            }
             for t in &record.tables {
                 parts.push((inside.join(format!("{}.csv", file_name(&t.name))), csv::table(t).into_bytes()));
             }
@@ -112,7 +108,8 @@ impl RunFolder {
             parts.push((PathBuf::from("report.html"), html.as_bytes().to_vec()));
         }
         // Last, so that a folder with a run.json is a whole one.
-        parts.push((PathBuf::from("run.json"), json(records, list)?.into_bytes()));
+        let records: Vec<&Record> = findings.iter().map(|f| &f.record).collect();
+        parts.push((PathBuf::from("run.json"), json(&records, list)?.into_bytes()));
         let mut unfinished = Unfinished::default();
         for (name, bytes) in &parts {
             let target = self.dir.join(name);
@@ -157,14 +154,9 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StudyError> {
     unfinished.finish().map(|_| ())
 }
 
-/// Writes records, page and files into `dir`; see [`RunFolder`].
-pub fn write_run(
-    dir: &Path,
-    records: &[Record],
-    html: Option<&str>,
-    files: &[(String, Vec<u8>)],
-) -> Result<Vec<PathBuf>, StudyError> {
-    RunFolder::open(dir)?.write(records, html, files)
+/// Writes findings and page into `dir`; see [`RunFolder`].
+pub fn write_run(dir: &Path, findings: &[Finding], html: Option<&str>) -> Result<Vec<PathBuf>, StudyError> {
+    RunFolder::open(dir)?.write(findings, html)
 }
 
 /// Where in the folder a record's own files lie.
@@ -181,7 +173,7 @@ fn accounted(records: &[Record], list: bool) -> Vec<PathBuf> {
         let series = record.series.iter().map(|s| &s.name);
         names.extend(tables.chain(series).map(|name| inside.join(format!("{}.csv", file_name(name)))));
         names.push(inside.join("description.toml"));
-        names.extend(record.files.iter().map(|name| PathBuf::from(file_name(name))));
+        names.extend(record.files.iter().map(|name| inside.join(file_name(name))));
     }
     names
 }
@@ -200,22 +192,31 @@ fn read_listed(path: &Path) -> Result<(Vec<Record>, bool), StudyError> {
         return Err(wrong(format!("{} bytes are too many for a record", meta.len())));
     }
     let text = fs::read_to_string(&file).map_err(|e| wrong(e.to_string()))?;
+    read_records(&text).map_err(wrong)
+}
+
+/// The records that a `run.json` with this text holds, and whether they were written as a list.
+///
+/// # Errors
+/// What is wrong with the text, with line and column.
+pub fn read_records(text: &str) -> Result<(Vec<Record>, bool), String> {
+    let wrong = |e: serde_json::Error| e.to_string();
     let list = text.trim_start().starts_with('{') && {
-        let value: serde_json::Value = serde_json::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        let value: serde_json::Value = serde_json::from_str(text).map_err(wrong)?;
         value.get("rows").is_some()
     };
     if list {
-        serde_json::from_str::<Rows>(&text).map(|r| (r.rows, true)).map_err(|e| wrong(e.to_string()))
+        serde_json::from_str::<Rows>(text).map(|r| (r.rows, true)).map_err(wrong)
     } else {
-        serde_json::from_str::<Record>(&text).map(|r| (vec![r], false)).map_err(|e| wrong(e.to_string()))
+        serde_json::from_str::<Record>(text).map(|r| (vec![r], false)).map_err(wrong)
     }
 }
 
 /// The JSON form: one record as an object; several, or a `list` of one, as `{"rows": [...]}`.
-pub fn json(records: &[Record], list: bool) -> Result<String, StudyError> {
+pub fn json(records: &[&Record], list: bool) -> Result<String, StudyError> {
     let text = match records {
         [one] if !list => serde_json::to_string_pretty(one),
-        several => serde_json::to_string_pretty(&Rows { rows: several.to_vec() }),
+        several => serde_json::to_string_pretty(&serde_json::json!({ "rows": several })),
     };
     text.map(|t| t + "\n").map_err(|e| StudyError::Invalid(format!("a record has no JSON form: {e}")))
 }
@@ -312,11 +313,10 @@ mod tests {
     #[test]
     fn a_second_run_takes_the_first_ones_files_away_and_no_others() {
         let dir = tempfile::tempdir().unwrap();
-        let empty = Record { files: vec!["outputs.npy".to_string()], ..blank("first") };
-        let extra = [("outputs.npy".to_string(), vec![1, 2, 3])];
-        write_run(dir.path(), &[empty], Some("page"), &extra).unwrap();
+        let first = with_outputs(Record { files: vec!["outputs.npy".to_string()], ..blank("first") });
+        write_run(dir.path(), &[first], Some("page")).unwrap();
         std::fs::write(dir.path().join("mine.txt"), "kept").unwrap();
-        write_run(dir.path(), &[blank("second")], None, &[]).unwrap();
+        write_run(dir.path(), &[blank("second").into()], None).unwrap();
         let there = |name: &str| dir.path().join(name).exists();
         assert!(!there("outputs.npy") && !there("report.html"));
         assert!(there("mine.txt") && there("run.json") && there("description.toml"));
@@ -326,11 +326,27 @@ mod tests {
     #[test]
     fn a_card_cut_short_is_still_a_card() {
         let dir = tempfile::tempdir().unwrap();
-        RunFolder::open(dir.path()).unwrap().of_a_card().write(&[blank("mvm")], None, &[]).unwrap();
+        RunFolder::open(dir.path()).unwrap().of_a_card().write(&[blank("mvm").into()], None).unwrap();
         let text = std::fs::read_to_string(dir.path().join("run.json")).unwrap();
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["rows"][0]["study"], "mvm");
         assert!(dir.path().join("mvm").join("description.toml").exists());
+    }
+
+    #[test]
+    fn files_lie_with_the_study_that_brought_them() {
+        let dir = tempfile::tempdir().unwrap();
+        let two = ["mvm", "inference"]
+            .map(|study| with_outputs(Record { files: vec!["outputs.npy".to_string()], ..blank(study) }));
+        write_run(dir.path(), &two, None).unwrap();
+        let there = |name: &str| dir.path().join(name).exists();
+        assert!(there("mvm/outputs.npy") && there("inference/outputs.npy") && !there("outputs.npy"));
+        write_run(dir.path(), &[blank("mvm").into()], None).unwrap();
+        assert!(!there("inference") && !there("mvm"), "an earlier card's files go");
+    }
+
+    fn with_outputs(record: Record) -> Finding {
+        Finding { files: vec![("outputs.npy".to_string(), vec![1, 2, 3])], ..record.into() }
     }
 
     fn blank(study: &str) -> Record {

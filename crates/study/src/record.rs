@@ -229,6 +229,10 @@ pub struct Record {
     /// What each non-ideality costs.
     #[serde(default)]
     pub ablation: Vec<Ablation>,
+    /// The figure of merit with every non-ideality off, converters included: what each one alone is measured from.
+    /// Present where an ablation is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub all_off: Option<Scalar>,
     /// What a reader should know.
     #[serde(default)]
     pub notes: Vec<Note>,

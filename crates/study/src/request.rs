@@ -42,8 +42,9 @@ pub struct Draft {
     pub chip: Option<String>,
     /// A device preset or a device file, to put on the chip.
     pub device: Option<String>,
-    /// Settings that front ends make themselves (a model's path), laid over the document.
-    pub config: Table,
+    /// Settings of the study that front ends make from options of their own, laid over the document: each with the
+    /// option, as it was given, that errors then name.
+    pub config: Vec<(String, Table)>,
     /// `key=value` options; keys are those of a document (`chip.adc.bits`, `config.images`, `seed`).
     pub set: Vec<String>,
     /// Seed of all randomness.
@@ -71,8 +72,8 @@ pub struct Request {
     pub chips: usize,
     /// Whether to switch non-idealities off in turn.
     pub ablate: bool,
-    /// Sections of the chip that the user set, each with the text it came from; the no-effect check looks
-    /// at these.
+    /// Settings of the chip that the user made, by path, each with the text it came from; the no-effect check
+    /// looks at these.
     pub chip_settings: Vec<(String, Origin)>,
     /// The command line that asked, for the record.
     pub command: Option<String>,
@@ -87,15 +88,16 @@ pub enum Origin {
     File(Arc<Document>),
     /// A chip's file, whose top level is what a request's `[chip]` is.
     Whole(Arc<Document>),
-    /// An option of the command line, as it was given.
+    /// A `--set` of the command line, as it was given.
     Option(String),
+    /// An option of the command line that stands for a setting: its own name says more than the setting's path.
+    Named(String),
 }
 
 impl Origin {
     /// The error, with `prefix` before its path and the place where it stands.
     pub(crate) fn locate(&self, mut error: SettingError, prefix: &str) -> StudyError {
-        let parts = [prefix, &error.path];
-        error.path = parts.into_iter().filter(|p| !p.is_empty()).collect::<Vec<_>>().join(".");
+        error.path = overlay::join(prefix, &error.path);
         match self {
             Origin::File(document) => document.locate(error),
             Origin::Whole(document) => {
@@ -103,6 +105,11 @@ impl Origin {
                 document.locate(error)
             }
             Origin::Option(text) => {
+                error.origin.get_or_insert_with(|| text.clone());
+                error
+            }
+            Origin::Named(text) => {
+                error.path.clear();
                 error.origin.get_or_insert_with(|| text.clone());
                 error
             }
@@ -115,6 +122,34 @@ impl Origin {
 pub(crate) struct Layer {
     pub origin: Origin,
     pub table: Table,
+}
+
+/// Tells an error that showed only when all layers were laid over one another with the place of the layer that is at
+/// fault: the last one that sets its path, or else what is nearest around it.
+pub(crate) fn blame(layers: &[Layer], error: SettingError, prefix: &str) -> StudyError {
+    let parts: Vec<&str> = error.path.split(['.', '[']).map(|part| part.trim_end_matches(']')).collect();
+    let depth = |table: &Table| {
+        let (mut depth, mut here) = (0, Some(table));
+        for part in &parts {
+            let Some(value) = here.and_then(|table| table.get(*part)) else { break };
+            (depth, here) = (depth + 1, value.as_table());
+        }
+        depth
+    };
+    let found = layers.iter().rev().map(|layer| (depth(&layer.table), layer));
+    // Among equals the last of the reversed, the first, would win; what is set later counts.
+    let found = found.fold(None, |best: Option<(usize, &Layer)>, (d, layer)| match best {
+        Some((b, _)) if b >= d => best,
+        _ => (d > 0 || layers.len() == 1).then_some((d, layer)).or(best),
+    });
+    match found {
+        Some((_, layer)) => layer.origin.locate(error, prefix),
+        None => {
+            let mut error = error;
+            error.path = overlay::join(prefix, &error.path);
+            error.into()
+        }
+    }
 }
 
 impl Layer {
@@ -187,7 +222,10 @@ impl Draft {
                         origin: layer.origin.clone(),
                         table: layer.table(key, value)?.clone(),
                     }),
-                    "config" => config_layers.push((layer, layer.table(key, value)?)),
+                    "config" => config_layers.push(Layer {
+                        origin: layer.origin.clone(),
+                        table: layer.table(key, value)?.clone(),
+                    }),
                     _ => {
                         let allowed = KEYS.map(str::to_string).to_vec();
                         let what = "unknown setting (of the chip they begin with `chip.`, of the study with `config.`)";
@@ -204,17 +242,16 @@ impl Draft {
 
         let schema = study.schema();
         let mut config = to_table(&study.config(self.effort)?);
-        for (layer, over) in &config_layers {
-            let here = |e| layer.origin.locate(e, "config");
-            overlay::merge(&schema, &mut config, over).map_err(here)?;
-            // Each layer is read by itself, so that a wrong value is told with its own place.
-            study.read(config.clone()).map_err(|e| here(*e))?;
+        let own = self.config.iter();
+        config_layers
+            .extend(own.map(|(o, table)| Layer { origin: Origin::Named(o.clone()), table: table.clone() }));
+        for layer in &config_layers {
+            overlay::merge(&schema, &mut config, &layer.table)
+                .map_err(|e| layer.origin.locate(e, "config"))?;
         }
-        overlay::merge(&schema, &mut config, &self.config)?;
-        let config = study.read(config).map_err(StudyError::Setting)?;
-        study.check(&config).map_err(|problem| {
-            StudyError::Invalid(format!("the configuration of {name:?} cannot be run: {problem}"))
-        })?;
+        // Read once all are there, since one setting may need another.
+        let config = study.read(config).map_err(|e| blame(&config_layers, *e, "config"))?;
+        study.check(&config).map_err(|e| blame(&config_layers, *e, "config"))?;
 
         let chips = self.chips.map(|c| c as u64).or(chips);
         let chips = chips.map_or(study.chips(self.effort), |c| usize::try_from(c).unwrap_or(usize::MAX));
@@ -247,19 +284,32 @@ pub fn find<'s>(studies: &[&'s dyn AnyStudy], name: &str) -> Result<&'s dyn AnyS
     })
 }
 
-/// Refuses a chip section that the user set and the study, as configured, never looks at.
+/// Refuses a setting of the chip that the user made and that changes nothing: in a section that the study, as
+/// configured, never looks at, or one that this chip makes idle.
 pub fn no_effect(study: &dyn AnyStudy, request: &Request) -> Result<(), StudyError> {
     let uses = study.uses(&request.config)?;
-    for (section, origin) in &request.chip_settings {
-        if !uses.contains(&section.as_str()) {
+    let idle = request.chip.without_effect();
+    for (path, origin) in &request.chip_settings {
+        let section = path.split('.').next().unwrap_or(path);
+        let within =
+            |whole: &str| path.strip_prefix(whole).is_some_and(|r| r.is_empty() || r.starts_with('.'));
+        let (path, message) = if !uses.contains(&section) {
             let message = format!(
                 "this has no effect in the study `{}` as configured, which uses {} of a chip; take it out, or change \
                  the configuration so that it matters",
                 request.study,
                 uses.join(", ")
             );
-            return Err(origin.locate(SettingError::value(section.clone(), message), "chip"));
-        }
+            (section, message)
+        } else if let Some((_, why)) = idle.iter().find(|(whole, _)| within(whole)) {
+            (
+                path.as_str(),
+                format!("this has no effect: {why}; take it out, or change the chip or its device"),
+            )
+        } else {
+            continue;
+        };
+        return Err(origin.locate(SettingError::value(path, message), "chip"));
     }
     Ok(())
 }

@@ -62,8 +62,8 @@ pub trait Study: Sync {
             Effort::Full => 10,
         }
     }
-    /// What is wrong with a configuration that has the right types, in words that name the setting.
-    fn check(&self, _config: &Self::Config) -> Result<(), String> {
+    /// What is wrong with a configuration that has the right types: a setting's path, and words.
+    fn check(&self, _config: &Self::Config) -> Result<(), SettingError> {
         Ok(())
     }
     /// The longest time after programming at which devices are read, in s; the record says where the
@@ -128,8 +128,8 @@ pub trait AnyStudy: Sync {
     fn config(&self, effort: Effort) -> Result<Value, StudyError>;
     /// A configuration from its table, which must be complete.
     fn read(&self, config: toml::Table) -> Result<Value, Box<SettingError>>;
-    /// What is wrong with a configuration, in words.
-    fn check(&self, config: &Value) -> Result<(), String>;
+    /// What is wrong with a configuration.
+    fn check(&self, config: &Value) -> Result<(), Box<SettingError>>;
     /// The chip's sections that can matter.
     fn uses(&self, config: &Value) -> Result<&'static [&'static str], StudyError>;
     /// The longest time after programming at which devices are read, in s.
@@ -207,9 +207,10 @@ impl<S: Study> AnyStudy for S {
         let config: S::Config = neurohm_array::overlay::read(config)?;
         serde_json::to_value(config).map_err(|e| Box::new(SettingError::value("", e.to_string())))
     }
-    fn check(&self, config: &Value) -> Result<(), String> {
-        let config: S::Config = serde_json::from_value(config.clone()).map_err(|e| e.to_string())?;
-        Study::check(self, &config)
+    fn check(&self, config: &Value) -> Result<(), Box<SettingError>> {
+        let config: S::Config =
+            serde_json::from_value(config.clone()).map_err(|e| SettingError::value("", e.to_string()))?;
+        Ok(Study::check(self, &config)?)
     }
     fn uses(&self, config: &Value) -> Result<&'static [&'static str], StudyError> {
         Ok(Study::uses(self, &typed::<S>(config)?))
@@ -224,7 +225,7 @@ impl<S: Study> AnyStudy for S {
         run: &Run<'_>,
     ) -> Result<Box<dyn Trials + 'a>, StudyError> {
         let config = typed::<S>(config)?;
-        Study::check(self, &config).map_err(StudyError::Invalid)?;
+        Study::check(self, &config)?;
         let shared = Study::prepare(self, &config, inputs, run)?;
         Ok(Box::new(Prepared { study: self, config, shared }))
     }

@@ -4,8 +4,8 @@ mod common;
 
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use common::{Toy, draw};
-use neurohm_num::{Cancelled, Unwatched, Watch};
+use common::Toy;
+use neurohm_num::{Cancelled, Key, Purpose, Unwatched, Watch};
 use neurohm_study::{AnyStudy, Disk, Draft, Effort, Finding, StudyError, execute};
 
 fn draft(set: &[&str]) -> Draft {
@@ -15,6 +15,11 @@ fn draft(set: &[&str]) -> Draft {
         set: set.iter().map(|s| s.to_string()).collect(),
         ..Draft::default()
     }
+}
+
+/// What the toy's chip `i` draws for seed `seed`.
+fn draw(seed: u64, chip: u64) -> f64 {
+    f64::from(Key::root(seed).child("chip", chip).stream(Purpose::Data, 0).normal(0))
 }
 
 const STUDIES: &[&dyn AnyStudy] = &[&Toy];
@@ -41,6 +46,7 @@ fn means_are_over_chips_with_keys_of_their_own() {
 #[test]
 fn ablation_goes_both_ways_and_finds_what_the_worst_would_have_to_become() {
     let r = run(&["chip.output_noise=0.1", "chip.input_noise=0.01", "config.luck=0.0"]).unwrap().record;
+    assert_eq!(r.all_off.map(|s| s.value), Some(0.0));
     let rows: Vec<_> = r.ablation.iter().map(|a| (a.path.as_str(), a.without.value, a.alone.value)).collect();
     assert_eq!(rows, [("output_noise", 0.01, 0.2), ("input_noise", 0.2, 0.01)]);
     // 0.2 s + 0.01 reaches 0.05 at s = 0.2; the bisection knows s to 1/64.
@@ -97,8 +103,44 @@ fn progress_ends_at_what_was_announced_and_can_be_stopped() {
     let all = counter(u64::MAX);
     execute(study, &request, &Disk, &all).unwrap();
     assert_eq!(all.done.into_inner(), all.total.into_inner());
-    let stopped = execute(study, &request, &Disk, &counter(7));
+    let stopped = execute(study, &request, &Disk, &counter(1));
     assert!(matches!(stopped, Err(StudyError::Cancelled)));
+}
+
+/// In one thread, so that a number of steps means a place: a chip is three steps, chips come first, then the chip
+/// with all off and two chips of five a cause.
+#[test]
+fn a_run_that_is_cut_short_keeps_its_finished_chips_and_says_so() {
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let (study, request) = draft(&["chip.output_noise=0.1"]).resolve(STUDIES, &Disk).unwrap();
+    let stopped = |stop_at| {
+        let watch = Counter { done: 0.into(), total: 0.into(), stop_at };
+        pool.install(|| execute(study, &request, &Disk, &watch))
+    };
+    let said = |f: &Finding| {
+        let text = f.cut_short.clone().expect("it was cut short");
+        assert_eq!(f.record.notes[0].text, text);
+        text
+    };
+    assert!(matches!(stopped(3), Err(StudyError::Cancelled)), "not one chip was finished");
+
+    let part = stopped(11).unwrap();
+    assert!(said(&part).starts_with("The run was cut short after 3 of 5 chips"), "{}", said(&part));
+    assert_eq!((part.record.chips, part.record.ablation.len()), (3, 0));
+    let expected = 0.2 + 0.001 * (0..3).map(|c| draw(1, c)).sum::<f64>() / 3.0;
+    assert!((part.record.scalars["error"].value - expected).abs() < 1e-12);
+    assert!(part.record.scalars["error"].ci95.is_some());
+    // Its description gives the same numbers, as that of any record does.
+    let again =
+        Draft { document: Some((part.record.description.clone(), "d.toml".into())), ..Draft::default() };
+    let (study, again) = again.resolve(STUDIES, &Disk).unwrap();
+    let again = execute(study, &again, &Disk, &Unwatched).unwrap();
+    assert_eq!((&again.record.scalars, &again.record.id), (&part.record.scalars, &part.record.id));
+    assert_eq!(again.cut_short, None);
+
+    let chips_alone = stopped(20).unwrap();
+    assert!(said(&chips_alone).contains("all of its 5 chips: no non-ideality was switched off"));
+    assert_eq!((chips_alone.record.chips, chips_alone.record.ablation.len()), (5, 0));
 }
 
 #[test]
@@ -109,8 +151,12 @@ fn a_trial_that_fails_is_the_reason_and_not_those_it_stopped() {
 
 #[test]
 fn a_description_runs_again_to_the_same_bits_and_id() {
-    let first =
-        run(&["chip.output_noise=0.1", "config.law.doubled.by=2.0", "seed=18446744073709551615"]).unwrap();
+    let first = run(&[
+        "chip.output_noise=0.1",
+        "config.law.doubled={by = 2.0, twice = false}",
+        "seed=18446744073709551615",
+    ])
+    .unwrap();
     let again =
         Draft { document: Some((first.record.description.clone(), "d.toml".into())), ..Draft::default() };
     let (study, request) = again.resolve(STUDIES, &Disk).unwrap();
@@ -136,8 +182,37 @@ fn sections_without_effect_are_refused_with_their_place() {
     assert!(e.is_request());
     let e = e.to_string();
     assert!(e.starts_with("t.toml:4:7: chip.tile: this has no effect in the study `toy`"), "{e}");
+    // Over a chip that is written out, which itself is no wish for its every section to matter.
+    let text = "study = \"toy\"\n[chip]\npreset = \"none\"\ntile.rows = 64\n".to_string();
+    let d = Draft { document: Some((text, "t.toml".into())), ..Draft::default() };
+    assert!(d.resolve(STUDIES, &Disk).is_ok());
+    let d = Draft { set: vec!["chip.tile.rows=32".into()], ..d };
+    let e = d.resolve(STUDIES, &Disk).map(|_| ()).unwrap_err().to_string();
+    assert!(e.starts_with("--set chip.tile.rows=32: chip.tile: this has no effect"), "{e}");
     let e = run(&["chip.tile.rows=64"]).unwrap_err().to_string();
     assert!(e.contains("--set chip.tile.rows=64") && e.contains("no effect"), "{e}");
+}
+
+#[test]
+fn settings_that_need_each_other_are_read_together() {
+    let config = |set: &[&str]| draft(set).resolve(STUDIES, &Disk).map(|(_, r)| r);
+    let both = config(&["config.law.doubled.by=2.0", "config.law.doubled.twice=true"]).unwrap();
+    assert_eq!(both.config["law"]["doubled"]["twice"], true);
+    let e = config(&["config.steps=4", "config.law.doubled.by=2.0"]).unwrap_err().to_string();
+    assert_eq!(e, "--set config.law.doubled.by=2.0: config.law.doubled: missing field `twice`");
+    // A value is told with the option that gave it, not with the last one.
+    let e = config(&["config.steps=many", "config.luck=0.5"]).unwrap_err().to_string();
+    assert!(e.starts_with("--set config.steps=many: config.steps: "), "{e}");
+    let e = config(&["config.steps=0", "config.luck=0.5"]).unwrap_err().to_string();
+    assert_eq!(e, "--set config.steps=0: config.steps: steps = 0 does nothing");
+}
+
+#[test]
+fn options_of_a_front_end_are_named_in_its_words() {
+    let table: toml::Table = toml::from_str("steps = 'many'").unwrap();
+    let d = Draft { config: vec![("--steps many".to_string(), table)], ..draft(&[]) };
+    let e = d.resolve(STUDIES, &Disk).map(|_| ()).unwrap_err().to_string();
+    assert!(e.starts_with("--steps many: invalid type"), "{e}");
 }
 
 #[test]
@@ -161,7 +236,9 @@ fn wrong_requests_say_where_and_what_else() {
     let e = document("seed = 3");
     assert!(e.contains("names no study"), "{e}");
     let e = document("study = \"toy\"\n[config]\nsteps = 0");
-    assert!(e.contains("steps = 0 does nothing"), "{e}");
+    assert_eq!(e, "r.toml:3:1: config.steps: steps = 0 does nothing");
+    let e = document("study = \"toy\"\n[config]\nlist = [\n  1,\n  \"a\",\n]");
+    assert!(e.starts_with("r.toml:5:3: config.list[1]: invalid type"), "{e}");
     let e = document("study = \"toy\"\n[chip]\noutput_nois = 0.1");
     assert!(
         e.starts_with("r.toml:3:1: chip.output_nois: ") && e.contains("did you mean `output_noise`?"),
@@ -175,7 +252,9 @@ fn wrong_requests_say_where_and_what_else() {
 
 #[test]
 fn later_settings_win() {
-    let text = "study = \"toy\"\nseed = 3\n[config]\nsteps = 7\n[config.law.doubled]\nby = 2.0".to_string();
+    let text =
+        "study = \"toy\"\nseed = 3\n[config]\nsteps = 7\n[config.law.doubled]\nby = 2.0\ntwice = false"
+            .to_string();
     let mut d =
         Draft { document: Some((text, "r.toml".into())), chip: Some("ideal".into()), ..Draft::default() };
     d.effort = Effort::Full;

@@ -7,7 +7,9 @@ use std::path::Path;
 
 use common::Toy;
 use neurohm_num::Unwatched;
-use neurohm_study::{AnyStudy, Disk, Draft, RunFolder, execute, read_run, record::Record, write_run};
+use neurohm_study::{
+    AnyStudy, Disk, Draft, Finding, RunFolder, execute, read_run, record::Record, write_run,
+};
 
 fn record() -> Record {
     let draft = Draft { study: Some("toy".into()), chip: Some("ideal".into()), ..Draft::default() };
@@ -28,7 +30,8 @@ fn what_is_written_reads_back_to_the_bit() {
     let tmp = tempfile::tempdir().unwrap();
     let dir = tmp.path().join("a/b");
     let r = record();
-    write_run(&dir, std::slice::from_ref(&r), Some("<p>"), &[("outputs.npy".into(), vec![1, 2])]).unwrap();
+    let with_file = Finding { files: vec![("outputs.npy".into(), vec![1, 2])], ..Finding::from(r.clone()) };
+    write_run(&dir, &[with_file], Some("<p>")).unwrap();
     assert_eq!(names(&dir), ["description.toml", "line.csv", "outputs.npy", "report.html", "run.json"]);
     assert_eq!(read_run(&dir).unwrap(), std::slice::from_ref(&r));
     let json: serde_json::Value = serde_json::from_slice(&fs::read(dir.join("run.json")).unwrap()).unwrap();
@@ -40,7 +43,7 @@ fn what_is_written_reads_back_to_the_bit() {
     // Several records have a folder each and a list of rows; writing again replaces.
     let mut other = r.clone();
     other.study = "other/one".into();
-    write_run(&dir, &[r.clone(), other.clone()], None, &[]).unwrap();
+    write_run(&dir, &[r.clone().into(), other.clone().into()], None).unwrap();
     assert_eq!(read_run(&dir).unwrap(), [r, other]);
     assert_eq!(names(&dir.join("other_one")), ["description.toml", "line.csv"]);
 }
@@ -58,7 +61,7 @@ fn a_file_in_the_way_is_named_and_nothing_is_left() {
 
     let dir = tmp.path().join("run");
     fs::create_dir_all(dir.join("run.json")).unwrap();
-    let e = write_run(&dir, &[record()], Some("<p>"), &[]).unwrap_err().to_string();
+    let e = write_run(&dir, &[record().into()], Some("<p>")).unwrap_err().to_string();
     assert!(e.contains("a folder of that name is in the way"), "{e}");
     assert_eq!(names(&dir), ["run.json"]);
 }

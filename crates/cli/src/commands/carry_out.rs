@@ -2,18 +2,86 @@
 
 use std::path::{Path, PathBuf};
 
-use neurohm::studies::REGISTRY;
+use neurohm::studies::{REGISTRY, score};
 use neurohm::study::record::Record;
-use neurohm::study::{Disk, Draft, Finding, RunFolder, StudyError, execute};
+use neurohm::study::{Card, Disk, Draft, Effort, RunFolder, execute};
 
+use crate::args::{EffortOptions, RunOptions};
 use crate::failure::Failure;
 use crate::progress::Progress;
+use crate::summary;
 use crate::terminal::Terminal;
+
+/// What a run is to become.
+pub enum Form {
+    /// The report card: every study, a row each.
+    Card,
+    /// The record of the draft's own study; its page is titled with the device that `subject` was run on, or with the
+    /// study where there is no subject.
+    Record { subject: Option<String> },
+}
+
+/// Carries a draft out: runs it, writes the folder that `out` or else `name` names, and prints the result. What was
+/// finished before an interrupt is written and printed too; the command then fails, saying what is missing.
+pub fn carry_out(
+    draft: &Draft,
+    form: Form,
+    name: &str,
+    out: Option<&Path>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let folder = folder(out, name, terminal)?;
+    let progress = Progress::new(terminal);
+    let card = match form {
+        Form::Card => score(draft, &Disk, &progress)?,
+        Form::Record { .. } => {
+            let (study, request) = draft.resolve(REGISTRY, &Disk)?;
+            Card::from(execute(study, &request, &Disk, &progress)?)
+        }
+    };
+    progress.finish();
+    let records: Vec<Record> = card.findings.iter().map(|finding| finding.record.clone()).collect();
+    let page = match &form {
+        Form::Card => neurohm::report::card(&records)?,
+        Form::Record { subject } => {
+            let title = records.first().map(|record| match subject {
+                Some(subject) => format!("{subject} on {}", record.device_title),
+                None => record.title.clone(),
+            });
+            neurohm::report::html(&records, &title.unwrap_or_default())?
+        }
+    };
+    let folder = match form {
+        Form::Card => folder.map(RunFolder::of_a_card),
+        Form::Record { .. } => folder,
+    };
+    let kept = folder.as_ref().map(|folder| folder.path().display().to_string());
+    if let Some(folder) = folder {
+        let report = folder.path().join("report.html");
+        let others = folder.write(&card.findings, Some(&page))?.len().saturating_sub(1);
+        terminal.tell(&format!("Wrote {} and {others} more files beside it.", report.display()));
+    }
+    match (&form, &records[..]) {
+        (Form::Record { .. }, [record]) if terminal.json() => terminal.print_json(record)?,
+        (Form::Record { .. }, [record]) => terminal.print(&summary::record(terminal, record))?,
+        _ if terminal.json() => terminal.print_json(&serde_json::json!({ "rows": records }))?,
+        _ => terminal.print(&summary::card(terminal, &records))?,
+    }
+    match card.cut_short {
+        None => Ok(()),
+        Some(text) => {
+            let kept = kept.map_or("what was finished was printed".into(), |dir| {
+                format!("what was finished is in {dir}")
+            });
+            Err(Failure::failed(format!("cancelled. {text}")).help(kept))
+        }
+    }
+}
 
 /// The folder that results go to: the one asked for, else one named after the request, else, where standard
 /// output carries the result, none. Opened before the run, so that a folder that cannot be written costs
-/// no hour of work.
-pub fn folder(out: Option<&Path>, name: &str, terminal: &Terminal) -> Result<Option<RunFolder>, Failure> {
+/// no hour of work; it goes again where the run gives nothing.
+fn folder(out: Option<&Path>, name: &str, terminal: &Terminal) -> Result<Option<RunFolder>, Failure> {
     let dir = match out {
         Some(dir) => dir.to_path_buf(),
         None if terminal.json() => return Ok(None),
@@ -31,53 +99,29 @@ fn plain(name: &str) -> String {
     name.chars().map(|c| if c.is_alphanumeric() || "-_.".contains(c) { c } else { '-' }).collect()
 }
 
-/// Carries out one draft.
-pub fn one(draft: &Draft, terminal: &Terminal) -> Result<Finding, Failure> {
-    let (study, request) = draft.resolve(REGISTRY, &Disk)?;
-    let progress = Progress::new(terminal);
-    Ok(execute(study, &request, &Disk, &progress)?)
+/// A draft with the options that all studies share.
+pub fn draft(run: &RunOptions) -> Draft {
+    Draft { seed: run.seed, chips: run.chips, set: run.set.clone(), ..Draft::default() }
 }
 
-/// Carries out a draft for every study. A cancelled run keeps the studies that were finished: they come back
-/// beside the failure.
-pub fn every(draft: &Draft, terminal: &Terminal) -> Result<(Vec<Finding>, Option<Failure>), Failure> {
-    // All are resolved first, so that a wrong one costs nothing.
-    let drafts: Vec<Draft> = REGISTRY
-        .iter()
-        .map(|study| Draft { study: Some(study.name().to_string()), ..draft.clone() })
-        .collect();
-    let requests =
-        drafts.iter().map(|draft| draft.resolve(REGISTRY, &Disk)).collect::<Result<Vec<_>, _>>()?;
-    let progress = Progress::new(terminal);
-    let mut findings = Vec::new();
-    for (study, request) in &requests {
-        match execute(*study, request, &Disk, &progress) {
-            Ok(finding) => findings.push(finding),
-            Err(StudyError::Cancelled) if !findings.is_empty() => {
-                let (done, all) = (findings.len(), requests.len());
-                let failure =
-                    Failure::failed(format!("cancelled; {done} of {all} studies were finished and are kept"));
-                return Ok((findings, Some(failure)));
-            }
-            Err(error) => return Err(error.into()),
-        }
+/// The same, for commands that can be more or less thorough.
+pub fn draft_of_effort(run: &RunOptions, effort: &EffortOptions) -> Draft {
+    Draft {
+        effort: if effort.full { Effort::Full } else { Effort::Quick },
+        ablate: effort.no_ablation.then_some(false),
+        ..draft(run)
     }
-    Ok((findings, None))
 }
 
-/// Writes findings with their page and says where they are.
-pub fn write(
-    folder: Option<RunFolder>,
-    findings: &[Finding],
-    page: &str,
-    terminal: &Terminal,
-) -> Result<(), Failure> {
-    let Some(folder) = folder else { return Ok(()) };
-    let records: Vec<Record> = findings.iter().map(|finding| finding.record.clone()).collect();
-    let files: Vec<(String, Vec<u8>)> = findings.iter().flat_map(|finding| finding.files.clone()).collect();
-    let report = folder.path().join("report.html");
-    let written = folder.write(&records, Some(page), &files)?;
-    let others = written.len().saturating_sub(1);
-    terminal.tell(&format!("Wrote {} and {others} more files beside it.", report.display()));
-    Ok(())
+/// The options that decide the result, as they would be typed again.
+pub fn deciding(run: &RunOptions, effort: Option<&EffortOptions>) -> Vec<String> {
+    let mut words = Vec::new();
+    if let Some(effort) = effort {
+        words.extend(effort.full.then(|| "--full".to_string()));
+        words.extend(effort.no_ablation.then(|| "--no-ablation".to_string()));
+    }
+    words.extend(run.seed.iter().flat_map(|seed| ["--seed".to_string(), seed.to_string()]));
+    words.extend(run.chips.iter().flat_map(|chips| ["--chips".to_string(), chips.to_string()]));
+    words.extend(run.set.iter().flat_map(|set| ["--set".to_string(), set.clone()]));
+    words
 }

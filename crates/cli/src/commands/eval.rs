@@ -1,13 +1,11 @@
 //! `neurohm eval MODEL.onnx`: a trained network of the user's own on a chip, over time.
 
-use neurohm::study::{Disk, Draft};
+use neurohm::study::Draft;
 use toml::{Table, Value};
 
-use super::carry_out;
-use super::score::{deciding, draft};
+use super::carry_out::{self, Form};
 use crate::args::{RunOptions, quoted};
 use crate::failure::Failure;
-use crate::summary;
 use crate::terminal::Terminal;
 
 #[derive(clap::Args)]
@@ -65,42 +63,40 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
         config: config(&options),
         ablate: Some(options.ablation),
         command: Some(command(&options)),
-        ..draft(&options.run)
+        ..carry_out::draft(&options.run)
     };
-    draft.resolve(neurohm::studies::REGISTRY, &Disk)?;
-    let name = format!("eval-{}-{}", carry_out::stem(&options.model), carry_out::stem(&options.chip));
-    let folder = carry_out::folder(options.run.out.as_deref(), &name, terminal)?;
-    let finding = carry_out::one(&draft, terminal)?;
-    let record = &finding.record;
-    let title = format!("{} on {}", carry_out::stem(&options.model), record.device_title);
-    let page = neurohm::report::html(std::slice::from_ref(record), &title)?;
-    carry_out::write(folder, std::slice::from_ref(&finding), &page, terminal)?;
-    if terminal.json() {
-        terminal.print_json(record)
-    } else {
-        terminal.print(&summary::record(terminal, record))
-    }
+    let model = carry_out::stem(&options.model);
+    let name = format!("eval-{model}-{}", carry_out::stem(&options.chip));
+    let form = Form::Record { subject: Some(model.to_string()) };
+    carry_out::carry_out(&draft, form, &name, options.run.out.as_deref(), terminal)
 }
 
-/// The settings of the study that the options stand for.
-fn config(options: &Options) -> Table {
+/// The settings of the study that the options stand for, each with the option.
+fn config(options: &Options) -> Vec<(String, Table)> {
     let text = |text: &str| Value::String(text.trim().to_string());
-    let mut config = Table::new();
-    config.insert("model".into(), text(&options.model));
-    config.insert("data".into(), text(&options.data));
+    let numbers = |of: &[f64]| Value::Array(of.iter().map(|v| Value::Float(*v)).collect());
+    let words = |of: &[f64]| of.iter().map(f64::to_string).collect::<Vec<_>>().join(",");
+    let mut config = Vec::new();
+    let mut put = |option: String, settings: Vec<(&str, Value)>| {
+        config.push((option, settings.into_iter().map(|(key, v)| (key.to_string(), v)).collect()));
+    };
+    put(options.model.clone(), vec![("model", text(&options.model))]);
+    put(format!("--data {}", options.data), vec![("data", text(&options.data))]);
     // A user's network is run on all samples: outputs.npy must have as many rows as x.
-    config.insert("images".into(), Value::Integer(options.images.map_or(i64::from(i32::MAX), i64::from)));
-    if !options.times.is_empty() {
-        config.insert("times".into(), Value::Array(options.times.iter().map(|t| text(t)).collect()));
+    let images = options.images.map_or(i64::from(i32::MAX), i64::from);
+    put(format!("--images {images}"), vec![("images", Value::Integer(images))]);
+    if let Some(last) = options.times.last() {
+        let times = Value::Array(options.times.iter().map(|t| text(t)).collect());
+        put(format!("--times {}", options.times.join(",")), vec![("times", times), ("at", text(last))]);
     }
-    if let Some(at) = options.at.as_ref().or(options.times.last()) {
-        config.insert("at".into(), text(at));
+    if let Some(at) = &options.at {
+        put(format!("--at {at}"), vec![("at", text(at))]);
     }
     if !options.mean.is_empty() {
-        let numbers = |of: &[f64]| Value::Array(of.iter().map(|v| Value::Float(*v)).collect());
         let normalise =
             [("mean".to_string(), numbers(&options.mean)), ("sd".to_string(), numbers(&options.std))];
-        config.insert("normalise".into(), Value::Table(normalise.into_iter().collect()));
+        let option = format!("--mean {} --std {}", words(&options.mean), words(&options.std));
+        put(option, vec![("normalise", Value::Table(normalise.into_iter().collect()))]);
     }
     config
 }
@@ -129,6 +125,6 @@ fn command(options: &Options) -> String {
         option("--images", images.to_string());
     }
     words.extend(options.ablation.then(|| "--ablation".to_string()));
-    words.extend(deciding(&options.run, None));
+    words.extend(carry_out::deciding(&options.run, None));
     quoted(words)
 }

@@ -2,11 +2,9 @@
 
 use neurohm::study::{Disk, Draft, Inputs, StudyError};
 
-use super::carry_out;
-use super::score::{deciding, draft, effort};
+use super::carry_out::{self, Form};
 use crate::args::{EffortOptions, RunOptions, quoted};
 use crate::failure::Failure;
-use crate::summary;
 use crate::terminal::Terminal;
 
 #[derive(clap::Args)]
@@ -42,25 +40,13 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
         document,
         device: options.device.clone(),
         chip: options.chip.clone(),
-        effort: effort(&options.effort),
-        ablate: options.effort.no_ablation.then_some(false),
         command: Some(command(&options)),
-        ..draft(&options.run)
+        ..carry_out::draft_of_effort(&options.run, &options.effort)
     };
-    // Resolved before a folder is made: a wrong request leaves nothing behind.
-    draft.resolve(neurohm::studies::REGISTRY, &Disk)?;
     let what = [Some(options.study.as_str()), options.chip.as_deref(), options.device.as_deref()];
     let name: Vec<&str> = what.into_iter().flatten().map(carry_out::stem).collect();
-    let folder = carry_out::folder(options.run.out.as_deref(), &name.join("-"), terminal)?;
-    let finding = carry_out::one(&draft, terminal)?;
-    let record = &finding.record;
-    let page = neurohm::report::html(std::slice::from_ref(record), &record.title)?;
-    carry_out::write(folder, std::slice::from_ref(&finding), &page, terminal)?;
-    if terminal.json() {
-        terminal.print_json(record)
-    } else {
-        terminal.print(&summary::record(terminal, record))
-    }
+    let form = Form::Record { subject: None };
+    carry_out::carry_out(&draft, form, &name.join("-"), options.run.out.as_deref(), terminal)
 }
 
 fn text(path: &str) -> Result<String, Failure> {
@@ -75,6 +61,6 @@ fn command(options: &Options) -> String {
     let mut words = vec!["neurohm".to_string(), "run".into(), options.study.clone()];
     words.extend(options.device.iter().flat_map(|device| ["--device".to_string(), device.clone()]));
     words.extend(options.chip.iter().flat_map(|chip| ["--chip".to_string(), chip.clone()]));
-    words.extend(deciding(&options.run, Some(&options.effort)));
+    words.extend(carry_out::deciding(&options.run, Some(&options.effort)));
     quoted(words)
 }

@@ -4,6 +4,8 @@ use neurohm_num::quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::limits;
+
 /// Cells stuck at a conductance whatever is written; which ones is a property of the chip. They neither drift
 /// nor make noise.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -59,7 +61,7 @@ impl Faults {
 
     pub(crate) fn problem(&self) -> Option<(String, String)> {
         let fraction = |v: f64| !(0.0..=1.0).contains(&v);
-        let wrong = |v: f64| format!("is {v}; a fraction of cells lies between 0 and 1");
+        let wrong = |v: f64| format!("is {}; a fraction of cells lies between 0 and 1", limits::plain(v));
         if fraction(self.stuck_low) {
             return Some(("faults.stuck_low".to_owned(), wrong(self.stuck_low)));
         }
@@ -70,8 +72,9 @@ impl Faults {
             if fraction(s.fraction) {
                 return Some((format!("faults.stuck_at[{i}].fraction"), wrong(s.fraction)));
             }
-            if !s.g_s.is_finite() || s.g_s < 0.0 {
-                let problem = format!("is {} S; a conductance is finite and not negative", s.g_s);
+            if !(0.0..=1e6).contains(&s.g_s) {
+                let problem =
+                    format!("is {}; a conductance lies between 0 S and 1 MS", limits::siemens(s.g_s));
                 return Some((format!("faults.stuck_at[{i}].g"), problem));
             }
         }

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::law::Deviation;
+use crate::limits;
 
 /// Read noise.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -49,12 +50,11 @@ impl Noise {
         }
     }
 
-    pub(crate) fn problem(&self) -> Option<(String, String)> {
+    pub(crate) fn problem(&self, g_max_s: f64) -> Option<(String, String)> {
         let (law, amplitude) = match self {
             Noise::Ideal {} => return None,
             Noise::OneOverF { t_read_s, amplitude } => {
-                if !t_read_s.is_finite() || *t_read_s <= 0.0 {
-                    let problem = format!("is {t_read_s}; it must be finite and positive");
+                if let Some(problem) = limits::time(*t_read_s) {
                     return Some(("noise.one_over_f.t_read".to_owned(), problem));
                 }
                 ("one_over_f", amplitude)
@@ -65,7 +65,7 @@ impl Noise {
             Deviation::Lognormal { .. } => {
                 Some("is lognormal; read noise is Gaussian here, write `proportional`".to_owned())
             }
-            other => other.problem(),
+            other => other.problem(g_max_s),
         };
         problem.map(|p| (format!("noise.{law}.amplitude"), p))
     }

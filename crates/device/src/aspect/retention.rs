@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::law::Curve;
+use crate::limits;
 
 /// Drift and relaxation after programming.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -173,39 +174,44 @@ impl Retention {
         }
     }
 
-    pub(crate) fn problem(&self) -> Option<(String, String)> {
+    pub(crate) fn problem(&self, g_max_s: f64) -> Option<(String, String)> {
         let at = |field: &str, problem: Option<String>| problem.map(|p| (format!("retention.{field}"), p));
-        let positive =
-            |v: f64| (!v.is_finite() || v <= 0.0).then(|| format!("is {v}; it must be finite and positive"));
-        let finite = |v: f64| (!v.is_finite()).then(|| format!("is {v}; it must be finite"));
+        let exponents = |curve: &Curve| {
+            curve.problem().or_else(|| limits::levels().find_map(|x| limits::exponent(curve.value(x))))
+        };
+        let stray = |v: f64| limits::stray(v, g_max_s);
         match self {
             Retention::Ideal {} => None,
-            Retention::PowerLaw { t0_s, nu_mean, nu_spread } => at("power_law.t0", positive(*t0_s))
-                .or_else(|| at("power_law.nu_mean", nu_mean.problem()))
-                .or_else(|| at("power_law.nu_spread", nu_spread.problem())),
+            Retention::PowerLaw { t0_s, nu_mean, nu_spread } => at("power_law.t0", limits::time(*t0_s))
+                .or_else(|| at("power_law.nu_mean", exponents(nu_mean)))
+                .or_else(|| at("power_law.nu_spread", exponents(nu_spread))),
             Retention::Logarithmic { from_s, shift_s, shift_per_ln_s, spread_s, spread_per_ln_s } => {
-                at("logarithmic.from", positive(*from_s))
-                    .or_else(|| at("logarithmic.shift", finite(*shift_s)))
-                    .or_else(|| at("logarithmic.shift_per_ln", finite(*shift_per_ln_s)))
-                    .or_else(|| at("logarithmic.spread", finite(*spread_s)))
-                    .or_else(|| at("logarithmic.spread_per_ln", finite(*spread_per_ln_s)))
+                at("logarithmic.from", limits::time(*from_s))
+                    .or_else(|| at("logarithmic.shift", stray(*shift_s)))
+                    .or_else(|| at("logarithmic.shift_per_ln", stray(*shift_per_ln_s)))
+                    .or_else(|| at("logarithmic.spread", stray(*spread_s)))
+                    .or_else(|| at("logarithmic.spread_per_ln", stray(*spread_per_ln_s)))
             }
             Retention::Measured { unit_s, fitted_g_max_s, anchors } => {
                 let rising = anchors.windows(2).all(|w| w[0].age_s < w[1].age_s);
-                at("measured.unit", positive(*unit_s))
-                    .or_else(|| at("measured.fitted_g_max", positive(*fitted_g_max_s)))
+                let curve = |curve: &Curve| {
+                    let scale = unit_s * g_max_s / fitted_g_max_s;
+                    curve.problem().or_else(|| limits::levels().find_map(|x| stray(scale * curve.value(x))))
+                };
+                at("measured.unit", limits::unit(*unit_s))
+                    .or_else(|| at("measured.fitted_g_max", limits::unit(*fitted_g_max_s)))
                     .or_else(|| at("measured.anchors", anchors.is_empty().then(|| "is empty".to_owned())))
-                    .or_else(|| at("measured.anchors", (!rising).then(|| "must have rising ages".to_owned())))
                     .or_else(|| {
                         anchors.iter().enumerate().find_map(|(i, a)| {
-                            at(&format!("measured.anchors[{i}].age"), positive(a.age_s))
-                                .or_else(|| at(&format!("measured.anchors[{i}].spread"), a.spread.problem()))
+                            at(&format!("measured.anchors[{i}].age"), limits::time(a.age_s))
+                                .or_else(|| at(&format!("measured.anchors[{i}].spread"), curve(&a.spread)))
                                 .or_else(|| {
-                                    let shift = a.shift.as_ref().and_then(Curve::problem);
+                                    let shift = a.shift.as_ref().and_then(curve);
                                     at(&format!("measured.anchors[{i}].shift"), shift)
                                 })
                         })
                     })
+                    .or_else(|| at("measured.anchors", (!rising).then(|| "must have rising ages".to_owned())))
             }
         }
     }

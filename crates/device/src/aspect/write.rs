@@ -34,10 +34,10 @@ impl Write {
         }
     }
 
-    pub(crate) fn problem(&self) -> Option<(String, String)> {
+    pub(crate) fn problem(&self, g_max_s: f64) -> Option<(String, String)> {
         let Write::Programmed { c2c, d2d } = self else { return None };
         let part = |name: &str, d: &Option<Deviation>| {
-            d.as_ref().and_then(Deviation::problem).map(|p| (format!("write.programmed.{name}"), p))
+            d.as_ref().and_then(|d| d.problem(g_max_s)).map(|p| (format!("write.programmed.{name}"), p))
         };
         part("c2c", c2c).or_else(|| part("d2d", d2d))
     }

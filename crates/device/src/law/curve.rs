@@ -5,6 +5,8 @@ use neurohm_num::simd::math;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::limits;
+
 /// Cells that are worked on at once, so that intermediate values stay in the first-level cache.
 pub(crate) const BLOCK: usize = 512;
 
@@ -116,18 +118,19 @@ impl Curve {
     }
 
     fn problem_at(&self, depth: usize) -> Option<String> {
-        let finite = |values: &[f64]| {
-            let bad = values.iter().find(|v| !v.is_finite())?;
-            Some(format!("holds {bad}; every number of a curve must be finite"))
-        };
+        let finite = |values: &[f64]| values.iter().find_map(|v| limits::curve(*v));
         match self {
             Curve::Constant(y) => finite(&[*y]),
             Curve::Polynomial(c) if c.is_empty() => Some("is a polynomial without coefficients".to_owned()),
             Curve::Polynomial(c) => finite(c),
             Curve::Logarithm { slope, offset, low, high } => {
-                let (low, high) = (low.unwrap_or(f64::MIN), high.unwrap_or(f64::MAX));
-                finite(&[*slope, *offset, low, high])
-                    .or_else(|| (low > high).then(|| format!("has low = {low} above high = {high}")))
+                let crossed = || {
+                    let (low, high) = low.zip(*high).filter(|(low, high)| low > high)?;
+                    let (low, high) = (limits::plain(low), limits::plain(high));
+                    Some(format!("has low = {low} above high = {high}"))
+                };
+                let ends: Vec<f64> = low.iter().chain(high).copied().collect();
+                finite(&[*slope, *offset]).or_else(|| finite(&ends)).or_else(crossed)
             }
             Curve::Power { factor, exponent, high } => finite(&[*factor, *exponent, *high]),
             Curve::Split { .. } if depth == DEEPEST => Some(format!("is split more than {DEEPEST} times")),

@@ -5,6 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::{Argument, Curve};
+use crate::limits;
 
 /// Standard deviation of a random deviation of the conductance G.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -103,26 +104,24 @@ impl Deviation {
         }
     }
 
-    /// What is wrong with it, if anything.
-    pub(crate) fn problem(&self) -> Option<String> {
-        let size = |v: f64| {
+    /// What is wrong with it in a device whose largest conductance is `g_max_s`, if anything.
+    pub(crate) fn problem(&self, g_max_s: f64) -> Option<String> {
+        let size = |v: f64, shown: fn(f64) -> String| {
             (!v.is_finite() || v < 0.0)
-                .then(|| format!("is {v}; a standard deviation is finite and not negative"))
+                .then(|| format!("is {}; a standard deviation is finite and not negative", shown(v)))
         };
-        let unit = |v: f64| {
-            (!v.is_finite() || v <= 0.0)
-                .then(|| format!("has the unit {v} S; it must be finite and positive"))
-        };
-        match self {
-            Deviation::Independent { sd_s } => size(*sd_s),
-            Deviation::Proportional { ratio } => size(*ratio),
-            Deviation::Lognormal { sigma } => size(*sigma),
+        let unit = |v: f64| limits::unit(v).map(|p| format!("has a unit that {p}"));
+        let own = match self {
+            Deviation::Independent { sd_s } => size(*sd_s, limits::siemens),
+            Deviation::Proportional { ratio } => size(*ratio, limits::plain),
+            Deviation::Lognormal { sigma } => size(*sigma, limits::plain),
             Deviation::Relative { curve } => curve.problem(),
             Deviation::Scaled { unit_s, fitted_g_max_s, curve } => {
                 unit(*unit_s).or_else(|| unit(*fitted_g_max_s)).or_else(|| curve.problem())
             }
             Deviation::Absolute { unit_s, curve } => unit(*unit_s).or_else(|| curve.problem()),
-        }
+        };
+        own.or_else(|| limits::levels().find_map(|x| limits::stray(self.sd_s(x * g_max_s, g_max_s), g_max_s)))
     }
 
     /// The kernel's form: sd = scale curve(G per_s), times G if relative. Negative values count as 0.

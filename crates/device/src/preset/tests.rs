@@ -54,6 +54,10 @@ fn errors_show_the_place_and_the_allowed_names() {
         ("t0 = \"20 s\"", ""),
         ("t0 = \"20 s\"", "t0 = \"-20 s\""),
         ("g_min = \"0 S\"", "g_min = \"30 uS\""),
+        ("factor = 0.0088", "factr = 0.0088"),
+        ("offset = 0.0244", "offset = -1e300"),
+        ("offset = 0.0244", "offset = inf"),
+        ("curve.polynomial = [0.26348, ", "curve.polynomial = [0.26348, \"a\", "),
     ] {
         all.push(message(&pcm_with(old, new)));
     }
@@ -77,11 +81,37 @@ fn parameters_outside_physics_are_refused() {
         ("reram_wan2022", "age = \"1 day\"", "age = \"3 days\"", "retention.measured.anchors"),
         ("reram_wan2022", "0.348, ", "inf, ", "retention.measured.anchors[0].spread"),
         ("pcm", "t_read = \"250 ns\"", "t_read = \"0 s\"", "noise.one_over_f.t_read"),
+        ("pcm", "t_read = \"250 ns\"", "t_read = \"1e300 s\"", "noise.one_over_f.t_read"),
+        ("pcm", "t0 = \"20 s\"", "t0 = \"0 s\"", "retention.power_law.t0"),
+        ("pcm", "g_max = \"25 uS\"", "g_max = \"-25 uS\"", "cell.g_max"),
+        ("pcm", "offset = 0.0244", "offset = nan", "retention.power_law.nu_mean"),
+        ("pcm", "low = 0.049", "low = -1e300", "retention.power_law.nu_mean"),
+        ("pcm", "high = 0.1", "high = 1e300", "retention.power_law.nu_mean"),
+        ("generic", "nu_mean.constant = 0.01", "nu_mean.constant = -0.01", "retention.power_law.nu_mean"),
+        ("generic", "nu_mean.constant = 0.01", "nu_mean.constant = -1e300", "retention.power_law.nu_mean"),
+        (
+            "generic",
+            "nu_spread.constant = 0.005",
+            "nu_spread.constant = 1.5",
+            "retention.power_law.nu_spread",
+        ),
+        (
+            "generic",
+            "c2c.independent.sd = \"1 uS\"",
+            "c2c.independent.sd = \"1e300 S\"",
+            "write.programmed.c2c",
+        ),
+        ("generic", "ratio = 0.01", "ratio = 1e300", "noise.white.amplitude"),
     ] {
         let toml = presets().iter().find(|p| p.name == name).unwrap().toml.replace(old, new);
         match parse(&toml, "mine.toml") {
-            Err(DeviceError::Parameter { device, field: found, .. }) => {
-                assert_eq!((device.as_str(), found.as_str()), (name, field));
+            Err(DeviceError::Setting(error)) => {
+                assert_eq!(error.path, field);
+                // The line that was changed, or that of the list's element it is in.
+                let (line, _) = error.place.expect("a parameter of a file has a place");
+                let end = field.rsplit('.').next().unwrap().split('[').next().unwrap();
+                let text = toml.lines().nth(line - 1).unwrap();
+                assert!(text.contains(end) || text.contains('{'), "{field}: {text}");
             }
             other => panic!("{new}: {other:?}"),
         }

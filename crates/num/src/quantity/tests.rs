@@ -61,6 +61,10 @@ fn refusals_say_what_to_write() {
 
 #[test]
 fn formats_are_what_people_write() {
+    // Never three hundred zeros.
+    let far = [Dimension::Ratio, Dimension::Second, Dimension::Kelvin].map(|d| format(-1e300, d));
+    assert_eq!(far, ["-1e300", "-1e300 s", "-1e300 K"]);
+    assert_eq!([1e-7, 0.25, 1e9].map(|v| format(v, Dimension::Ratio)), ["1e-7", "0.25", "1000000000"]);
     for (value, d, text) in [
         (2.5e-5, Dimension::Siemens, "25 uS"),
         (1e-7, Dimension::Second, "100 ns"),

@@ -1,6 +1,6 @@
 //! What each non-ideality costs, seen from both sides: how far its absence lifts the whole device ("all but
-//! this", a bar from the full value), and how far it alone pulls the ideal device down ("only this", a bar
-//! from the ideal value). One side hides what the other shows, so both are drawn.
+//! this", a bar from the full value), and how far it alone pulls a chip without any of them down ("only this", a
+//! bar from the value with all off). One side hides what the other shows, so both are drawn.
 
 use neurohm_study::record::{Ablation, Axis, Scalar};
 
@@ -14,11 +14,18 @@ const BAR: f64 = 11.0;
 const WORDS: f64 = 16.0;
 
 /// Draws the ablation of a figure of merit, in the order given.
-pub(crate) fn bars(merit: &Scalar, target: Option<f64>, ablation: &[&Ablation], id: &str) -> Drawn {
+pub(crate) fn bars(
+    merit: &Scalar,
+    all_off: Option<&Scalar>,
+    target: Option<f64>,
+    ablation: &[&Ablation],
+    id: &str,
+) -> Drawn {
+    let zero = zero(merit, all_off);
     let axis = Axis { label: merit.about.clone(), unit: merit.unit.clone(), log: false };
     let ends = |scalar: &Scalar| [Some(scalar.value), scalar.ci95.map(|c| c[0]), scalar.ci95.map(|c| c[1])];
     let values = ablation.iter().flat_map(|a| [ends(&a.without), ends(&a.alone)].into_iter().flatten());
-    let values = values.chain(ends(merit)).chain([merit.ideal, target]).flatten();
+    let values = values.chain(ends(merit)).chain([zero.map(|(_, v)| v), target]).flatten();
     let x = Scale::over(values, &axis, true);
 
     let (left, right, top) = (8.0, WIDTH - 14.0, 34.0);
@@ -27,7 +34,8 @@ pub(crate) fn bars(merit: &Scalar, target: Option<f64>, ablation: &[&Ablation], 
     let row = |title: &Vec<String>| title.len() as f64 * WORDS + 2.0 * BAR + 18.0;
     let bottom = top + titles.iter().map(row).sum::<f64>();
     let height = bottom + 44.0;
-    let mut svg = Svg::new(id, WIDTH, height, "What each non-ideality costs", &summary(merit, ablation));
+    let mut svg =
+        Svg::new(id, WIDTH, height, "What each non-ideality costs", &summary(merit, zero, ablation));
     let frame = Frame { left, right, top, bottom, x, y: x };
 
     svg.line("axis", [left, bottom], [right, bottom]);
@@ -37,7 +45,7 @@ pub(crate) fn bars(merit: &Scalar, target: Option<f64>, ablation: &[&Ablation], 
         Key { class: "block c1".into(), name: "all but this".into() },
         Key { class: "block c2".into(), name: "only this".into() },
     ];
-    legend.extend(uprights(&mut svg, &frame, merit, target));
+    legend.extend(uprights(&mut svg, &frame, merit, zero, target));
 
     let mut y = top;
     for (a, title) in ablation.iter().zip(&titles) {
@@ -50,7 +58,7 @@ pub(crate) fn bars(merit: &Scalar, target: Option<f64>, ablation: &[&Ablation], 
             &mut svg,
             &frame,
             ("bar c2", "Only this", a),
-            (merit.ideal.unwrap_or(merit.value), &a.alone),
+            (zero.map_or(merit.value, |(_, value)| value), &a.alone),
             y + BAR + 5.0,
         );
         y += 2.0 * BAR + 18.0;
@@ -58,11 +66,23 @@ pub(crate) fn bars(merit: &Scalar, target: Option<f64>, ablation: &[&Ablation], 
     Drawn { svg: svg.finish(), legend }
 }
 
+/// Where "only this" starts, by name: the chip with all off. Records of old hold no such value; there it is the
+/// ideal device.
+pub(crate) fn zero(merit: &Scalar, all_off: Option<&Scalar>) -> Option<(&'static str, f64)> {
+    all_off.map(|off| ("all off", off.value)).or(merit.ideal.map(|ideal| ("ideal device", ideal)))
+}
+
 /// The values that the bars start from, and the target, named above them; where names would collide the name
 /// goes to the legend.
-fn uprights(svg: &mut Svg, frame: &Frame, merit: &Scalar, target: Option<f64>) -> Vec<Key> {
+fn uprights(
+    svg: &mut Svg,
+    frame: &Frame,
+    merit: &Scalar,
+    zero: Option<(&'static str, f64)>,
+    target: Option<f64>,
+) -> Vec<Key> {
     let mut marks = vec![("full", "all on", merit.value)];
-    marks.extend(merit.ideal.map(|v| ("ideal", "ideal", v)));
+    marks.extend(zero.map(|(name, v)| ("ideal", name, v)));
     marks.extend(target.map(|v| ("target", "target", v)));
     let mut taken: Vec<[f64; 2]> = Vec::new();
     let mut unnamed = Vec::new();
@@ -102,11 +122,11 @@ fn bar(
     }
 }
 
-fn summary(merit: &Scalar, ablation: &[&Ablation]) -> String {
+fn summary(merit: &Scalar, zero: Option<(&'static str, f64)>, ablation: &[&Ablation]) -> String {
     let show = |s: &Scalar| number::quantity(s.value, s.ci95, &s.unit).to_string();
     let mut text = format!("{}: {} with everything on", merit.about, show(merit));
-    if let Some(ideal) = merit.ideal {
-        text += &format!(", {} on ideal devices", number::quantity(ideal, None, &merit.unit));
+    if let Some((name, value)) = zero {
+        text += &format!(", {} with {name}", number::quantity(value, None, &merit.unit));
     }
     for a in ablation {
         text += &format!("; {}: {} without it, {} with it alone", a.about, show(&a.without), show(&a.alone));

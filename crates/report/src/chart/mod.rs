@@ -10,7 +10,7 @@ mod gauge;
 mod lines;
 mod map;
 
-pub(crate) use bars::bars;
+pub(crate) use bars::{bars, zero};
 pub(crate) use gauge::gauge;
 pub(crate) use lines::lines;
 pub(crate) use map::map;

@@ -53,6 +53,7 @@ fn record(study: &str, title: &str, about: &str, merit: &str, target: f64) -> Re
         tables: Vec::new(),
         maps: Vec::new(),
         ablation: Vec::new(),
+        all_off: None,
         notes: Vec::new(),
         files: Vec::new(),
         tally: BTreeMap::from([
@@ -240,6 +241,7 @@ pub fn mvm() -> Record {
         alone: scalar(alone.0, alone.1, "1", None, "relative error, 256 × 256 at 20 s", Better::Lower),
         required_scale: None,
     };
+    r.all_off = Some(scalar(0.0001, 0.0, "1", None, "relative error, 256 × 256 at 20 s", Better::Lower));
     r.ablation = vec![
         ablation("device.write", "programming error", (0.0402, 0.0011), (0.0588, 0.0029)),
         ablation("device.noise", "read noise", (0.0605, 0.0031), (0.0377, 0.0006)),

@@ -1,7 +1,7 @@
 //! A study whose every number can be worked out by hand.
 
-use neurohm_array::ChipSpec;
-use neurohm_num::{Key, Purpose};
+use neurohm_array::{ChipSpec, SettingError};
+use neurohm_num::Purpose;
 use neurohm_study::record::{Axis, Better, Line, Series};
 use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
 use schemars::JsonSchema;
@@ -18,18 +18,19 @@ pub struct ToyConfig {
     pub target: f64,
     pub fail_on: Option<u64>,
     pub law: Law,
+    pub list: Vec<u32>,
 }
 
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 pub enum Law {
     Plain {},
-    Doubled { by: f64 },
+    Doubled { by: f64, twice: bool },
 }
 
 impl Default for ToyConfig {
     fn default() -> Self {
-        Self { luck: 0.001, steps: 3, target: 0.05, fail_on: None, law: Law::Plain {} }
+        Self { luck: 0.001, steps: 3, target: 0.05, fail_on: None, law: Law::Plain {}, list: vec![] }
     }
 }
 
@@ -60,8 +61,8 @@ impl Study for Toy {
     fn smoke(&self) -> ToyConfig {
         ToyConfig { steps: 1, ..ToyConfig::default() }
     }
-    fn check(&self, c: &ToyConfig) -> Result<(), String> {
-        if c.steps == 0 { Err("steps = 0 does nothing".to_string()) } else { Ok(()) }
+    fn check(&self, c: &ToyConfig) -> Result<(), SettingError> {
+        if c.steps == 0 { Err(SettingError::value("steps", "steps = 0 does nothing")) } else { Ok(()) }
     }
     fn work(&self, c: &ToyConfig, _shared: &f64, _chip: &ChipSpec, _merit_only: bool) -> u64 {
         u64::from(c.steps)
@@ -69,7 +70,13 @@ impl Study for Toy {
     fn prepare(&self, c: &ToyConfig, _inputs: &dyn Inputs, _run: &Run<'_>) -> Result<f64, StudyError> {
         Ok(match c.law {
             Law::Plain {} => 1.0,
-            Law::Doubled { by } => by,
+            Law::Doubled { by, twice } => {
+                if twice {
+                    by * by
+                } else {
+                    by
+                }
+            }
         })
     }
     fn trial(
@@ -109,10 +116,4 @@ impl Study for Toy {
         });
         Ok(out)
     }
-}
-
-/// What the toy's chip `i` draws for seed `seed`.
-#[allow(dead_code)]
-pub fn draw(seed: u64, chip: u64) -> f64 {
-    f64::from(Key::root(seed).child("chip", chip).stream(Purpose::Data, 0).normal(0))
 }

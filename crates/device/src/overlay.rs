@@ -12,6 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Value as Schema;
 use toml::{Table, Value};
 
+use crate::error::nearest;
+
 /// A setting that cannot be used; its [details](SettingProblem) are its fields. They are boxed, so that results stay
 /// small.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -61,12 +63,7 @@ impl SettingError {
 
     /// A name that is none of `allowed`.
     pub fn name(path: impl Into<String>, what: &str, found: &str, allowed: Vec<String>) -> Self {
-        let nearest = allowed
-            .iter()
-            .map(|name| (strsim::damerau_levenshtein(name, found), name))
-            .filter(|(distance, name)| *distance <= 1 + name.len().max(found.len()) / 3)
-            .min()
-            .map(|(_, name)| name.clone());
+        let nearest = nearest(found, allowed.iter().map(String::as_str)).map(str::to_owned);
         let mut error = Self::value(path, format!("{what} `{found}`"));
         (error.allowed, error.nearest) = (allowed, nearest);
         error
@@ -145,7 +142,7 @@ impl Document {
                 error.place = Some(place);
                 break;
             }
-            path = path.rfind('.').map_or("", |dot| &path[..dot]);
+            path = path.rfind(['.', '[']).map_or("", |end| &path[..end]);
         }
         error
     }
@@ -155,9 +152,21 @@ fn collect_spans(table: &toml::de::DeTable, prefix: &str, spans: &mut BTreeMap<S
     for (key, value) in table.iter() {
         let path = join(prefix, key.get_ref());
         spans.insert(path.clone(), key.span());
-        if let toml::de::DeValue::Table(inner) = value.get_ref() {
-            collect_spans(inner, &path, spans);
+        collect_inner(value.get_ref(), &path, spans);
+    }
+}
+
+fn collect_inner(value: &toml::de::DeValue, path: &str, spans: &mut BTreeMap<String, Range<usize>>) {
+    match value {
+        toml::de::DeValue::Table(inner) => collect_spans(inner, path, spans),
+        toml::de::DeValue::Array(items) => {
+            for (i, item) in items.iter().enumerate() {
+                let path = format!("{path}[{i}]");
+                spans.insert(path.clone(), item.span());
+                collect_inner(item.get_ref(), &path, spans);
+            }
         }
+        _ => {}
     }
 }
 
@@ -167,8 +176,10 @@ fn line_and_column(text: &str, offset: usize) -> (usize, usize) {
     (before.matches('\n').count() + 1, before[line_start..].chars().count() + 1)
 }
 
-fn join(prefix: &str, name: &str) -> String {
-    if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
+/// The path of `name` in the table at `prefix`; either may be empty.
+pub fn join(prefix: &str, name: &str) -> String {
+    let dot = if prefix.is_empty() || name.is_empty() { "" } else { "." };
+    format!("{prefix}{dot}{name}")
 }
 
 /// Lays `over` over `base`, both described by `schema`.
@@ -226,6 +237,8 @@ enum Kind<'a> {
     Struct(&'a serde_json::Map<String, Schema>),
     /// Tags, each with the schema of its content, or none where the tag alone is the value.
     Choice(BTreeMap<&'a str, Option<&'a Schema>>),
+    /// Any number of elements, all of this schema.
+    List(&'a Schema),
     Leaf,
 }
 
@@ -238,6 +251,7 @@ fn kind<'a>(root: &'a Schema, node: &'a Schema, value: &Value) -> Kind<'a> {
             match value {
                 Value::Table(_) => choice.get("properties").is_some() || choice.get("oneOf").is_some(),
                 Value::String(_) => choice.get("oneOf").is_some() || choice.get("enum").is_some(),
+                Value::Array(_) => choice.get("items").is_some(),
                 _ => false,
             }
         };
@@ -260,6 +274,9 @@ fn kind<'a>(root: &'a Schema, node: &'a Schema, value: &Value) -> Kind<'a> {
     }
     if let Some(properties) = node.get("properties").and_then(Schema::as_object) {
         return Kind::Struct(properties);
+    }
+    if let Some(items) = node.get("items") {
+        return Kind::List(items);
     }
     if let Some(names) = node.get("enum").and_then(Schema::as_array) {
         return Kind::Choice(names.iter().filter_map(|n| Some((n.as_str()?, None))).collect());
@@ -346,6 +363,12 @@ fn merge_value(
                 Err(SettingError::name(path, "unknown choice", &tag, allowed))
             }
         },
+        (Kind::List(items), Value::Array(over)) => {
+            let elements = over.into_iter().enumerate();
+            // A list replaces; its elements are only looked at for their names.
+            let elements = elements.map(|(i, v)| merge_value(root, items, &format!("{path}[{i}]"), None, v));
+            elements.collect::<Result<_, _>>().map(Value::Array)
+        }
         (_, over) => Ok(over),
     }
 }
