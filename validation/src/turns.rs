@@ -8,9 +8,11 @@ use crate::peer::Peer;
 
 /// A turn lasts at least this long, by repeating the call.
 const TURN_S: f64 = 0.04;
-/// Between turns: threads of the side that just ran stop spinning (some OpenMP runtimes wait busily for 0.2 s), and
-/// caches of both start equally cold.
+/// Between turns: threads of the side that just ran stop spinning (some OpenMP runtimes wait busily for 0.2 s).
 const PAUSE: Duration = Duration::from_millis(250);
+/// What comes before a turn, untimed: after a pause a virtual machine's second processor takes some 50 ms to take its
+/// share, on either side. A call that is longer than this needs none.
+const WARM_UP_S: f64 = 0.1;
 
 /// Seconds a call on both sides, one entry a turn.
 pub struct Turns {
@@ -31,18 +33,31 @@ impl Turns {
             Ok(begin.elapsed().as_secs_f64() / calls as f64)
         };
         let calls = |s: f64| ((TURN_S / s.max(1e-9)).ceil() as usize).clamp(1, 2000);
+        let warm_up = |s: f64| ((WARM_UP_S / s.max(1e-9)) as usize).min(5000);
         peer.time(1)?;
-        let peer_calls = calls(peer.time(2)?);
+        let s = peer.time(2)?;
+        let (peer_warm_up, peer_calls) = (warm_up(s), calls(s));
         own(1)?;
-        let own_calls = calls(own(2)?);
+        let s = own(2)?;
+        let (own_warm_up, own_calls) = (warm_up(s), calls(s));
         let mut turns = Self { peer_s: Vec::new(), ours_s: Vec::new() };
         for turn in 0..repeats {
             // Who goes first alternates as well.
             for side in [turn % 2, (turn + 1) % 2] {
                 sleep(PAUSE);
                 match side {
-                    0 => turns.peer_s.push(peer.time(peer_calls)?),
-                    _ => turns.ours_s.push(own(own_calls)?),
+                    0 => {
+                        if peer_warm_up > 0 {
+                            peer.time(peer_warm_up)?;
+                        }
+                        turns.peer_s.push(peer.time(peer_calls)?);
+                    }
+                    _ => {
+                        if own_warm_up > 0 {
+                            own(own_warm_up)?;
+                        }
+                        turns.ours_s.push(own(own_calls)?);
+                    }
                 }
             }
         }
