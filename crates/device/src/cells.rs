@@ -1,4 +1,4 @@
-//! Many cells of one device, in columns: at most 10 bytes a cell.
+//! Many cells of one device, in columns: at most 8 bytes a cell.
 
 use neurohm_num::{Key, Purpose};
 use rayon::prelude::*;
@@ -36,8 +36,8 @@ pub struct CellArray {
     len: usize,
     /// Programmed conductance, S; the sign bit marks a stuck cell.
     g: Vec<f32>,
-    /// Drift exponent or relaxation variable, where the retention law has one.
-    kept: Vec<f32>,
+    /// Drift exponent or relaxation variable in steps, where the retention law has one.
+    kept: Vec<i16>,
     /// Standardised read noise at the last observation in steps of 2^-12, where the device has noise.
     noise: Vec<i16>,
     clock_s: f64,
@@ -62,7 +62,7 @@ impl CellArray {
             key,
             len,
             g: vec![model.g_min; len],
-            kept: vec![0.0; rows(model.has_kept())],
+            kept: vec![0; rows(model.has_kept())],
             noise: vec![0; rows(model.noise.is_some())],
             model,
             clock_s: 0.0,
@@ -200,7 +200,7 @@ impl CellArray {
     }
 
     /// Calls `work` with the first cell of a piece, pieces of g and kept, and of the output.
-    fn for_pieces(&self, out: &mut [f32], work: impl Fn(usize, &[f32], &[f32], &mut [f32]) + Sync) {
+    fn for_pieces(&self, out: &mut [f32], work: impl Fn(usize, &[f32], &[i16], &mut [f32]) + Sync) {
         out.par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| {
             let (first, count) = (i * PIECE, out.len());
             work(first, part(&self.g, first, count), part(&self.kept, first, count), out);
@@ -244,7 +244,7 @@ impl CellArray {
     pub fn bytes_per_device(&self) -> usize {
         let bytes = |empty: bool, size: usize| if empty { 0 } else { size };
         size_of::<f32>()
-            + bytes(self.kept.is_empty(), size_of::<f32>())
+            + bytes(self.kept.is_empty(), size_of::<i16>())
             + bytes(self.noise.is_empty(), size_of::<i16>())
     }
 

@@ -6,6 +6,8 @@
 //! Normal numbers come in pairs by Box and Muller (1958), from elements 16 apart: the first half of a group
 //! holds the pairs of words 0 and 1, the second those of words 2 and 3.
 
+use std::mem::MaybeUninit;
+
 use rand::RngExt;
 use rand::rand_core::TryRng;
 
@@ -107,7 +109,7 @@ const BATCH: usize = 8;
 /// Writes elements `first ..` through `transform`; a half group that no output needs is not transformed.
 #[inline(always)]
 fn fill<T: Transform>(stream: Stream, first: u64, out: &mut [f32], transform: T) {
-    let mut words = [[[0_u32; 16]; 4]; BATCH];
+    let mut words = [MaybeUninit::<Words>::uninit(); BATCH];
     let mut piece = [0_f32; 32];
     let mut element = first;
     let mut rest = out;
@@ -116,7 +118,7 @@ fn fill<T: Transform>(stream: Stream, first: u64, out: &mut [f32], transform: T)
         let before = (element % GROUP) as usize;
         let count = rest.len().min(BATCH * GROUP as usize - before);
         let words = &mut words[..(before + count).div_ceil(GROUP as usize)];
-        philox::groups(stream.key, stream.event, element / GROUP, words);
+        let words = philox::groups(stream.key, stream.event, element / GROUP, words);
         transform.prepare(words);
         let (mut now, later) = std::mem::take(&mut rest).split_at_mut(count);
         let halves = words.iter().flat_map(|w| [[&w[0], &w[1]], [&w[2], &w[3]]]);

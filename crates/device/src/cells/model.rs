@@ -31,9 +31,22 @@ struct WriteModel {
 #[derive(Clone, Debug)]
 enum RetentionModel {
     None,
-    PowerLaw { t0_s: f64, nu_mean: Curve, nu_spread: Curve },
-    Logarithmic { from_s: f64, shift: [f64; 2], spread: [f64; 2] },
-    Measured { scale: f32, anchors: Vec<Anchor> },
+    /// Exponents are kept in steps of `nu_step`.
+    PowerLaw {
+        t0_s: f64,
+        nu_mean: Curve,
+        nu_spread: Curve,
+        nu_step: f32,
+    },
+    Logarithmic {
+        from_s: f64,
+        shift: [f64; 2],
+        spread: [f64; 2],
+    },
+    Measured {
+        scale: f32,
+        anchors: Vec<Anchor>,
+    },
 }
 
 /// Read noise; without `t_read_s` it is white.
@@ -88,7 +101,7 @@ pub(super) fn walk(walk: &Walk, first: u64, noise: &mut [i16], z: &mut [f32]) {
         walk.stream.fill_normal(first, xi);
         kernel::mix(walk.correlation, walk.innovation, xi, noise, z);
     }
-    kernel::keep_noise(z, noise);
+    kernel::keep(z, noise);
 }
 
 /// The noise of a piece: as it was kept, or to be walked on the way.
@@ -102,7 +115,7 @@ impl Noises<'_> {
     fn block(&mut self, i: usize, z: &mut [f32]) -> bool {
         match self {
             Noises::Kept([]) => return false,
-            Noises::Kept(noise) => kernel::kept_noise(&noise[i * BLOCK..][..z.len()], z),
+            Noises::Kept(noise) => kernel::kept(&noise[i * BLOCK..][..z.len()], z),
             Noises::Walked(step, first, noise) => {
                 let noise = &mut noise[i * BLOCK..][..z.len()];
                 walk(step, *first + (i * BLOCK) as u64, noise, z);
@@ -110,6 +123,15 @@ impl Noises<'_> {
         }
         true
     }
+}
+
+/// Steps in which a cell's drift exponent is kept: 32767 of them reach to seven standard deviations above the mean,
+/// wherever that is highest. For the `pcm` preset a step is 1.3e-5, which shifts a conductance by at most 1e-4 of itself
+/// in a year. Exponents above 2 are held there; nothing is left of such a cell after an hour.
+fn nu_step(mean: &Curve, spread: &Curve) -> f32 {
+    let highest = |x: f64| mean.value(x).abs() + 7.0 * spread.value(x).abs();
+    let bound = (0..=1000).map(|i| highest(f64::from(i) / 1000.0)).fold(0.0, f64::max);
+    (bound.clamp(1e-6, 2.0) / f64::from(i16::MAX)) as f32
 }
 
 impl Model {
@@ -128,6 +150,7 @@ impl Model {
                 t0_s: *t0_s,
                 nu_mean: nu_mean.clone(),
                 nu_spread: nu_spread.clone(),
+                nu_step: nu_step(nu_mean, nu_spread),
             },
             Some(Retention::Logarithmic { from_s, shift_s, shift_per_ln_s, spread_s, spread_per_ln_s }) => {
                 RetentionModel::Logarithmic {
@@ -166,6 +189,15 @@ impl Model {
         !matches!(self.retention, RetentionModel::None)
     }
 
+    /// What one of the steps is worth in which that number is kept.
+    #[cfg(test)]
+    pub(super) fn kept_step(&self) -> f32 {
+        match self.retention {
+            RetentionModel::PowerLaw { nu_step, .. } => nu_step,
+            _ => kernel::STEP,
+        }
+    }
+
     pub(super) fn kept_purpose(&self) -> Purpose {
         match self.retention {
             RetentionModel::PowerLaw { .. } => Purpose::DriftExponent,
@@ -200,7 +232,7 @@ impl Model {
         first: u64,
         target: &[f32],
         g: &mut [f32],
-        kept: &mut [f32],
+        kept: &mut [i16],
     ) {
         let mut z = [0_f32; BLOCK];
         let mut a = [0_f32; BLOCK];
@@ -226,14 +258,17 @@ impl Model {
             let kept = kept_blocks.next().unwrap_or_default();
             match &self.retention {
                 RetentionModel::None => {}
-                RetentionModel::PowerLaw { nu_mean, nu_spread, .. } => {
+                RetentionModel::PowerLaw { nu_mean, nu_spread, nu_step, .. } => {
                     let x = x.set(target, 1.0 / self.g_max);
                     nu_mean.fill(x, a);
                     nu_spread.fill(x, b);
                     s.kept.fill_normal(first, z);
-                    kernel::exponent(a, b, z, kept);
+                    kernel::exponent(*nu_step, a, b, z, kept);
                 }
-                _ => s.kept.fill_normal(first, kept),
+                _ => {
+                    s.kept.fill_normal(first, z);
+                    kernel::keep(z, kept);
+                }
             }
             if !self.stuck.is_empty() {
                 s.stuck.fill_uniform(first, z);
@@ -253,11 +288,12 @@ impl Model {
     }
 
     /// Conductances of a piece after retention, without noise; stuck cells keep their mark.
-    fn retained(&self, age_s: f64, x: &mut Argument, g: &[f32], kept: &[f32], out: &mut [f32]) {
+    fn retained(&self, age_s: f64, x: &mut Argument, g: &[f32], kept: &[i16], out: &mut [f32]) {
         match &self.retention {
             RetentionModel::None => out.copy_from_slice(g),
-            RetentionModel::PowerLaw { t0_s, .. } => {
-                kernel::drift((age_s / t0_s).max(1.0).ln() as f32, kept, g, out);
+            RetentionModel::PowerLaw { t0_s, nu_step, .. } => {
+                let ln = (age_s / t0_s).max(1.0).ln() * f64::from(*nu_step);
+                kernel::drift(ln as f32, kept, g, out);
             }
             RetentionModel::Logarithmic { from_s, shift, spread } => {
                 let ln = (age_s / from_s).max(1.0).ln();
@@ -291,7 +327,7 @@ impl Model {
         &self,
         at: &Snapshot,
         g: &[f32],
-        kept: &[f32],
+        kept: &[i16],
         mut noise: Noises,
         out: &mut [f32],
     ) {
@@ -316,7 +352,7 @@ impl Model {
     }
 
     /// Variance of what a read does not see of a piece, S^2.
-    pub(super) fn read_variance(&self, at: &Snapshot, g: &[f32], kept: &[f32], out: &mut [f32]) {
+    pub(super) fn read_variance(&self, at: &Snapshot, g: &[f32], kept: &[i16], out: &mut [f32]) {
         let Some(model) = &self.noise else { return out.fill(0.0) };
         let mut a = [0_f32; BLOCK];
         let mut x = Argument::new();

@@ -15,7 +15,7 @@ pub struct Programming<'a> {
     pub(super) streams: ProgramStreams,
     pub(super) first: u64,
     pub(super) g: &'a mut [f32],
-    pub(super) kept: &'a mut [f32],
+    pub(super) kept: &'a mut [i16],
 }
 
 impl Programming<'_> {
@@ -44,7 +44,7 @@ pub struct Observation<'a> {
     pub(super) walk: Option<Walk>,
     pub(super) first: u64,
     pub(super) g: &'a [f32],
-    pub(super) kept: &'a [f32],
+    pub(super) kept: &'a [i16],
     pub(super) noise: &'a mut [i16],
 }
 

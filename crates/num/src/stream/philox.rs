@@ -1,5 +1,7 @@
 //! Philox4x32-10, one block at a time and sixteen side by side.
 
+use std::mem::MaybeUninit;
+
 const M0: u32 = 0xd251_1f53;
 const M1: u32 = 0xcd9e_8d57;
 const W0: u32 = 0x9e37_79b9;
@@ -48,8 +50,19 @@ fn rounds(mut x: [Lanes; 4], key: [u32; 2]) -> [Lanes; 4] {
 /// Sixteen blocks: word `w` of block `l` is `[w][l]`.
 pub(super) type Words = [[u32; 16]; 4];
 
-/// Blocks `16 first ..` of a stream, sixteen to a group.
-pub(super) fn groups(key: [u32; 2], event: u64, first: u64, words: &mut [Words]) {
+/// Blocks `16 first ..` of a stream, sixteen to a group, into memory that needs no zeros before.
+pub(super) fn groups(
+    key: [u32; 2],
+    event: u64,
+    first: u64,
+    words: &mut [MaybeUninit<Words>],
+) -> &mut [Words] {
+    fill(key, event, first, words);
+    // SAFETY: the same memory, of which every word was written.
+    unsafe { std::slice::from_raw_parts_mut(words.as_mut_ptr().cast(), words.len()) }
+}
+
+fn fill(key: [u32; 2], event: u64, first: u64, words: &mut [MaybeUninit<Words>]) {
     #[cfg(target_arch = "x86_64")]
     match crate::simd::isa() {
         // SAFETY: `isa` names only instruction sets that were detected on this machine.
@@ -61,7 +74,7 @@ pub(super) fn groups(key: [u32; 2], event: u64, first: u64, words: &mut [Words])
     portable(key, event, first, words);
 }
 
-fn portable(key: [u32; 2], event: u64, first: u64, words: &mut [Words]) {
+fn portable(key: [u32; 2], event: u64, first: u64, words: &mut [MaybeUninit<Words>]) {
     for (i, words) in words.iter_mut().enumerate() {
         let block = first.wrapping_add(i as u64).wrapping_mul(16);
         let start = |parity: u64| {
@@ -73,6 +86,7 @@ fn portable(key: [u32; 2], event: u64, first: u64, words: &mut [Words]) {
         };
         let even = rounds(start(0), key);
         let odd = rounds(start(1), key);
+        let words = words.write([[0; 16]; 4]);
         for w in 0..4 {
             for i in 0..8 {
                 // Joined first, so that the compiler sees one 64-bit store and no shuffle.
@@ -89,6 +103,7 @@ fn portable(key: [u32; 2], event: u64, first: u64, words: &mut [Words]) {
 #[cfg(target_arch = "x86_64")]
 mod x86 {
     use std::arch::x86_64::*;
+    use std::mem::MaybeUninit;
 
     use super::{M0, M1, W0, W1, Words};
 
@@ -99,7 +114,7 @@ mod x86 {
          $product:ident, $right:ident, $left:ident, |$a:ident, $b:ident, $c:ident| $xor3:expr,
          |$even:ident, $odd:ident| $blend:expr) => {
             #[target_feature(enable = $features)]
-            pub(super) fn $name(key: [u32; 2], event: u64, first: u64, words: &mut [Words]) {
+            pub(super) fn $name(key: [u32; 2], event: u64, first: u64, words: &mut [MaybeUninit<Words>]) {
                 let set = |value: u64| $set1(value as i64);
                 let low = |value: u64| set(value & 0xffff_ffff);
                 let xor3 = |$a: $vector, $b: $vector, $c: $vector| $xor3;
@@ -131,11 +146,11 @@ mod x86 {
                                 ];
                             }
                         }
-                        for ((words, $even), odd) in words.iter_mut().zip(even).zip(odd) {
+                        for (w, ($even, odd)) in even.into_iter().zip(odd).enumerate() {
                             let $odd = $left::<32>(odd);
-                            let out = &mut words[part * 2 * $lanes..][..2 * $lanes];
-                            // SAFETY: `out` is as long as one vector.
-                            unsafe { $store(out.as_mut_ptr().cast(), $blend) };
+                            let out = words.as_mut_ptr().cast::<u32>();
+                            // SAFETY: word w takes places 16 w .. 16 w + 16 of the 64, this part 2 lanes of them.
+                            unsafe { $store(out.add(16 * w + part * 2 * $lanes).cast(), $blend) };
                         }
                     }
                 }
@@ -194,9 +209,13 @@ mod tests {
     fn groups_are_their_blocks() {
         for group_index in [0, 1, 77, (1 << 28) - 1, 1 << 28, (1 << 40) + 3] {
             let (key, event) = ([0xa4093822, 0x299f31d0], 0x0370_7344_1319_8a2e_u64);
-            for lanes in [groups, portable] {
-                let mut words = [[[0; 16]; 4]; 3];
+            for lanes in [fill, portable] {
+                let mut words = [MaybeUninit::new([[0; 16]; 4]); 3];
                 lanes(key, event, group_index, &mut words);
+                let words = words.map(|w| {
+                    // SAFETY: made of zeros above.
+                    unsafe { w.assume_init() }
+                });
                 for lane in 0..48_u64 {
                     let block = group_index * 16 + lane;
                     let counter = [block as u32, (block >> 32) as u32, event as u32, (event >> 32) as u32];
