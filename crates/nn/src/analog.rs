@@ -2,7 +2,7 @@
 
 use crate::error::NnError;
 use crate::exec::step::matrix;
-use crate::exec::{Executor, Products};
+use crate::exec::{Executor, Factor, Products};
 use crate::graph::{Graph, Tensor};
 use crate::survey::WeightedLayer;
 use neurohm_array::{AnalogMatrix, ArrayError, ChipSpec, Tally, gemm};
@@ -225,20 +225,12 @@ impl AnalogNetwork {
 }
 
 impl Products for AnalogNetwork {
-    fn product(
-        &self,
-        node: usize,
-        group: usize,
-        weights: Rows,
-        x: Rows,
-        y: &mut RowsMut,
-        first_row: u64,
-    ) -> Result<(), NnError> {
-        let Some(layer) = self.held(node) else {
+    fn product(&self, of: Factor, weights: Rows, x: Rows, y: &mut RowsMut) -> Result<(), NnError> {
+        let Some(layer) = self.held(of.node) else {
             gemm(x, weights, y, 0.0);
             return Ok(());
         };
-        let mut tally = layer.matrices[group].forward(x, y, first_row).map_err(|e| layer.error(e))?;
+        let mut tally = layer.matrices[of.group].forward(x, y, of.first_row).map_err(|e| layer.error(e))?;
         if layer.layer.bias.is_some() {
             tally.digital_adds += (x.rows() * y.cols()) as u64;
         }
@@ -290,21 +282,13 @@ fn divisor(a: u64, b: u64) -> u64 {
 }
 
 impl Products for Capture<'_> {
-    fn product(
-        &self,
-        node: usize,
-        group: usize,
-        weights: Rows,
-        x: Rows,
-        y: &mut RowsMut,
-        first_row: u64,
-    ) -> Result<(), NnError> {
-        if let Some(k) = self.by_node.get(node).copied().flatten() {
+    fn product(&self, of: Factor, weights: Rows, x: Rows, y: &mut RowsMut) -> Result<(), NnError> {
+        if let Some(k) = self.by_node.get(of.node).copied().flatten() {
             let step = self.steps[k];
-            let skip = (step - first_row % step) % step;
+            let skip = (step - of.first_row % step) % step;
             let picked = (skip as usize..x.rows()).step_by(step as usize);
-            let rows = picked.map(|r| (first_row + r as u64, x.row(r).to_vec()));
-            self.kept[k][group].lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
+            let rows = picked.map(|r| (of.first_row + r as u64, x.row(r).to_vec()));
+            self.kept[k][of.group].lock().unwrap_or_else(PoisonError::into_inner).extend(rows);
         }
         gemm(x, weights, y, 0.0);
         Ok(())

@@ -36,7 +36,7 @@ pub mod train;
 
 pub use analog::{AnalogLayer, AnalogNetwork, LayerSummary};
 pub use error::NnError;
-pub use exec::{Digital, Executor, Products, run};
+pub use exec::{Digital, Executor, Factor, Products, run};
 pub use graph::{Graph, Node, Op, Tensor};
 pub use survey::WeightedLayer;
 pub use train::{EpochReport, Labelled, TrainConfig, Trainer, evaluate, train};

@@ -5,7 +5,7 @@ use neurohm_nn::graph::{Activation, Binary, Graph, Op, Tensor};
 use neurohm_nn::models::{self, Builder};
 use neurohm_nn::train::{Hardware, Optimiser, train_on};
 use neurohm_nn::{
-    AnalogNetwork, Digital, Executor, Labelled, NnError, Products, TrainConfig, Trainer, run, train,
+    AnalogNetwork, Digital, Executor, Factor, Labelled, NnError, Products, TrainConfig, Trainer, run, train,
 };
 use neurohm_num::{Cancelled, Key, Purpose, Rows, RowsMut, Unwatched, Watch};
 use std::ops::ControlFlow;
@@ -255,19 +255,11 @@ fn training_stops_early_when_asked_and_says_when_it_diverges() {
 /// Hardware that rounds weights to a grid must train to weights that are not on it.
 struct Rounded;
 impl Products for Rounded {
-    fn product(
-        &self,
-        node: usize,
-        group: usize,
-        weights: Rows,
-        x: Rows,
-        y: &mut RowsMut,
-        first_row: u64,
-    ) -> Result<(), NnError> {
+    fn product(&self, of: Factor, weights: Rows, x: Rows, y: &mut RowsMut) -> Result<(), NnError> {
         for r in 0..weights.rows() {
             assert!(weights.row(r).iter().all(|w| (w * 8.0).fract() == 0.0));
         }
-        Digital.product(node, group, weights, x, y, first_row)
+        Digital.product(of, weights, x, y)
     }
 }
 impl Hardware for Rounded {

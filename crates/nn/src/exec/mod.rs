@@ -4,7 +4,7 @@ mod plan;
 mod products;
 pub(crate) mod step;
 
-pub use products::{Digital, Products};
+pub use products::{Digital, Factor, Products};
 
 use crate::error::NnError;
 use crate::graph::{Graph, Tensor};

@@ -3,23 +3,23 @@
 use crate::error::NnError;
 use neurohm_num::{Rows, RowsMut};
 
+/// Which factor a product is taken with, and which of its rows come first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Factor {
+    /// The weighted layer's node.
+    pub node: usize,
+    /// Its matrix, one for each group of a convolution.
+    pub group: usize,
+    /// Ordinal of the inputs' first row among all that the layer ever sees: sample times rows a sample, plus row.
+    pub first_row: u64,
+}
+
 /// Computes the matrix products of a network's weighted layers.
 pub trait Products: Sync {
-    /// `y = x W`, without bias, for matrix `group` of the weighted layer at `node`.
-    ///
-    /// `weights` are the graph's (inputs x outputs); a crossbar that holds its own ignores them. The rows of
-    /// `x` are samples or patches of them, the first with the ordinal `first_row` among all that the layer
-    /// ever sees (sample x rows per sample + row): noise keyed by it makes results independent of how a batch
-    /// is split.
-    fn product(
-        &self,
-        node: usize,
-        group: usize,
-        weights: Rows,
-        x: Rows,
-        y: &mut RowsMut,
-        first_row: u64,
-    ) -> Result<(), NnError>;
+    /// `y = x W`, without bias. `weights` are the graph's (inputs x outputs); a crossbar that holds its own ignores
+    /// them. The rows of `x` are samples or patches of them: noise keyed by their ordinals makes results independent
+    /// of how a batch is split.
+    fn product(&self, of: Factor, weights: Rows, x: Rows, y: &mut RowsMut) -> Result<(), NnError>;
 
     /// Whether the layer's products are exact, so that the executor may compute them without patches.
     fn exact(&self, _node: usize) -> bool {
@@ -32,15 +32,7 @@ pub trait Products: Sync {
 pub struct Digital;
 
 impl Products for Digital {
-    fn product(
-        &self,
-        _node: usize,
-        _group: usize,
-        weights: Rows,
-        x: Rows,
-        y: &mut RowsMut,
-        _first_row: u64,
-    ) -> Result<(), NnError> {
+    fn product(&self, _of: Factor, weights: Rows, x: Rows, y: &mut RowsMut) -> Result<(), NnError> {
         neurohm_array::gemm(x, weights, y, 0.0);
         Ok(())
     }

@@ -1,6 +1,6 @@
 //! One node on one chunk of a batch.
 
-use super::products::Products;
+use super::products::{Factor, Products};
 use crate::error::NnError;
 use crate::graph::{Graph, Node, Op, Tensor, ValueId};
 use crate::kernels::conv::Patches;
@@ -108,7 +108,7 @@ pub fn run(
             let x = Rows::new(x, rows, weights.rows()).expect("a validated input");
             let mut y = RowsMut::new(out, rows, weights.cols()).expect("a validated output");
             let first = chunk.first.wrapping_mul((rows / n) as u64);
-            products.product(index, 0, weights, x, &mut y, first)?;
+            products.product(Factor { node: index, group: 0, first_row: first }, weights, x, &mut y)?;
             if let Some(bias) = bias {
                 norm::add_bias(out, bias);
             }
@@ -132,7 +132,8 @@ pub fn run(
             let own = weights.cols() / groups;
             let product = |group: usize, x: Rows, y: &mut RowsMut, row: usize| {
                 let weights = weights.columns(group * own, own);
-                products.product(index, group, weights, x, y, first.wrapping_add(row as u64))
+                let first_row = first.wrapping_add(row as u64);
+                products.product(Factor { node: index, group, first_row }, weights, x, y)
             };
             patches.blocks(x, *groups, &mut y, product, finish)?;
         }
