@@ -132,8 +132,14 @@ fn place(origin: &str, (line, column): (usize, usize)) -> Option<Place> {
     let offset: usize = rest.chars().take(column.checked_sub(1)?).map(char::len_utf8).sum();
     let word =
         rest.get(offset..)?.split(|c: char| c.is_whitespace() || "=,]}".contains(c)).next().unwrap_or("");
-    Some(Place { name: origin.to_string(), offset: start + offset, length: word.len().max(1), text })
+    // The excerpt shows whole lines; one that no terminal can show is told by its place alone.
+    let length = word.len().max(1);
+    let shown = text.lines().skip(line.saturating_sub(2)).take(3).all(|line| line.len() <= LONGEST_LINE);
+    shown.then(|| Place { name: origin.to_string(), offset: start + offset, length, text })
 }
+
+/// Longest line of a file that is shown with a message about it, bytes.
+const LONGEST_LINE: usize = 500;
 
 impl From<StudyError> for Failure {
     fn from(error: StudyError) -> Self {

@@ -121,6 +121,12 @@ fn images(path: &Path, limits: Limits, watch: &dyn Watch) -> Result<Dataset, Dat
 
 fn npz(path: &Path, limits: Limits, watch: &dyn Watch) -> Result<Dataset, DataError> {
     watch.begin("reading arrays", None);
+    if path.is_dir() {
+        return Err(DataError::Source(format!(
+            "npz:{}: it is a folder, and a file is needed",
+            path.display()
+        )));
+    }
     let file = File::open(path).map_err(DataError::io(path))?;
     let mut npz = Npz::open(BufReader::new(file)).map_err(|e| e.in_file(path))?;
     let mut part = |x: &str, y: &str, limit: Option<usize>| -> Result<Option<Samples>, DataError> {

@@ -56,6 +56,16 @@ fn open_shapes_and_types_of_inputs() {
     neurohm cannot take this ONNX model, for one reason:
       input "x": is a single number, without a batch axis
     "#);
+    let open = [input("x", &[-1, 3, -1, -1]), output("y"), node("Relu", "r", &["x"], &["y"], &[])];
+    let none = |_: &str| Err(String::new());
+    for sample in [[3, 32, 24], [32, 24, 3]] {
+        let graph = onnx::read_for(&model(&open), &none, &sample).unwrap().graph;
+        assert_eq!(graph.values[graph.inputs[0]].shape, [3, 32, 24], "{sample:?}");
+    }
+    assert_snapshot!(onnx::read_for(&model(&open), &none, &[32, 32, 4]).unwrap_err().to_string(), @r#"
+    neurohm cannot take this ONNX model, for one reason:
+      input "x": axis 2 (n) has no fixed length; samples of [32, 32, 4] do not give it one; export the model with fixed lengths
+    "#);
     let two =
         [input("a", &[1, 4]), input("b", &[2, 4]), node("Add", "sum", &["a", "b"], &["y"], &[]), output("y")];
     assert_snapshot!(error(&two), @r#"

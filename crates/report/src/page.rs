@@ -26,6 +26,7 @@ struct Page<'a> {
     judged: usize,
     comparison: Option<TableView>,
     version: &'a str,
+    cut_short: Option<&'a str>,
 }
 
 /// A row of the report card.
@@ -43,6 +44,7 @@ struct Row {
     verdict: Option<Verdict>,
     words: &'static str,
     limit: Option<Limit>,
+    cut_short: bool,
 }
 
 /// One record's part of the page.
@@ -115,6 +117,7 @@ pub(crate) fn render(records: &[Record], title: &str, card: bool) -> Result<Stri
         judged: judged.len(),
         comparison: if card { None } else { table::comparison(records)? },
         version: &first.version,
+        cut_short: records.iter().find_map(|record| record.cut_short.as_deref()),
     };
     let mut environment = Environment::new();
     environment.add_template("style.css", include_str!("../templates/style.css"))?;
@@ -164,6 +167,7 @@ fn row(record: &Record, index: usize) -> Result<Row, ReportError> {
         verdict,
         words: verdict.map_or("no target", Verdict::words),
         limit: judge::limit(record),
+        cut_short: record.cut_short.is_some(),
         anchor,
     })
 }

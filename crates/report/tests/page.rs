@@ -182,6 +182,19 @@ fn an_empty_record_makes_an_honest_page() {
 }
 
 #[test]
+fn a_card_that_was_cut_short_says_so_first() {
+    let mut r = sample::mvm();
+    r.ablation.clear();
+    r.cut_short = Some("The card was cut short with 1 of 2 studies. Not run: Inference.".into());
+    let page = card(&[r]).unwrap();
+    assert_nests(&page);
+    let said = page.find("Not run: Inference.").unwrap();
+    assert!(
+        said < page.find("class=\"card\"").unwrap() && page.contains("Cut short before this was found out")
+    );
+}
+
+#[test]
 fn damaged_records_are_named() {
     let damaged = |damage: fn(&mut Record)| {
         let mut r = sample::inference();

@@ -340,7 +340,13 @@ fn nn(e: neurohm_nn::NnError) -> StudyError {
 }
 
 fn prepare(c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Shared, StudyError> {
-    let (graph, model) = model(c, inputs)?;
+    let limits = Limits { train: Some(c.calibration), test: Some(c.images) };
+    // Training samples are welcome, for calibration, but not needed.
+    let data = inputs.dataset(&c.data, limits, run.watch());
+    let data = data.or_else(|_| inputs.dataset(&c.data, Limits { train: Some(0), ..limits }, run.watch()))?;
+    let (mut test, mut train) = (data.test, data.train.filter(|train| !train.is_empty()));
+    test.truncate(c.images);
+    let (graph, model) = model(c, inputs, &test.shape)?;
     let [input] = graph.inputs[..] else {
         let names: Vec<&str> = graph.inputs.iter().map(|&v| graph.values[v].name.as_str()).collect();
         return Err(StudyError::Invalid(format!(
@@ -354,12 +360,6 @@ fn prepare(c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Sh
         return Err(StudyError::Invalid(format!("the model {} has no weights to put on a chip", c.model)));
     }
     let wanted = graph.values[input].shape.clone();
-    let limits = Limits { train: Some(c.calibration), test: Some(c.images) };
-    // Training samples are welcome, for calibration, but not needed.
-    let data = inputs.dataset(&c.data, limits, run.watch());
-    let data = data.or_else(|_| inputs.dataset(&c.data, Limits { train: Some(0), ..limits }, run.watch()))?;
-    let (mut test, mut train) = (data.test, data.train.filter(|train| !train.is_empty()));
-    test.truncate(c.images);
     let mut notes = Vec::new();
     if train.is_none() {
         notes.push(
@@ -423,7 +423,8 @@ fn prepare(c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Sh
     Ok(Shared { graph, x, calibration, labels: test.y, digital, about, notes })
 }
 
-fn model(c: &InferenceConfig, inputs: &dyn Inputs) -> Result<(Graph, String), StudyError> {
+/// The network; open lengths of its input are those of a sample.
+fn model(c: &InferenceConfig, inputs: &dyn Inputs, sample: &[usize]) -> Result<(Graph, String), StudyError> {
     let refused = |e: onnx::OnnxError| StudyError::Invalid(format!("the model {}: {e}", c.model));
     let is_path = c.model.contains(['/', '\\']) || c.model.ends_with(".onnx");
     let (imported, about) = match network(&c.model) {
@@ -434,7 +435,7 @@ fn model(c: &InferenceConfig, inputs: &dyn Inputs) -> Result<(Graph, String), St
         None if is_path => {
             let bytes = inputs.bytes(&c.model)?;
             let beside = |name: &str| inputs.beside(&c.model, name).map_err(|e| e.to_string());
-            (onnx::read(&bytes, &beside).map_err(refused)?, format!("The network is {}", c.model))
+            (onnx::read_for(&bytes, &beside, sample).map_err(refused)?, format!("The network is {}", c.model))
         }
         None => {
             let names: Vec<&str> = NETWORKS.iter().map(|n| n.name).collect();

@@ -252,7 +252,7 @@ fn a_cancelled_run_leaves_no_folder_and_says_what_is_missing() {
             match result {
                 Err(StudyError::Cancelled) => {}
                 // Chips that were finished are kept, and the record says that there are no more.
-                Ok(finding) if after > 1 => assert!(finding.cut_short.is_some(), "{}", study.name()),
+                Ok(finding) if after > 1 => assert!(finding.record.cut_short.is_some(), "{}", study.name()),
                 other => panic!("{} after {after}: {other:?}", study.name()),
             }
             drop(folder);

@@ -31,15 +31,12 @@ pub struct Finding {
     pub record: Record,
     /// Files by name, such as `outputs.npy`.
     pub files: Vec<(String, Vec<u8>)>,
-    /// What is missing, where somebody stopped the run after its first chip was finished; the record's notes say
-    /// the same.
-    pub cut_short: Option<String>,
 }
 
 impl From<Record> for Finding {
     /// A record alone, with no file beside it.
     fn from(record: Record) -> Self {
-        Self { record, files: Vec::new(), cut_short: None }
+        Self { record, files: Vec::new() }
     }
 }
 
@@ -64,7 +61,7 @@ pub(crate) struct Simulated {
 /// Progress goes to `watch`, in the study's own units of work. An error from `watch.step` ends the run: with
 /// [`StudyError::Cancelled`] where not even one chip was finished, else with the [`Finding`] of the chips that
 /// were, from the first on. Its record is the one that a request of so many chips gives, and says that it was
-/// [cut short](Finding::cut_short).
+/// [cut short](Record::cut_short).
 pub fn execute(
     study: &dyn AnyStudy,
     request: &Request,
@@ -129,10 +126,10 @@ pub fn execute(
     let files = serde_json::json!(inputs.digests());
     let merit = trials.merit();
     let mut record = record(study, &request, merit, summary.clone(), ideal, ablated, &files, started)?;
-    if let Some(text) = &cut_short {
-        record.notes.insert(0, Note { level: Level::Caution, text: text.clone() });
+    if let Some(text) = cut_short {
+        record.cut_short_with(text);
     }
-    Ok(Finding { record, files: summary.files, cut_short })
+    Ok(Finding { record, files: summary.files })
 }
 
 /// Makes of a request the one that the chips which were finished answer in full, so that the record's description
@@ -246,6 +243,7 @@ fn record(
         seed: request.seed,
         version: env!("CARGO_PKG_VERSION").to_string(),
         isa: neurohm_num::simd::isa().name().to_string(),
+        cut_short: None,
         chips: request.chips,
         wall_s: started.elapsed().as_secs_f64(),
         merit: merit.to_string(),

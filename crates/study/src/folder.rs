@@ -78,6 +78,19 @@ impl RunFolder {
         self
     }
 
+    /// A folder beside this one, where this one holds an earlier run: results that are not whole must not take the
+    /// place of whole ones.
+    pub fn beside_an_earlier_run(self) -> Result<Self, StudyError> {
+        if !self.dir.join("run.json").exists() {
+            return Ok(self);
+        }
+        let mut name = self.dir.file_name().unwrap_or_default().to_os_string();
+        name.push("-cut-short");
+        let mut beside = Self::open(&self.dir.with_file_name(name))?;
+        beside.list = self.list;
+        Ok(beside)
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.dir
@@ -331,6 +344,20 @@ mod tests {
         let value: serde_json::Value = serde_json::from_str(&text).unwrap();
         assert_eq!(value["rows"][0]["study"], "mvm");
         assert!(dir.path().join("mvm").join("description.toml").exists());
+    }
+
+    #[test]
+    fn what_is_not_whole_does_not_take_the_place_of_what_is() {
+        let dir = tempfile::tempdir().unwrap();
+        let target = dir.path().join("card");
+        let open = || RunFolder::open(&target).unwrap().of_a_card().beside_an_earlier_run().unwrap();
+        assert_eq!(open().path(), target, "there is no earlier run");
+        open().write(&[blank("mvm").into(), blank("inference").into()], None).unwrap();
+        let beside = open();
+        assert_eq!(beside.path(), dir.path().join("card-cut-short"));
+        beside.write(&[blank("mvm").into()], None).unwrap();
+        assert_eq!(read_run(&target).unwrap().len(), 2);
+        assert_eq!(read_run(&dir.path().join("card-cut-short")).unwrap().len(), 1);
     }
 
     #[test]

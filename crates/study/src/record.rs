@@ -208,6 +208,10 @@ pub struct Record {
     pub isa: String,
     /// Chips that were simulated.
     pub chips: usize,
+    /// What is missing of the run, or of the card that the record is a row of, where somebody stopped it; the notes
+    /// say it too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cut_short: Option<String>,
     /// Wall time in seconds.
     pub wall_s: f64,
     /// The scalar that stands for the study in a report card; a key of `scalars`.
@@ -242,4 +246,12 @@ pub struct Record {
     /// Files that belong to the run beside its tables and figures (`outputs.npy`).
     #[serde(default)]
     pub files: Vec<String>,
+}
+
+impl Record {
+    /// Says what is missing, in the record and first among its notes.
+    pub(crate) fn cut_short_with(&mut self, text: String) {
+        self.notes.insert(0, Note { level: Level::Caution, text: text.clone() });
+        self.cut_short = Some(text);
+    }
 }

@@ -13,14 +13,14 @@ use crate::study::AnyStudy;
 pub struct Card {
     /// A finding a study, in the order of the studies.
     pub findings: Vec<Finding>,
-    /// What is missing, where somebody stopped the run.
+    /// What is missing, where somebody stopped the run; every record says it too.
     pub cut_short: Option<String>,
 }
 
 impl From<Finding> for Card {
     /// A single finding.
     fn from(finding: Finding) -> Self {
-        Self { cut_short: finding.cut_short.clone(), findings: vec![finding] }
+        Self { cut_short: finding.record.cut_short.clone(), findings: vec![finding] }
     }
 }
 
@@ -40,21 +40,39 @@ pub fn score(
         draft.resolve(studies, inputs)
     });
     let resolved: Vec<_> = resolved.collect::<Result<_, _>>()?;
-    let mut card = Card { findings: Vec::new(), cut_short: None };
+    let mut findings = Vec::new();
+    let mut cut_short = None;
     for (study, request) in &resolved {
         match execute(*study, request, inputs, watch) {
-            Ok(finding) => card.findings.push(finding),
-            Err(StudyError::Cancelled) if !card.findings.is_empty() => {
-                let (done, all) = (card.findings.len(), resolved.len());
-                card.cut_short = Some(format!("The run was cut short after {done} of {all} studies."));
-                return Ok(card);
-            }
+            Ok(finding) => findings.push(finding),
+            Err(StudyError::Cancelled) if !findings.is_empty() => cut_short = Some(String::new()),
             Err(error) => return Err(error),
         }
-        if let Some(text) = card.findings.last().and_then(|f| f.cut_short.as_ref()) {
-            card.cut_short = Some(format!("{}: {text}", study.title()));
-            return Ok(card);
+        let last = findings.last().and_then(|f: &Finding| f.record.cut_short.as_ref());
+        if let Some(text) = last {
+            cut_short = Some(format!("{}: {text} ", study.title()));
+        }
+        if let Some(text) = &mut cut_short {
+            let missing: Vec<&str> = studies.iter().skip(findings.len()).map(|study| study.title()).collect();
+            if !missing.is_empty() {
+                let (done, all) = (findings.len(), resolved.len());
+                *text += &format!(
+                    "The card was cut short with {done} of {all} studies. Not run: {}.",
+                    missing.join(", ")
+                );
+            }
+            break;
         }
     }
-    Ok(card)
+    if let Some(text) = cut_short.as_mut() {
+        *text = text.trim_end().to_string();
+        for Finding { record, .. } in &mut findings {
+            match &mut record.cut_short {
+                // Its own note is there already.
+                Some(own) => own.clone_from(text),
+                None => record.cut_short_with(text.clone()),
+            }
+        }
+    }
+    Ok(Card { findings, cut_short })
 }

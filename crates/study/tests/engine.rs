@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 
 use common::Toy;
 use neurohm_num::{Cancelled, Key, Purpose, Unwatched, Watch};
-use neurohm_study::{AnyStudy, Disk, Draft, Effort, Finding, StudyError, execute};
+use neurohm_study::{AnyStudy, Disk, Draft, Effort, Finding, StudyError, execute, score};
 
 fn draft(set: &[&str]) -> Draft {
     Draft {
@@ -118,7 +118,7 @@ fn a_run_that_is_cut_short_keeps_its_finished_chips_and_says_so() {
         pool.install(|| execute(study, &request, &Disk, &watch))
     };
     let said = |f: &Finding| {
-        let text = f.cut_short.clone().expect("it was cut short");
+        let text = f.record.cut_short.clone().expect("it was cut short");
         assert_eq!(f.record.notes[0].text, text);
         text
     };
@@ -136,11 +136,43 @@ fn a_run_that_is_cut_short_keeps_its_finished_chips_and_says_so() {
     let (study, again) = again.resolve(STUDIES, &Disk).unwrap();
     let again = execute(study, &again, &Disk, &Unwatched).unwrap();
     assert_eq!((&again.record.scalars, &again.record.id), (&part.record.scalars, &part.record.id));
-    assert_eq!(again.cut_short, None);
+    assert_eq!(again.record.cut_short, None);
 
     let chips_alone = stopped(20).unwrap();
     assert!(said(&chips_alone).contains("all of its 5 chips: no non-ideality was switched off"));
     assert_eq!((chips_alone.record.chips, chips_alone.record.ablation.len()), (5, 0));
+}
+
+/// The same study twice stands for two: the second is stopped before its first chip is finished, or within.
+#[test]
+fn a_card_that_is_cut_short_names_what_was_not_run_in_every_row() {
+    struct After(AtomicU64);
+    impl Watch for After {
+        fn step(&self, done: u64) -> Result<(), Cancelled> {
+            let left = self.0.load(Ordering::Relaxed);
+            self.0.store(left.saturating_sub(done), Ordering::Relaxed);
+            if left < done { Err(Cancelled) } else { Ok(()) }
+        }
+    }
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1).build().unwrap();
+    let twice: &[&dyn AnyStudy] = &[&Toy, &Toy];
+    let card = |steps| {
+        pool.install(|| score(twice, &draft(&["ablate=false"]), &Disk, &After(AtomicU64::new(steps))))
+    };
+    // Five chips of three steps on the ideal chip.
+    let whole = card(30).unwrap();
+    assert!(whole.cut_short.is_none() && whole.findings.iter().all(|f| f.record.cut_short.is_none()));
+    let first = card(16).unwrap();
+    let text = "The card was cut short with 1 of 2 studies. Not run: Toy.";
+    assert_eq!((first.findings.len(), first.cut_short.as_deref()), (1, Some(text)));
+    assert_eq!(first.findings[0].record.cut_short.as_deref(), Some(text));
+    assert_eq!(first.findings[0].record.notes[0].text, text);
+    let second = card(22).unwrap();
+    assert_eq!(second.findings.len(), 2);
+    let text = second.cut_short.unwrap();
+    assert!(text.starts_with("Toy: The run was cut short after 2 of 5 chips"), "{text}");
+    assert!(second.findings.iter().all(|f| f.record.cut_short.as_deref() == Some(&text)));
+    assert!(matches!(card(2), Err(StudyError::Cancelled)));
 }
 
 #[test]

@@ -55,6 +55,10 @@ pub fn carry_out(
         Form::Card => folder.map(RunFolder::of_a_card),
         Form::Record { .. } => folder,
     };
+    let folder = match folder {
+        Some(folder) if card.cut_short.is_some() => Some(folder.beside_an_earlier_run()?),
+        folder => folder,
+    };
     let kept = folder.as_ref().map(|folder| folder.path().display().to_string());
     if let Some(folder) = folder {
         let report = folder.path().join("report.html");

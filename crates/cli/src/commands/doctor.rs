@@ -2,6 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
+use neurohm::data::{Limits, Source, load};
 use neurohm::num::Unwatched;
 use neurohm::num::simd::{Isa, isa};
 use neurohm::studies::REGISTRY;
@@ -91,10 +92,11 @@ fn folder(name: &'static str, dir: &Path) -> Check {
 /// Datasets are looked for in `$NEUROHM_DATA`, else in `./data`; commands take them by path from anywhere.
 fn datasets() -> Vec<Check> {
     let root = std::env::var_os("NEUROHM_DATA").map_or_else(|| PathBuf::from("data"), PathBuf::from);
-    let look = |name, sub: &[&str], kind: &str| {
-        let found = sub.iter().map(|sub| root.join(sub)).find(|dir| dir.is_dir());
-        match found {
-            Some(dir) => check(name, State::Good, format!("--data {kind}:{}", dir.display())),
+    let look = |name, sub: &[&str], kind: fn(PathBuf) -> Source| {
+        let found = sub.iter().map(|sub| root.join(sub)).find(|dir| dir.is_dir()).map(kind);
+        match found.map(|source| (load(&source, Limits::test_only(Some(1)), &Unwatched), source)) {
+            Some((Ok(_), source)) => check(name, State::Good, format!("--data {source}")),
+            Some((Err(error), _)) => check(name, State::Missing, error.to_string()),
             None => check(
                 name,
                 State::Missing,
@@ -104,9 +106,9 @@ fn datasets() -> Vec<Check> {
     };
     vec![
         check("strokes", State::Good, "built in: --data strokes"),
-        look("MNIST", &["mnist"], "mnist"),
-        look("Fashion-MNIST", &["fashion-mnist"], "mnist"),
-        look("CIFAR-10", &["cifar10", "cifar-10-batches-bin", "cifar10-jpeg"], "cifar10"),
+        look("MNIST", &["mnist"], Source::Mnist),
+        look("Fashion-MNIST", &["fashion-mnist"], Source::Mnist),
+        look("CIFAR-10", &["cifar10", "cifar-10-batches-bin", "cifar10-jpeg"], Source::Cifar10),
     ]
 }
 

@@ -105,7 +105,7 @@ impl<'g> Executor<'g> {
                     .map(|((_, data), &v)| &data[first * size(v)..(first + count) * size(v)])
                     .collect();
                 let chunk = Chunk { count, first: first_sample + first as u64 };
-                self.run_chunk(&slices, outs, products, chunk)?;
+                self.run_chunk(&slices, outs, products, chunk, watch)?;
                 Ok(watch.step(count as u64)?)
             })
             .collect();
@@ -139,9 +139,10 @@ impl<'g> Executor<'g> {
         outs: Vec<&mut [f32]>,
         products: &dyn Products,
         chunk: Chunk,
+        watch: &dyn Watch,
     ) -> Result<(), NnError> {
         let mut slots = self.lend();
-        let result = self.steps(inputs, &mut slots, products, chunk);
+        let result = self.steps(inputs, &mut slots, products, chunk, watch);
         for (out, &v) in outs.into_iter().zip(&self.graph.outputs) {
             let len = out.len();
             match self.layout.places[v] {
@@ -160,6 +161,7 @@ impl<'g> Executor<'g> {
         slots: &mut [Vec<f32>],
         products: &dyn Products,
         chunk: Chunk,
+        watch: &dyn Watch,
     ) -> Result<(), NnError> {
         let size = |v: usize| chunk.count * self.graph.values[v].shape.iter().product::<usize>();
         for (i, node) in self.graph.nodes.iter().enumerate() {
@@ -169,6 +171,8 @@ impl<'g> Executor<'g> {
                 continue;
             }
             let Place::Slot(target) = place else { continue };
+            // A chunk of a deep network takes seconds; nobody should wait that long to stop it.
+            watch.step(0)?;
             let mut out = std::mem::take(&mut slots[target]);
             let views: Vec<&[f32]> = node
                 .inputs

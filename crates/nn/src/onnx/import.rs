@@ -24,7 +24,12 @@ pub(super) struct Read {
 }
 
 /// Reads a decoded model; `bytes` is the file's size.
-pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Result<Read, OnnxError> {
+pub(super) fn read(
+    model: &proto::Model,
+    bytes: usize,
+    fetch: Fetch<'_>,
+    sample: &[usize],
+) -> Result<Read, OnnxError> {
     let malformed = |place: &str, what: String| OnnxError::Malformed { place: place.into(), what };
     let Some(graph) = &model.graph else { return Err(malformed("model", "it holds no graph".into())) };
     let opset = opset(model)?;
@@ -63,7 +68,8 @@ pub(super) fn read(model: &proto::Model, bytes: usize, fetch: Fetch<'_>) -> Resu
             problems.push(problem(label(node), &node.op_type, unsupported(reason)));
         }
     }
-    let shapes: Vec<Option<Vec<usize>>> = inputs.iter().map(|i| input_shape(i, &mut problems)).collect();
+    let shapes: Vec<Option<Vec<usize>>> =
+        inputs.iter().map(|i| input_shape(i, sample, &mut problems)).collect();
     let static_batch = static_batch(&inputs, &mut problems);
     // Constants may unfold to a few times the file, and to 64 MB in any case.
     let budget = Budget((1 << 24) + bytes.saturating_mul(4));
@@ -173,8 +179,13 @@ fn opset(model: &proto::Model) -> Result<i64, OnnxError> {
     }
 }
 
-/// Shape of an input behind its batch axis.
-fn input_shape(input: &proto::ValueInfo, problems: &mut Vec<Problem>) -> Option<Vec<usize>> {
+/// Shape of an input behind its batch axis. Open lengths are those of `sample`, as it stands or with its channel axis
+/// moved to the other end, whichever has the lengths that are fixed.
+fn input_shape(
+    input: &proto::ValueInfo,
+    sample: &[usize],
+    problems: &mut Vec<Problem>,
+) -> Option<Vec<usize>> {
     let mut no = |reason: String| {
         problems.push(problem(&input.name, "input", unsupported(reason)));
         None
@@ -189,19 +200,32 @@ fn input_shape(input: &proto::ValueInfo, problems: &mut Vec<Problem>) -> Option<
     if shape.dim.is_empty() {
         return no("is a single number, without a batch axis".into());
     }
-    let mut lengths = Vec::new();
-    for (i, dim) in shape.dim.iter().enumerate().skip(1) {
-        match dim.value.map(usize::try_from) {
-            Some(Ok(n)) if n > 0 => lengths.push(n),
-            _ => {
-                let name = dim.param.as_deref().filter(|p| !p.is_empty()).unwrap_or("without a name");
-                return no(format!(
-                    "axis {i} ({name}) has no fixed length; only the first axis, the batch, may be open"
-                ));
-            }
-        }
+    let fixed: Vec<Option<usize>> = shape.dim[1..]
+        .iter()
+        .map(|dim| dim.value.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0))
+        .collect();
+    if let Some(lengths) = fixed.iter().copied().collect() {
+        return Some(lengths);
     }
-    Some(lengths)
+    let mut moved = [sample.to_vec(), sample.to_vec(), sample.to_vec()];
+    if !sample.is_empty() {
+        moved[1].rotate_right(1);
+        moved[2].rotate_left(1);
+    }
+    let fits = |lengths: &&Vec<usize>| {
+        lengths.len() == fixed.len() && fixed.iter().zip(*lengths).all(|(f, n)| f.is_none_or(|f| f == *n))
+    };
+    if let Some(lengths) = moved.iter().find(fits) {
+        return Some(lengths.clone());
+    }
+    let open = fixed.iter().position(Option::is_none).unwrap_or(0) + 1;
+    let name = shape.dim[open].param.as_deref().filter(|p| !p.is_empty()).unwrap_or("without a name");
+    let why = if sample.is_empty() {
+        "only the first axis, the batch, may be open".to_string()
+    } else {
+        format!("samples of {sample:?} do not give it one; export the model with fixed lengths")
+    };
+    no(format!("axis {open} ({name}) has no fixed length; {why}"))
 }
 
 /// The fixed batch that all inputs agree on.

@@ -82,9 +82,22 @@ pub struct Imported {
 /// the other errors say where the file is damaged. No input makes it panic, and it allocates a small multiple of
 /// the file's size and of what `external` returns.
 pub fn read(bytes: &[u8], external: &dyn Fn(&str) -> Result<Vec<u8>, String>) -> Result<Imported, OnnxError> {
+    read_for(bytes, external, &[])
+}
+
+/// As [`read`], where open lengths of an input (height and width, say) become those of `sample`: the shape of one sample
+/// that will be run, channels first or last.
+///
+/// # Errors
+/// As there.
+pub fn read_for(
+    bytes: &[u8],
+    external: &dyn Fn(&str) -> Result<Vec<u8>, String>,
+    sample: &[usize],
+) -> Result<Imported, OnnxError> {
     scan::check(bytes)?;
     let model = proto::Model::decode(bytes).map_err(|e| OnnxError::Decode(e.to_string()))?;
-    let read = import::read(&model, bytes.len(), external)?;
+    let read = import::read(&model, bytes.len(), external, sample)?;
     let producer = format!("{} {}", model.producer_name, model.producer_version).trim().to_string();
     Ok(Imported { graph: read.graph, inputs: read.inputs, outputs: read.outputs, producer })
 }
