@@ -1,0 +1,107 @@
+//! Newton's iteration with damping.
+//!
+//! A step counts when the correction that would follow it with the same derivatives is smaller (the natural
+//! monotonicity test; Deuflhard, Newton Methods for Nonlinear Problems, 2004, section 3.3): that compares voltages with
+//! voltages, whatever units and sizes the equations have, and costs one substitution.
+
+use crate::circuit::Circuit;
+use crate::element::Part;
+use crate::system::{Instant, Trouble};
+
+const MAX_ITERATIONS: u32 = 50;
+const SHORTEST: f64 = 1.0 / 1024.0;
+/// Unknowns are solved for this much more exactly than steps are: slopes after a corner are differences over a
+/// thousandth of a step.
+const FRACTION: f64 = 1e-4;
+/// But not beyond what rounding leaves.
+const FLOOR: f64 = 1e-12;
+
+impl Circuit {
+    /// Solves for the unknowns at an instant from the guess `x`, which it replaces. All banks have then last solved
+    /// the solution. Returns the number of iterations.
+    pub(crate) fn newton(&mut self, x: &mut Vec<f64>, at: &Instant) -> Result<u64, Trouble> {
+        self.assemble(x, at)?;
+        let weights = self.unknown_kinds();
+        let mut trial = vec![0.0; x.len()];
+        for iteration in 1..=MAX_ITERATIONS {
+            self.work.matrix.factor().map_err(|unknown| Trouble::Singular { unknown })?;
+            let mut full = self.work.residual.clone();
+            self.work.matrix.solve(&mut full);
+            let (size, worst) = self.size(&full, x, &weights);
+            let mut length = 1.0;
+            let left = loop {
+                for ((t, x), d) in trial.iter_mut().zip(&*x).zip(&full) {
+                    *t = x - length * d;
+                }
+                let next = match self.assemble(&trial, at) {
+                    Ok(()) => {
+                        let mut next = self.work.residual.clone();
+                        self.work.matrix.solve(&mut next);
+                        self.size(&next, &trial, &weights).0
+                    }
+                    Err(trouble) if length <= SHORTEST => return Err(trouble),
+                    Err(_) => f64::INFINITY,
+                };
+                if next <= 1.0 || next <= (1.0 - 0.25 * length) * size {
+                    break next;
+                }
+                length *= 0.5;
+                if length < SHORTEST {
+                    return Err(Trouble::NotConverged { unknown: worst, at: trial });
+                }
+            };
+            std::mem::swap(x, &mut trial);
+            if left <= 1.0 && length == 1.0 {
+                return Ok(u64::from(iteration));
+            }
+            if iteration == MAX_ITERATIONS {
+                return Err(Trouble::NotConverged { unknown: worst, at: std::mem::take(x) });
+            }
+        }
+        Ok(u64::from(MAX_ITERATIONS))
+    }
+
+    /// The largest correction in units of what is exact enough, and whose it is.
+    fn size(&self, correction: &[f64], x: &[f64], kinds: &[Kind]) -> (f64, usize) {
+        let mut largest = (0.0, 0);
+        for (k, kind) in kinds.iter().enumerate() {
+            let (absolute, scale) = match kind {
+                Kind::Voltage => (self.options.voltage_tolerance_v, self.history.scale_v),
+                Kind::Current => (self.options.current_tolerance_a, self.history.scale_a),
+                Kind::Follows => continue,
+            };
+            let scale = scale.max(x[k].abs());
+            let enough = FRACTION * (absolute + self.options.relative_tolerance * scale) + FLOOR * scale;
+            let size = correction[k].abs() / enough;
+            // A correction that is no number is infinite.
+            if size.is_nan() {
+                return (f64::INFINITY, k);
+            }
+            if size > largest.0 {
+                largest = (size, k);
+            }
+        }
+        largest
+    }
+
+    /// What each unknown is.
+    fn unknown_kinds(&self) -> Vec<Kind> {
+        let nodes = self.names.len() - 1;
+        let mut kinds = vec![Kind::Voltage; nodes];
+        kinds.resize(self.unknowns(), Kind::Follows);
+        for part in &self.parts {
+            if let Part::Inductor { branch, .. } = part {
+                kinds[nodes + branch] = Kind::Current;
+            }
+        }
+        kinds
+    }
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Voltage,
+    Current,
+    /// A source's current, which follows from the voltages.
+    Follows,
+}
