@@ -21,44 +21,52 @@ impl Circuit {
     /// the solution. Returns the number of iterations.
     pub(crate) fn newton(&mut self, x: &mut Vec<f64>, at: &Instant) -> Result<u64, Trouble> {
         self.assemble(x, at)?;
-        let weights = self.unknown_kinds();
-        let mut trial = vec![0.0; x.len()];
+        let kinds = self.unknown_kinds();
+        let (mut trial, mut next, mut last) = (vec![0.0; x.len()], Vec::new(), 0);
+        // A cell in the way is a better answer than that the iteration stopped in front of it.
+        let mut refused = None;
         for iteration in 1..=MAX_ITERATIONS {
             self.work.matrix.factor().map_err(|unknown| Trouble::Singular { unknown })?;
             let mut full = self.work.residual.clone();
             self.work.matrix.solve(&mut full);
-            let (size, worst) = self.size(&full, x, &weights);
+            let (size, worst) = self.size(&full, x, &kinds);
             let mut length = 1.0;
             let left = loop {
                 for ((t, x), d) in trial.iter_mut().zip(&*x).zip(&full) {
                     *t = x - length * d;
                 }
-                let next = match self.assemble(&trial, at) {
+                let left = match self.assemble(&trial, at) {
                     Ok(()) => {
-                        let mut next = self.work.residual.clone();
+                        next.clone_from(&self.work.residual);
                         self.work.matrix.solve(&mut next);
-                        self.size(&next, &trial, &weights).0
+                        self.size(&next, &trial, &kinds).0
                     }
-                    Err(trouble) if length <= SHORTEST => return Err(trouble),
-                    Err(_) => f64::INFINITY,
+                    Err(trouble) => {
+                        refused = Some(trouble);
+                        f64::INFINITY
+                    }
                 };
-                if next <= 1.0 || next <= (1.0 - 0.25 * length) * size {
-                    break next;
+                if left <= 1.0 || left <= (1.0 - 0.25 * length) * size {
+                    break left;
                 }
                 length *= 0.5;
                 if length < SHORTEST {
-                    return Err(Trouble::NotConverged { unknown: worst, at: trial });
+                    return Err(refused.unwrap_or(Trouble::NotConverged { unknown: worst, at: trial }));
                 }
             };
             std::mem::swap(x, &mut trial);
-            if left <= 1.0 && length == 1.0 {
+            if left <= 1.0 {
+                // What the voltages leave to the sources: exact, since their currents enter linearly.
+                for (k, kind) in kinds.iter().enumerate() {
+                    if *kind == Kind::Follows {
+                        x[k] -= next[k];
+                    }
+                }
                 return Ok(u64::from(iteration));
             }
-            if iteration == MAX_ITERATIONS {
-                return Err(Trouble::NotConverged { unknown: worst, at: std::mem::take(x) });
-            }
+            last = worst;
         }
-        Ok(u64::from(MAX_ITERATIONS))
+        Err(refused.unwrap_or_else(|| Trouble::NotConverged { unknown: last, at: std::mem::take(x) }))
     }
 
     /// The largest correction in units of what is exact enough, and whose it is.

@@ -104,7 +104,12 @@ impl Polyline {
             let k = self.reached(n, t_s, Side::After);
             (k < self.points.len()).then(|| self.edge(n, k))
         };
-        within(n).or_else(|| if n + 1.0 < self.count { within(n + 1.0) } else { None })
+        // By rounding the next repetition may begin a little before this one ends.
+        let next = if n + 1.0 < self.count { within(n + 1.0) } else { None };
+        match (within(n), next) {
+            (Some(a), Some(b)) => Some(a.min(b)),
+            (a, b) => a.or(b),
+        }
     }
 
     pub fn peak(&self) -> f64 {

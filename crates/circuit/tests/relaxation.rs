@@ -17,7 +17,9 @@ fn exact_period_s() -> f64 {
 /// Instants at which the switch goes on, over so many periods.
 fn ignitions(tolerance: f64, periods: f64) -> (Vec<f64>, Statistics) {
     let mut circuit = Circuit::new();
-    circuit.set_options(Options { relative_tolerance: tolerance, ..Options::default() }).unwrap();
+    let voltage_tolerance_v = 0.1 * tolerance;
+    let options = Options { relative_tolerance: tolerance, voltage_tolerance_v, ..Options::default() };
+    circuit.set_options(options).unwrap();
     let (threshold, hold, on, off) = SWITCH;
     let parts = OSCILLATOR.build(&mut circuit, Box::new(Switch::new(threshold, hold, on, off))).unwrap();
     let (mut times, mut was) = (Vec::new(), 0.0);
