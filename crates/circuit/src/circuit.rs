@@ -5,6 +5,7 @@ use neurohm_device::compact::CellBank;
 use crate::element::{Element, Limit, Part};
 use crate::history::History;
 use crate::linear::Matrix;
+use crate::newton::{Kind, Space};
 use crate::solution::Solution;
 use crate::{CircuitError, Options, Waveform};
 
@@ -48,6 +49,9 @@ pub(crate) struct Work {
     pub driven: Vec<Option<f64>>,
     /// Which of them were connected when the topology was last found sound, and whether for direct current.
     pub sound: Option<(Vec<bool>, bool)>,
+    /// What each unknown is; empty where that is not known yet.
+    pub kinds: Vec<Kind>,
+    pub newton: Space,
     /// The part of each slot's rate of change that comes from earlier steps.
     pub past: Vec<f64>,
 }
@@ -75,7 +79,7 @@ impl Clone for Circuit {
             branches: self.branches,
             options: self.options.clone(),
             history: self.history.clone(),
-            work: Work::default(),
+            work: self.work.clone(),
         }
     }
 }
@@ -332,6 +336,7 @@ impl Circuit {
     /// Another circuit than before: its unknowns have other places, and old solutions tell nothing.
     fn changed(&mut self) {
         self.work.sound = None;
+        self.work.kinds.clear();
         self.history.forget_unknowns();
     }
 }

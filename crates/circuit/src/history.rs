@@ -26,6 +26,8 @@ pub(crate) struct History {
     pub pace_s: Option<f64>,
     /// Rates of change of the slots at the last instant, per s.
     pub rates: Vec<f64>,
+    /// Values of sources and injections then, part by part.
+    pub driven: Vec<Option<f64>>,
 }
 
 impl History {

@@ -20,26 +20,36 @@ impl Circuit {
     /// Solves for the unknowns at an instant from the guess `x`, which it replaces. All banks have then last solved
     /// the solution. Returns the number of iterations.
     pub(crate) fn newton(&mut self, x: &mut Vec<f64>, at: &Instant) -> Result<u64, Trouble> {
+        if self.work.kinds.len() != self.unknowns() {
+            self.know_kinds();
+        }
         self.assemble(x, at)?;
-        let kinds = self.unknown_kinds();
-        let (mut trial, mut next, mut last) = (vec![0.0; x.len()], Vec::new(), 0);
+        let mut space = std::mem::take(&mut self.work.newton);
+        space.trial.clone_from(x);
+        let result = self.iterate(x, at, &mut space);
+        self.work.newton = space;
+        result
+    }
+
+    fn iterate(&mut self, x: &mut Vec<f64>, at: &Instant, space: &mut Space) -> Result<u64, Trouble> {
+        let Space { trial, next, full } = space;
         // A cell in the way is a better answer than that the iteration stopped in front of it.
-        let mut refused = None;
+        let (mut refused, mut last) = (None, 0);
         for iteration in 1..=MAX_ITERATIONS {
             self.work.matrix.factor().map_err(|unknown| Trouble::Singular { unknown })?;
-            let mut full = self.work.residual.clone();
-            self.work.matrix.solve(&mut full);
-            let (size, worst) = self.size(&full, x, &kinds);
+            full.clone_from(&self.work.residual);
+            self.work.matrix.solve(full);
+            let (size, worst) = self.size(full, x);
             let mut length = 1.0;
             let left = loop {
-                for ((t, x), d) in trial.iter_mut().zip(&*x).zip(&full) {
+                for ((t, x), d) in trial.iter_mut().zip(&*x).zip(&*full) {
                     *t = x - length * d;
                 }
-                let left = match self.assemble(&trial, at) {
+                let left = match self.assemble(trial, at) {
                     Ok(()) => {
                         next.clone_from(&self.work.residual);
-                        self.work.matrix.solve(&mut next);
-                        self.size(&next, &trial, &kinds).0
+                        self.work.matrix.solve(next);
+                        self.size(next, trial).0
                     }
                     Err(trouble) => {
                         refused = Some(trouble);
@@ -51,13 +61,14 @@ impl Circuit {
                 }
                 length *= 0.5;
                 if length < SHORTEST {
-                    return Err(refused.unwrap_or(Trouble::NotConverged { unknown: worst, at: trial }));
+                    let at = std::mem::take(trial);
+                    return Err(refused.unwrap_or(Trouble::NotConverged { unknown: worst, at }));
                 }
             };
-            std::mem::swap(x, &mut trial);
+            std::mem::swap(x, trial);
             if left <= 1.0 {
                 // What the voltages leave to the sources: exact, since their currents enter linearly.
-                for (k, kind) in kinds.iter().enumerate() {
+                for (k, kind) in self.work.kinds.iter().enumerate() {
                     if *kind == Kind::Follows {
                         x[k] -= next[k];
                     }
@@ -70,9 +81,9 @@ impl Circuit {
     }
 
     /// The largest correction in units of what is exact enough, and whose it is.
-    fn size(&self, correction: &[f64], x: &[f64], kinds: &[Kind]) -> (f64, usize) {
+    fn size(&self, correction: &[f64], x: &[f64]) -> (f64, usize) {
         let mut largest = (0.0, 0);
-        for (k, kind) in kinds.iter().enumerate() {
+        for (k, kind) in self.work.kinds.iter().enumerate() {
             let (absolute, scale) = match kind {
                 Kind::Voltage => (self.options.voltage_tolerance_v, self.history.scale_v),
                 Kind::Current => (self.options.current_tolerance_a, self.history.scale_a),
@@ -92,22 +103,32 @@ impl Circuit {
         largest
     }
 
-    /// What each unknown is.
-    fn unknown_kinds(&self) -> Vec<Kind> {
-        let nodes = self.names.len() - 1;
-        let mut kinds = vec![Kind::Voltage; nodes];
-        kinds.resize(self.unknowns(), Kind::Follows);
+    /// Finds out what each unknown is.
+    fn know_kinds(&mut self) {
+        let (nodes, unknowns) = (self.names.len() - 1, self.unknowns());
+        let kinds = &mut self.work.kinds;
+        kinds.clear();
+        kinds.resize(nodes, Kind::Voltage);
+        kinds.resize(unknowns, Kind::Follows);
         for part in &self.parts {
             if let Part::Inductor { branch, .. } = part {
                 kinds[nodes + branch] = Kind::Current;
             }
         }
-        kinds
     }
 }
 
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Kind {
+/// Vectors of the iteration, kept from one to the next.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Space {
+    trial: Vec<f64>,
+    next: Vec<f64>,
+    full: Vec<f64>,
+}
+
+/// What an unknown is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Kind {
     Voltage,
     Current,
     /// A source's current, which follows from the voltages.

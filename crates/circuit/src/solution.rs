@@ -13,6 +13,11 @@ pub struct Solution<'a> {
 }
 
 impl<'a> Solution<'a> {
+    /// Whether there is a solution yet: after an operating point or a transient.
+    pub fn exists(&self) -> bool {
+        !self.circuit.history.unknowns[0].is_empty() || self.circuit.unknowns() == 0
+    }
+
     /// Voltage of a node against ground, V.
     pub fn voltage_v(&self, node: Node) -> f64 {
         match &self.circuit.history.unknowns[0] {
@@ -41,7 +46,7 @@ impl<'a> Solution<'a> {
                 let k = circuit.names.len() - 1 + branch;
                 circuit.history.unknowns[0].get(k).copied().unwrap_or(0.0)
             }
-            Part::Injection { .. } => circuit.work.driven.get(element.0).copied().flatten().unwrap_or(0.0),
+            Part::Injection { .. } => circuit.history.driven.get(element.0).copied().flatten().unwrap_or(0.0),
         }
     }
 

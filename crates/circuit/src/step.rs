@@ -35,7 +35,7 @@ impl Circuit {
         self.history.past(h_s, &mut past);
         self.work.past = past;
         let lead = Some(self.history.lead(h_s));
-        let at = Instant { dt_s: h_s, lead, gmin_s: 0.0, fraction: 1.0 };
+        let at = Instant { dt_s: h_s, lead, gmin_s: 0.0, anchor: None, fraction: 1.0 };
         let known = self.history.unknown_instants();
         let now = &self.history.unknowns;
         let mut x: Vec<f64> = (0..now[0].len()).map(|k| self.history.predict(now, known, k, h_s)).collect();
@@ -127,6 +127,7 @@ impl Circuit {
             bank.cells.accept(&bank.v);
         }
         self.note_scales(&step.unknowns);
+        self.history.driven.clone_from(&self.work.driven);
         self.history.push(t_s, step.h_s, &step.slots, &mut step.unknowns, &rates);
     }
 

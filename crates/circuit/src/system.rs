@@ -10,13 +10,14 @@ use crate::waveform::Side;
 
 /// How time enters the equations.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Instant {
+pub(crate) struct Instant<'a> {
     /// Time since the last accepted instant, s; zero leaves the cells' states alone.
     pub dt_s: f64,
     /// The factor of new values in rates of change, 1/s; `None` is direct current.
     pub lead: Option<f64>,
-    /// A conductance from every node to ground besides, S.
+    /// A conductance from every node to ground besides, S; or to the voltages of `anchor`.
     pub gmin_s: f64,
+    pub anchor: Option<&'a [f64]>,
     /// What sources and injections are multiplied with.
     pub fraction: f64,
 }
@@ -66,7 +67,7 @@ impl Circuit {
         work.residual.resize(n, 0.0);
         let mut equations = Equations { matrix: &mut work.matrix, residual: &mut work.residual };
         for k in 0..if at.gmin_s > 0.0 { nodes } else { 0 } {
-            equations.residual[k] += at.gmin_s * x[k];
+            equations.residual[k] += at.gmin_s * (x[k] - at.anchor.map_or(0.0, |a| a[k]));
             equations.matrix.add(k, k, at.gmin_s);
         }
         for (part, driven) in self.parts.iter().zip(&work.driven) {

@@ -206,3 +206,44 @@ fn a_transient_in_two_parts_ends_where_one_does() {
     let exact = (1.0 - (-0.7f64).exp()) * (-1.3f64).exp();
     assert!((other.solution().voltage_v(out) - exact).abs() < 1e-4);
 }
+
+#[test]
+fn a_capacitor_across_a_jumping_source_takes_its_charge_at_once() {
+    // An impulse of current, which no step resolves; the RC behind it has to be right all the same.
+    let pulses = Pulses {
+        low: 0.0,
+        high: 1.0,
+        delay_s: 1e-6,
+        rise_s: 0.0,
+        width_s: 1e-6,
+        fall_s: 0.0,
+        period_s: 4e-6,
+        count: Some(2),
+    };
+    let mut circuit = with_tolerance(1e-5);
+    let (top, out) = (circuit.node("top"), circuit.node("out"));
+    circuit.drive(top, Waveform::pulses(pulses).unwrap()).unwrap();
+    let across = circuit.capacitor(top, GROUND, 1e-12).unwrap();
+    circuit.resistor(top, out, 1e3).unwrap();
+    circuit.capacitor(out, GROUND, 1e-9).unwrap();
+    // Levels that the exponentials (time constant 1 us) start from at each edge.
+    let decay = |t: f64| (-t / 1e-6).exp();
+    let (first, second) = (1.0 - decay(1e-6), 1.0 - (1.0 - (1.0 - decay(1e-6)) * decay(3e-6)) * decay(1e-6));
+    let mut worst = 0.0f64;
+    circuit
+        .transient(7e-6, &Unwatched, |t, s| {
+            let exact = match t {
+                _ if t <= 1e-6 => 0.0,
+                _ if t <= 2e-6 => 1.0 - decay(t - 1e-6),
+                _ if t <= 5e-6 => first * decay(t - 2e-6),
+                _ if t <= 6e-6 => 1.0 - (1.0 - first * decay(3e-6)) * decay(t - 5e-6),
+                _ => second * decay(t - 6e-6),
+            };
+            worst = worst.max((s.voltage_v(out) - exact).abs());
+            if t > 1.01e-6 && t < 1.99e-6 {
+                assert!((s.stored_j(across) / 0.5e-12 - 1.0).abs() < 1e-9);
+            }
+        })
+        .unwrap();
+    assert!(worst < 5e-4, "{worst}");
+}

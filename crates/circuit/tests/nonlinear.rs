@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Sinh;
+use common::{Drift, Sinh, Tunnel};
 use neurohm_circuit::{Bank, Circuit, Compliance, Element, Node, Waveform};
 use neurohm_num::Unwatched;
 use proptest::prelude::*;
@@ -112,6 +112,21 @@ proptest! {
         }
         prop_assert!((circuit.solution().voltage_v(out) - low).abs() < 1e-7);
     }
+
+    #[test]
+    fn an_operating_point_is_found_where_slopes_are_negative(drive_v in 0.0..3.0f64, ohm in 10.0..1e4f64) {
+        let diode = Tunnel { peak_a: 1e-3, peak_v: 0.1 };
+        let mut circuit = Circuit::new();
+        let (top, out) = (circuit.node("top"), circuit.node("out"));
+        circuit.drive(top, Waveform::constant(drive_v)).unwrap();
+        circuit.resistor(top, out, ohm).unwrap();
+        circuit.bank(Box::new(diode.clone()), &[(out, Circuit::GROUND)]).unwrap();
+        circuit.operating_point().unwrap();
+        // One or three solutions; whichever it is, the currents agree.
+        let v = circuit.solution().voltage_v(out);
+        let (through, into) = (diode.current_a(v), (drive_v - v) / ohm);
+        prop_assert!((through - into).abs() < 1e-6 * (through.abs() + 1e-6), "{through} A and {into} A at {v} V");
+    }
 }
 
 #[test]
@@ -180,4 +195,49 @@ fn a_compliance_limits_the_current_and_takes_the_voltage() {
     assert!((lowest + 3.0 / 1050.0).abs() < 1e-9, "no limit this way: {lowest}");
     assert!(small.iter().all(|ohm| (ohm / 1050.0 - 1.0).abs() < 3e-3), "{small:?}");
     assert!(!small.is_empty());
+}
+
+#[test]
+fn a_drifting_memristor_follows_its_flux() {
+    // From M(x) dx = k v dt the loop has a closed form: M0 x - range x^2 / 2 = k flux, with the series resistor in M0.
+    let (on_ohm, off_ohm, series_ohm, amplitude_v, hz) = (100.0, 16e3, 500.0, 1.0, 1.0);
+    let (range, m0) = (off_ohm - on_ohm, off_ohm + series_ohm);
+    // So that the flux of half a period, amplitude / (pi hz), takes the state to 0.9.
+    let k = (m0 * 0.9 - 0.5 * range * 0.81) / (amplitude_v / (std::f64::consts::PI * hz));
+    let mut circuit = Circuit::new();
+    let top = circuit.node("top");
+    circuit.drive(top, Waveform::sine(amplitude_v, hz).unwrap()).unwrap();
+    let (device, _) = circuit.series_resistor(top, series_ohm).unwrap();
+    let drift = Drift::new(on_ohm, off_ohm, k, 1e-3);
+    let bank = circuit.bank(Box::new(drift), &[(device, Circuit::GROUND)]).unwrap();
+    let (mut states, mut currents) = (0.0f64, 0.0f64);
+    let mut largest = 0.0f64;
+    let statistics = circuit
+        .transient(2.0, &Unwatched, |t, s| {
+            let flux =
+                amplitude_v / (std::f64::consts::TAU * hz) * (1.0 - (std::f64::consts::TAU * hz * t).cos());
+            let x = (m0 - (m0 * m0 - 2.0 * range * k * flux).sqrt()) / range;
+            let i = amplitude_v * (std::f64::consts::TAU * hz * t).sin() / (m0 - range * x);
+            states = states.max((s.states(bank)[0] - x).abs());
+            currents = currents.max((s.cell_currents_a(bank)[0] - i).abs());
+            largest = largest.max(i.abs());
+        })
+        .unwrap();
+    assert!(largest > 3.0 * amplitude_v / m0, "a real loop: {largest}");
+    assert!(states < 1e-3 && currents < 1e-3 * largest, "{states} {currents} {largest} {statistics:?}");
+}
+
+#[test]
+fn a_solution_that_ends_in_a_fold_gives_way_to_another() {
+    // Found by the property above: at 1.06 mA the rising load line leaves the diode's peak, far from the next solution.
+    let diode = Tunnel { peak_a: 1e-3, peak_v: 0.1 };
+    let (drive_v, ohm) = (2.595_568_955_693_416_5, 1_966.379_336_923_470_6);
+    let mut circuit = Circuit::new();
+    let (top, out) = (circuit.node("top"), circuit.node("out"));
+    circuit.drive(top, Waveform::constant(drive_v)).unwrap();
+    circuit.resistor(top, out, ohm).unwrap();
+    circuit.bank(Box::new(diode.clone()), &[(out, Circuit::GROUND)]).unwrap();
+    circuit.operating_point().unwrap();
+    let v = circuit.solution().voltage_v(out);
+    assert!(v > 0.4 && (diode.current_a(v) - (drive_v - v) / ohm).abs() < 1e-9, "{v}");
 }

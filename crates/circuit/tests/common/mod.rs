@@ -1,5 +1,5 @@
-//! Banks for tests: a switch with two states and two thresholds, a sinh resistor, a cell with a state that jumps at a
-//! set time, and one that fails.
+//! Banks for tests: a switch with two states and two thresholds, a sinh resistor, a resistor that jumps at set times, a tunnel
+//! diode, and linear ion drift.
 #![allow(dead_code, reason = "every test file takes what it needs")]
 
 use neurohm_device::compact::{CellBank, ModelError};
@@ -193,6 +193,133 @@ impl CellBank for Scheduled {
 
     fn state(&self) -> &[f64] {
         &self.jumped
+    }
+
+    fn snapshot(&self) -> Box<dyn CellBank> {
+        Box::new(self.clone())
+    }
+}
+
+/// A tunnel diode (peak of `peak_a` at `peak_v`; Esaki's curve as in Sze, Physics of Semiconductor Devices, eq. 8.23,
+/// tunnel and diffusion current): its slope is negative in between.
+#[derive(Clone)]
+pub struct Tunnel {
+    pub peak_a: f64,
+    pub peak_v: f64,
+}
+
+impl Tunnel {
+    pub fn current_a(&self, v: f64) -> f64 {
+        self.peak_a * (v / self.peak_v) * (1.0 - v / self.peak_v).exp() + 1e-12 * ((v / 0.026).exp() - 1.0)
+    }
+}
+
+impl CellBank for Tunnel {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn solve(
+        &mut self,
+        v: &[f64],
+        _t_k: f64,
+        _dt_s: f64,
+        i: &mut [f64],
+        g: &mut [f64],
+    ) -> Result<(), (usize, ModelError)> {
+        i[0] = self.current_a(v[0]);
+        let u = v[0] / self.peak_v;
+        g[0] = self.peak_a / self.peak_v * (1.0 - u) * (1.0 - u).exp() + 1e-12 / 0.026 * (v[0] / 0.026).exp();
+        Ok(())
+    }
+
+    fn error(&self) -> f64 {
+        0.0
+    }
+
+    fn first_event(&self) -> Option<f64> {
+        None
+    }
+
+    fn accept(&mut self, _v: &[f64]) {}
+
+    fn state(&self) -> &[f64] {
+        &[]
+    }
+
+    fn snapshot(&self) -> Box<dyn CellBank> {
+        Box::new(self.clone())
+    }
+}
+
+/// Linear ion drift (Strukov, Snider, Stewart, Williams, Nature 453, 2008) without a window: resistance
+/// `off_ohm - (off_ohm - on_ohm) x`, `dx/dt = per_coulomb i`; by the implicit trapezoidal rule.
+#[derive(Clone)]
+pub struct Drift {
+    pub on_ohm: f64,
+    pub off_ohm: f64,
+    pub per_coulomb: f64,
+    pub tolerance: f64,
+    /// State, and current at the last accepted instant.
+    pub x: [f64; 1],
+    i_a: f64,
+    /// State and current of the last solved step, and how far it is from a straight line.
+    next: (f64, f64, f64),
+}
+
+impl Drift {
+    pub fn new(on_ohm: f64, off_ohm: f64, per_coulomb: f64, tolerance: f64) -> Self {
+        Self { on_ohm, off_ohm, per_coulomb, tolerance, x: [0.0], i_a: 0.0, next: (0.0, 0.0, 0.0) }
+    }
+}
+
+impl CellBank for Drift {
+    fn len(&self) -> usize {
+        1
+    }
+
+    fn solve(
+        &mut self,
+        v: &[f64],
+        _t_k: f64,
+        dt_s: f64,
+        i: &mut [f64],
+        g: &mut [f64],
+    ) -> Result<(), (usize, ModelError)> {
+        let range = self.off_ohm - self.on_ohm;
+        let half = 0.5 * dt_s * self.per_coulomb;
+        let mut x = self.x[0] + 2.0 * half * self.i_a;
+        for _ in 0..20 {
+            let ohm = self.off_ohm - range * x;
+            let residual = x - self.x[0] - half * (self.i_a + v[0] / ohm);
+            x -= residual / (1.0 - half * v[0] * range / (ohm * ohm));
+        }
+        let ohm = self.off_ohm - range * x;
+        // Without a window nothing holds the state at zero; rounding may go below.
+        if !(-0.01..=1.0).contains(&x) {
+            return Err((0, ModelError::Step { dt_s, v: v[0], x: vec![x] }));
+        }
+        i[0] = v[0] / ohm;
+        g[0] = 1.0 / ohm / (1.0 - half * v[0] * range / (ohm * ohm));
+        self.next = (x, i[0], x - self.x[0] - 2.0 * half * self.i_a);
+        Ok(())
+    }
+
+    fn error(&self) -> f64 {
+        self.next.2.abs() / self.tolerance
+    }
+
+    fn first_event(&self) -> Option<f64> {
+        None
+    }
+
+    fn accept(&mut self, _v: &[f64]) {
+        self.x[0] = self.next.0;
+        self.i_a = self.next.1;
+    }
+
+    fn state(&self) -> &[f64] {
+        &self.x
     }
 
     fn snapshot(&self) -> Box<dyn CellBank> {
