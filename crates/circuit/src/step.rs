@@ -79,18 +79,18 @@ impl Circuit {
         }
         let allowed_v = o.voltage_tolerance_v + o.relative_tolerance * scale_v;
         let allowed_a = |i: f64| o.current_tolerance_a + o.relative_tolerance * history.scale_a.max(i.abs());
-        let mut worst = (1.0, 3.0, Whose::Bank(0), 0.0);
-        let mut consider = |error: f64, power: f64, whose: Whose| {
-            // What cannot be compared is not good enough; compared by the step that it asks for.
+        // The worst among errors that go with the square of the step, and with its cube.
+        let mut worst = [(0.0, Whose::Bank(0)); 2];
+        let mut consider = |error: f64, power: usize, whose: Whose| {
+            // What cannot be compared is not good enough.
             let error = if error.is_nan() { f64::INFINITY } else { error };
-            let shrink = error.powf(-1.0 / power);
-            if worst.3 == 0.0 || shrink < worst.0 {
-                worst = (shrink, power, whose, error);
+            if error > worst[power - 2].0 {
+                worst[power - 2] = (error, whose);
             }
         };
         let known = history.slot_instants();
         let share = history.share(known, h);
-        let power = if known < 3 { 2.0 } else { 3.0 };
+        let power = if known < 3 { 2 } else { 3 };
         for part in &self.parts {
             let (slot, allowed) = match part {
                 // The error of the charge, relative to the charge at the allowed voltage.
@@ -105,16 +105,20 @@ impl Circuit {
         }
         let known = history.unknown_instants();
         let share = history.share(known, h);
-        let power = if known < 3 { 2.0 } else { 3.0 };
+        let power = if known < 3 { 2 } else { 3 };
         for k in 0..self.names.len() - 1 {
             let predicted = history.predict(&history.unknowns, known, k, h);
             consider(share * (step.unknowns[k] - predicted).abs() / allowed_v, power, Whose::Unknown(k));
         }
         for (k, bank) in self.banks.iter().enumerate() {
             // Whatever the bank's method is, its order is hardly less than two.
-            consider(bank.cells.error(), 2.0, Whose::Bank(k));
+            consider(bank.cells.error(), 2, Whose::Bank(k));
         }
-        (step.power, step.whose, step.error) = (worst.1, worst.2, worst.3);
+        // Of the two, the one that asks for the shorter step.
+        let [square, cube] = worst;
+        let (power, (error, whose)) =
+            if square.0.sqrt() > cube.0.cbrt() { (2.0, square) } else { (3.0, cube) };
+        (step.power, step.whose, step.error) = (power, whose, error);
     }
 
     /// Takes a step to `t_s`.

@@ -223,7 +223,7 @@ fn a_drifting_memristor_follows_its_flux() {
             largest = largest.max(i.abs());
         })
         .unwrap();
-    assert!(largest > 3.0 * amplitude_v / m0, "a real loop: {largest}");
+    assert!(largest > 1.5 * amplitude_v / m0, "a real loop: {largest}");
     assert!(states < 1e-3 && currents < 1e-3 * largest, "{states} {currents} {largest} {statistics:?}");
 }
 
