@@ -208,7 +208,7 @@ fn a_drifting_memristor_follows_its_flux() {
     let top = circuit.node("top");
     circuit.drive(top, Waveform::sine(amplitude_v, hz).unwrap()).unwrap();
     let (device, _) = circuit.series_resistor(top, series_ohm).unwrap();
-    let drift = Drift::new(on_ohm, off_ohm, k, 1e-3);
+    let drift = Drift::new(on_ohm, off_ohm, k, 1e-4);
     let bank = circuit.bank(Box::new(drift), &[(device, Circuit::GROUND)]).unwrap();
     let (mut states, mut currents) = (0.0f64, 0.0f64);
     let mut largest = 0.0f64;
