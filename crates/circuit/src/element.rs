@@ -75,7 +75,9 @@ impl Limit {
     /// Current (A) and slope (S) at the voltage `v` (V) across it.
     pub fn at(&self, v: f64) -> (f64, f64) {
         let limit_a = if v < 0.0 { self.reverse_a } else { self.forward_a };
-        let root = (v / (self.ohm * limit_a)).hypot(1.0);
+        let share = (v / (self.ohm * limit_a)).abs();
+        // Beyond that the one is lost to rounding, and the square might overflow.
+        let root = if share < 1e9 { (1.0 + share * share).sqrt() } else { share };
         (v / self.ohm / root, 1.0 / (self.ohm * root * root * root))
     }
 }

@@ -10,9 +10,9 @@ pub(crate) struct Step {
     pub h_s: f64,
     pub unknowns: Vec<f64>,
     pub slots: Vec<f64>,
-    /// Largest error relative to what is allowed, of which power of the step, and whose it is.
+    /// Largest error relative to what is allowed, how much longer a step of error 1 is, and whose error it is.
     pub error: f64,
-    pub power: f64,
+    pub stretch: f64,
     pub whose: Whose,
     /// Largest change of a slot relative to the error that is allowed.
     pub change: f64,
@@ -54,7 +54,7 @@ impl Circuit {
             unknowns: x,
             slots,
             error: 0.0,
-            power: 3.0,
+            stretch: f64::INFINITY,
             whose: Whose::Bank(0),
             change: 0.0,
             jump: None,
@@ -116,9 +116,10 @@ impl Circuit {
         }
         // Of the two, the one that asks for the shorter step.
         let [square, cube] = worst;
-        let (power, (error, whose)) =
-            if square.0.sqrt() > cube.0.cbrt() { (2.0, square) } else { (3.0, cube) };
-        (step.power, step.whose, step.error) = (power, whose, error);
+        let (square_stretch, cube_stretch) = (1.0 / square.0.sqrt(), 1.0 / cube.0.cbrt());
+        let ((error, whose), stretch) =
+            if square_stretch < cube_stretch { (square, square_stretch) } else { (cube, cube_stretch) };
+        (step.error, step.whose, step.stretch) = (error, whose, stretch);
     }
 
     /// Takes a step to `t_s`.

@@ -96,11 +96,11 @@ impl Circuit {
             let Some((step, landing)) = self.try_step(t_end_s, &mut pace, &mut statistics)? else { continue };
             let (first, jump, h_s) = (self.history.instants < 2, step.jump, step.h_s);
             let jolt = (first && step.change > 1.0) || (step.error > 1.0);
-            let (error, power) = (step.error, step.power);
+            let stretch = step.stretch;
             self.take(step, landing.t_s);
             statistics.steps += 1;
             statistics.factorisations = self.work.matrix.factorisations() - factorisations;
-            pace.accepted(first, h_s, error, power);
+            pace.accepted(first, h_s, stretch);
             if landing.corner || jump.is_some() || jolt {
                 self.history.restart();
                 pace.next_s = BLINK * pace.free_s;
@@ -173,7 +173,7 @@ impl Circuit {
         if step.error > 1.0 {
             if !shortest {
                 statistics.rejected += 1;
-                pace.shorten(h_s * (SAFETY * step.error.powf(-1.0 / step.power)).clamp(0.1, 0.9));
+                pace.shorten(h_s * (SAFETY * step.stretch).clamp(0.1, 0.9));
                 return Ok(None);
             }
             // A voltage that jumps by itself has no shorter step to wait for; states of cells have to be followed.
@@ -255,12 +255,12 @@ impl Pace {
         true
     }
 
-    fn accepted(&mut self, first: bool, h_s: f64, error: f64, power: f64) {
+    fn accepted(&mut self, first: bool, h_s: f64, stretch: f64) {
         if first {
             // The first step was as long as the slots' speed allowed; the next ones are in proportion to it.
             self.free_s = self.free_s.min(h_s / BLINK).max(self.floor_s);
         } else {
-            let growth = (SAFETY * error.powf(-1.0 / power)).clamp(0.2, GROWTH);
+            let growth = (SAFETY * stretch).clamp(0.2, GROWTH);
             let growth = if (1.0..WORTHWHILE).contains(&growth) { 1.0 } else { growth };
             let proposed_s = (h_s * growth).clamp(self.floor_s, self.longest_s);
             self.free_s = if self.short { self.free_s.max(proposed_s) } else { proposed_s };

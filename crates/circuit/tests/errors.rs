@@ -2,7 +2,7 @@
 
 mod common;
 
-use common::Sinh;
+use common::{Drift, Sinh};
 use neurohm_circuit::{Circuit, CircuitError, Options, Pulses, Waveform};
 use neurohm_num::{Cancelled, Unwatched, Watch};
 
@@ -192,4 +192,28 @@ fn an_empty_circuit_passes_the_time() {
     circuit.operating_point().unwrap();
     circuit.transient(1.0, &Unwatched, |_, _| {}).unwrap();
     assert_eq!(circuit.time_s(), 1.0);
+}
+
+#[test]
+fn states_that_no_step_follows_are_told() {
+    let mut circuit = Circuit::new();
+    let a = circuit.node("a");
+    circuit.drive(a, Waveform::constant(1.0)).unwrap();
+    circuit.bank(Box::new(Drift::new(100.0, 16e3, 1.0, 1e-300)), &[(a, GROUND)]).unwrap();
+    let error = circuit.transient(1.0, &Unwatched, |_, _| {}).unwrap_err();
+    assert!(matches!(error, CircuitError::Tolerance { .. }), "{error}");
+    assert!(error.to_string().contains("still too long for the states of bank 0"), "{error}");
+}
+
+#[test]
+fn a_current_that_is_no_number_is_told_with_its_cell() {
+    let mut circuit = Circuit::new();
+    let a = circuit.node("a");
+    circuit.drive(a, Waveform::constant(1.0)).unwrap();
+    circuit.bank(Box::new(Sinh::new(2, f64::NAN, 0.1)), &[(a, GROUND), (a, GROUND)]).unwrap();
+    let text = circuit.operating_point().unwrap_err().to_string();
+    assert!(
+        text.starts_with("cell 0 of bank 0 at 0 V, 0 s") && text.contains("the current (A) is NaN"),
+        "{text}"
+    );
 }
