@@ -19,6 +19,7 @@
 
 mod aspect;
 mod cells;
+pub mod compact;
 mod error;
 mod law;
 mod limits;

@@ -1,0 +1,158 @@
+//! The dynamic face of a device: differential equations that a voltage drives.
+//!
+//! A [`CompactModel`] is one set of equations; a [`CellBank`] is many cells of one model as a circuit sees them: two
+//! terminals each, solved together with the circuit and moved on only when the circuit accepts the step.
+
+use neurohm_num::Key;
+
+/// Equations of one kind of memristor: `N` continuous states and `H` channels of random jumps.
+///
+/// Everything about one cell is in `Cell` (drawn once from device-to-device spread, redrawn in part at events from
+/// cycle-to-cycle spread) and its states `x`. One `eval` answers everything at a voltage, because implicit models would
+/// otherwise be solved twice.
+pub trait CompactModel: Clone + Send + Sync + 'static {
+    /// Number of continuous states.
+    const N: usize;
+    /// Number of jump channels.
+    const H: usize;
+    /// What one cell has for its own.
+    type Cell: Clone + Send + Sync;
+
+    /// The `cell`-th cell of a population that grows from `key`.
+    fn draw(&self, key: Key, cell: u64) -> Self::Cell;
+
+    /// States of a cell that was never used.
+    fn initial(&self, cell: &Self::Cell, x: &mut [f64]);
+
+    /// Current and its derivative at the voltage `v` (V) across the terminals, ambient temperature `t_k` (K) and
+    /// states `x`; writes the states' rates of change `dx` (1/s times the state's unit) and the jump channels' hazards
+    /// (1/s). `guess` is whatever the implicit part wants to start from next time.
+    ///
+    /// # Errors
+    /// An implicit equation without a solution in range.
+    fn eval(
+        &self,
+        cell: &Self::Cell,
+        x: &[f64],
+        v: f64,
+        t_k: f64,
+        guess: &mut f64,
+        dx: &mut [f64],
+        hazard: &mut [f64],
+    ) -> Result<Current, ModelError>;
+
+    /// Smallest and largest value of each state.
+    fn bounds(&self, cell: &Self::Cell, low: &mut [f64], high: &mut [f64]);
+
+    /// Typical size of each state, which tolerances are relative to.
+    fn scale(&self, cell: &Self::Cell, x: &mut [f64]);
+
+    /// A jump of `channel`, the `nth` of this cell.
+    fn jump(&self, cell: &mut Self::Cell, x: &mut [f64], channel: usize, nth: u32, key: Key, id: u64) {
+        let _ = (cell, x, channel, nth, key, id);
+    }
+
+    /// Called once after every accepted step from `before` to `x` under `v`, for what follows from the path:
+    /// cycle-to-cycle redraws at the turn of a cycle.
+    fn accept(
+        &self,
+        cell: &mut Self::Cell,
+        before: &[f64],
+        x: &mut [f64],
+        v: f64,
+        cycle: &mut u32,
+        key: Key,
+        id: u64,
+    ) {
+        let _ = (cell, before, x, v, cycle, key, id);
+    }
+}
+
+/// A current and its derivative by the voltage.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Current {
+    /// Current into the first terminal, A.
+    pub i_a: f64,
+    /// Its derivative at constant states, S.
+    pub di_dv_s: f64,
+}
+
+/// Why a model has no answer.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum ModelError {
+    /// An implicit equation was not solved.
+    #[error("{what} has no solution at {v} V with states {x:?}")]
+    NoSolution {
+        /// The equation.
+        what: &'static str,
+        /// Voltage across the cell, V.
+        v: f64,
+        /// States of the cell.
+        x: Vec<f64>,
+    },
+    /// A current or rate that is no finite number.
+    #[error("{what} is {value} at {v} V with states {x:?}")]
+    NotFinite {
+        /// The quantity.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+        /// Voltage across the cell, V.
+        v: f64,
+        /// States of the cell.
+        x: Vec<f64>,
+    },
+    /// The implicit step of the states did not converge; a shorter step may.
+    #[error("a step of {dt_s} s does not converge at {v} V with states {x:?}")]
+    Step {
+        /// Its length, s.
+        dt_s: f64,
+        /// Voltage across the cell, V.
+        v: f64,
+        /// States of the cell at its begin.
+        x: Vec<f64>,
+    },
+}
+
+/// Cells as a circuit sees them. A step is solved as often as the circuit's iteration asks, and counts only once it is
+/// accepted; rejecting is not accepting.
+pub trait CellBank: Send + Sync {
+    /// Number of cells.
+    fn len(&self) -> usize;
+
+    /// Whether there are none.
+    fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// With the voltage of every cell `dt_s` after the last accepted instant: the currents then, and how each current
+    /// follows its voltage, states included (the step solves their implicit equations). `dt_s = 0` is the operating
+    /// point: states stay.
+    ///
+    /// # Errors
+    /// The cell, and why. The circuit then shortens the step.
+    fn solve(
+        &mut self,
+        v: &[f64],
+        t_k: f64,
+        dt_s: f64,
+        i: &mut [f64],
+        g_total: &mut [f64],
+    ) -> Result<(), (usize, ModelError)>;
+
+    /// Error of the last solved step's states relative to tolerance 1: above 1 the step is too long.
+    fn error(&self) -> f64;
+
+    /// How long after the last accepted instant the first random jump falls within the last solved step, if one does.
+    fn first_event(&self) -> Option<f64>;
+
+    /// Takes the last solved step.
+    fn accept(&mut self, v: &[f64]);
+
+    /// States of all cells, cell by cell.
+    fn state(&self) -> &[f64];
+
+    /// A copy that can be gone back to.
+    fn snapshot(&self) -> Box<dyn CellBank>;
+}
