@@ -74,6 +74,10 @@ models! {
     TungstenOxide(TungstenOxide) = "tungsten_oxide", "Chang et al. 2011, Appl. Phys. A 102:857";
     /// Pershin and Di Ventra's threshold model.
     PershinDiVentra(PershinDiVentra) = "pershin_di_ventra", "Pershin et al. 2009, Phys. Rev. E 80:021926";
+    /// Spin-transfer-torque memory.
+    SttMram(SttMram) = "stt_mram", "Worledge et al. 2011, Appl. Phys. Lett. 98:022501; Khvalkovskiy et al. 2013, J. Phys. D 46:074001";
+    /// NbO2 threshold switch.
+    NiobiumThreshold(NiobiumThreshold) = "nbo2_threshold", "Slesazeck et al. 2015, RSC Adv. 5:102318; Gibson et al. 2016, Appl. Phys. Lett. 108:023505";
 }
 
 impl Dynamic {
@@ -182,6 +186,13 @@ pub fn published() -> &'static [Published] {
         "tungsten_oxide/chang", Code, bipolar(true, 1.0, 0.5), D::TungstenOxide(TungstenOxide::chang());
         "pershin_di_ventra/threshold", Recalled, bipolar(false, 2.5, 1.0),
             D::PershinDiVentra(PershinDiVentra::threshold());
+        // Jumps at random: what it does is tested as probabilities.
+        "stt_mram/arm_50nm", Recalled,
+            Behaviour { pinched: true, bipolar: None, amplitude_v: 0.5, frequency_hz: 1e6, closed_hz: None },
+            D::SttMram(SttMram::arm_50nm());
+        "nbo2_threshold/usual", Recalled,
+            Behaviour { pinched: true, bipolar: None, amplitude_v: 1.0, frequency_hz: 1e6, closed_hz: None },
+            D::NiobiumThreshold(NiobiumThreshold::usual());
     }
 }
 
