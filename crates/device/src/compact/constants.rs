@@ -6,12 +6,8 @@ pub const Q: f64 = 1.602_176_634e-19;
 pub const K_B: f64 = 1.380_649e-23;
 /// Boltzmann's constant, eV/K.
 pub const K_B_EV: f64 = K_B / Q;
-/// Planck's constant, J s.
-pub const PLANCK: f64 = 6.626_070_15e-34;
 /// Vacuum permittivity, F/m.
 pub const EPSILON_0: f64 = 8.854_187_812_8e-12;
-/// Electron mass, kg.
-pub const ELECTRON_MASS: f64 = 9.109_383_701_5e-31;
 /// Bohr magneton, J/T.
 pub const BOHR_MAGNETON: f64 = 9.274_010_078_3e-24;
 /// Euler's constant.

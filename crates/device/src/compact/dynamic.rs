@@ -64,8 +64,6 @@ models! {
     Yakopcic(Yakopcic) = "yakopcic", "Yakopcic et al. 2011, IEEE EDL 32:1436; 2013, IEEE TCAD 32:1201";
     /// Stanford-PKU model of filamentary resistive memory.
     StanfordPku(StanfordPku) = "stanford_pku", "Jiang et al. 2014, doi 10.4231/D37H1DN48";
-    /// JART VCM v1b.
-    JartVcm(JartVcm) = "jart_vcm", "Cueppers et al. 2019, APL Mater. 7:091105; Bengel et al. 2020, IEEE TCAS-I 67:4618";
     /// Messaris's data-driven model.
     Messaris(Messaris) = "messaris", "Messaris et al. 2018, IEEE TCAD 37:3151";
     /// Mean metastable switch (Molter and Nugent).
@@ -176,7 +174,6 @@ pub fn published() -> &'static [Published] {
         "yakopcic/miao", Code, bipolar(true, 1.0, 0.05), D::Yakopcic(Yakopcic::miao());
         "yakopcic/jo", Code, bipolar(true, 3.0, 0.2), D::Yakopcic(Yakopcic::jo());
         "stanford_pku/v1", Code, bipolar(true, 2.0, 1e6), D::StanfordPku(StanfordPku::v1());
-        "jart_vcm/v1b", Code, Behaviour { closed_hz: Some(1e11), ..bipolar(false, 1.5, 100.0) }, D::JartVcm(JartVcm::v1b());
         "messaris/tiox", Paper, bipolar(false, 1.2, 0.01), D::Messaris(Messaris::tiox());
         "messaris/taox", Paper, bipolar(true, 0.7, 1e4), D::Messaris(Messaris::taox());
         "mean_metastable_switch/knowm", Code, bipolar(true, 0.5, 100.0),

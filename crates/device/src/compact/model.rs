@@ -2,7 +2,6 @@
 //! and check values below it.
 
 mod ion_drift;
-mod jart;
 mod knowm;
 mod messaris;
 mod niobium;
@@ -18,7 +17,6 @@ mod wox;
 mod yakopcic;
 
 pub use ion_drift::LinearIonDrift;
-pub use jart::JartVcm;
 pub use knowm::MeanMetastableSwitch;
 pub use messaris::Messaris;
 pub use niobium::NiobiumThreshold;

@@ -58,7 +58,8 @@ fn lobes_close_as_the_frequency_grows() {
         let Some(closed_hz) = set.behaviour.closed_hz else { continue };
         let far = closed_hz / set.behaviour.frequency_hz;
         let [open, smaller, closed] = [1.0, far.sqrt(), far].map(|times| lobes(&last_cycle(set, times, 2)));
-        assert!(open > 1e-2, "{}: {open} is no loop", set.name);
+        // Messaris's TiOx changes its resistance by a tenth only; rounding makes loops of 1e-6 and less.
+        assert!(open > 3e-3, "{}: {open} is no loop", set.name);
         // Between the two the area may have its maximum; beyond it, it falls.
         assert!(closed < smaller, "{}: {closed} after {smaller}", set.name);
         assert!(closed < 0.02 * open, "{}: {closed} after {open}", set.name);
