@@ -169,3 +169,48 @@ pub fn drive(bank: &mut dyn CellBank, how: &Drive) -> Result<Trace, DriveError> 
     }
     Err(DriveError::Steps { steps: STEPS, t_s: t })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Bank, Vteam};
+    use super::*;
+    use neurohm_num::Key;
+
+    fn run(waveform: Waveform, t_end_s: f64, cells: usize) -> Result<Trace, DriveError> {
+        let mut bank = Bank::new(Vteam::memtorch(), cells, Key::root(0));
+        drive(&mut bank, &Drive { waveform: &waveform, t_end_s, t_k: 300.0, max_step_s: t_end_s })
+    }
+
+    #[test]
+    fn it_lands_on_edges_and_samples_both_sides() {
+        let trace = run(Waveform::pulse(0.1, 1e-7), 3e-7, 1).unwrap();
+        let edge: Vec<_> = (0..trace.t_s.len()).filter(|n| trace.t_s[*n] == 1e-7).collect();
+        assert_eq!(edge.iter().map(|n| trace.v[*n]).collect::<Vec<_>>(), [0.1, 0.0]);
+        assert_eq!(*trace.t_s.last().unwrap(), 3e-7);
+        // 2e-3 m/s for 0.1 us from 1.5 nm, and not a moment longer.
+        assert!((trace.last()[0] - 1.7e-9).abs() < 1e-16, "{}", trace.last()[0]);
+    }
+
+    #[test]
+    fn what_cannot_be_driven_is_said() {
+        assert_eq!(run(Waveform::Constant(0.1), 1e-6, 2), Err(DriveError::Cells(2)));
+        for (waveform, t_end_s) in [
+            (Waveform::Constant(f64::NAN), 1e-6),
+            (Waveform::Points(Vec::new()), 1e-6),
+            (Waveform::Points(vec![(1.0, 0.0), (0.0, 0.0)]), 1e-6),
+            (Waveform::Constant(0.1), 0.0),
+            (Waveform::Sine { amplitude_v: 1.0, frequency_hz: 0.0, offset_v: 0.0 }, 1e-6),
+        ] {
+            let error = run(waveform, t_end_s, 1).unwrap_err();
+            assert!(matches!(error, DriveError::Setting(_)), "{error}");
+        }
+        // sinh(b v) of a published set is infinite there: the last good state comes with the error.
+        let mut bank = Bank::new(super::super::Yakopcic::miao(), 1, Key::root(0));
+        let waveform = Waveform::Constant(3e3);
+        let how = Drive { waveform: &waveform, t_end_s: 1.0, t_k: 300.0, max_step_s: 1.0 };
+        match drive(&mut bank, &how) {
+            Err(DriveError::Model { x, v, .. }) => assert_eq!((x, v), (vec![0.11], 3e3)),
+            other => panic!("{other:?}"),
+        }
+    }
+}

@@ -31,7 +31,7 @@ parameters! {
 }
 
 impl LinearIonDrift {
-    /// MemTorch's defaults [C], without its thresholds: R 100 ohm to 16 kohm (the ratio 160 of Strukov's figure), 10 nm,
+    /// MemTorch's defaults (public code), without its thresholds: R 100 ohm to 16 kohm (the ratio 160 of Strukov's figure), 10 nm,
     /// 1e-14 m^2/Vs.
     pub fn strukov(window: Window) -> Self {
         LinearIonDrift {

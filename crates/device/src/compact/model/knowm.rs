@@ -8,7 +8,7 @@ parameters! {
     /// dX/dt = ((1 - X) / (1 + e^(-beta (V - Von))) - X (1 - 1/(1 + e^(-beta (V + Voff))))) / tau, beta = q/kT;
     /// G = X/Ron + (1 - X)/Roff; I = phi G V + (1 - phi) alpha_f (e^(beta_f V) - 1) - (1 - phi) alpha_r
     /// (e^(-beta_r V) - 1), phi = 1 being without the Schottky part. Molter and Nugent 2016 (the generalised metastable
-    /// switch; parameters from knowm/memristor-models-4-all [C]). The Schottky part is written with its -1 so that no
+    /// switch; parameters from knowm/memristor-models-4-all (public code)). The Schottky part is written with its -1 so that no
     /// current flows without a voltage even where alpha_f and alpha_r differ.
     pub struct MeanMetastableSwitch
     units {
@@ -40,7 +40,7 @@ parameters! {
 }
 
 impl MeanMetastableSwitch {
-    /// 500 and 1500 ohm, 0.27 V, 0.1 ms, without Schottky part [C].
+    /// 500 and 1500 ohm, 0.27 V, 0.1 ms, without Schottky part (public code).
     pub fn knowm() -> Self {
         MeanMetastableSwitch {
             r_on_ohm: 500.0,
@@ -57,7 +57,7 @@ impl MeanMetastableSwitch {
         }
     }
 
-    /// The same with a fifth of the current through a Schottky barrier [C].
+    /// The same with a fifth of the current through a Schottky barrier (public code).
     pub fn knowm_schottky() -> Self {
         MeanMetastableSwitch { phi: 0.8, ..MeanMetastableSwitch::knowm() }
     }

@@ -57,7 +57,7 @@ parameters! {
 }
 
 impl Messaris {
-    /// The first device of table I, TiOx, 4.5 to 6 kohm [P]. The bounds here are wider than the fitted range.
+    /// The first device of table I, TiOx, 4.5 to 6 kohm (published). The bounds here are wider than the fitted range.
     pub fn tiox() -> Self {
         Messaris {
             ap_v: 0.24,
@@ -83,7 +83,7 @@ impl Messaris {
         }
     }
 
-    /// The TaOx device of table II, 200 ohm to 1 kohm, lowered by positive voltages [P].
+    /// The TaOx device of table II, 200 ohm to 1 kohm, lowered by positive voltages (published).
     pub fn taox() -> Self {
         Messaris {
             ap_v: 0.36,

@@ -30,7 +30,7 @@ parameters! {
 }
 
 impl NiobiumThreshold {
-    /// Usual sizes [R]: 0.25 eV, 30 nm, permittivity 30, 1 MK/W, 3 fJ/K; sigma0 = 50 mS is ours.
+    /// Usual sizes (recalled): 0.25 eV, 30 nm, permittivity 30, 1 MK/W, 3 fJ/K; sigma0 = 50 mS is ours.
     pub fn usual() -> Self {
         NiobiumThreshold {
             sigma0_s: 50e-3,

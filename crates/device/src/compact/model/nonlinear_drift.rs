@@ -36,8 +36,8 @@ parameters! {
 }
 
 impl NonlinearIonDrift {
-    /// The numbers of the Technion's Verilog-A report [C] (alpha = 2, gamma = 4 1/V, n = 14, m = 13, a = 4) with the
-    /// currents of Yang 2008 (beta = 0.9 uA, chi = 0.01 uA), which are recalled and not read [R].
+    /// The numbers of the Technion's Verilog-A report (public code) (alpha = 2, gamma = 4 1/V, n = 14, m = 13, a = 4) with the
+    /// currents of Yang 2008 (beta = 0.9 uA, chi = 0.01 uA), which are recalled and not read (recalled).
     pub fn technion(window: Window) -> Self {
         NonlinearIonDrift {
             beta_a: 0.9e-6,

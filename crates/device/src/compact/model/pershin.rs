@@ -27,7 +27,7 @@ parameters! {
 }
 
 impl PershinDiVentra {
-    /// 1 and 10 kohm, 1.6 V, alpha = 0 [C]; beta = 1e4 ohm/(V s) is ours [R].
+    /// 1 and 10 kohm, 1.6 V, alpha = 0 (public code); beta = 1e4 ohm/(V s) is ours (recalled).
     pub fn threshold() -> Self {
         PershinDiVentra {
             r_on_ohm: 1e3,

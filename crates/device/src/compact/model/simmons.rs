@@ -50,8 +50,8 @@ parameters! {
 }
 
 impl SimmonsTunnelBarrier {
-    /// The parameters in figure 8 of the TEAM paper [P], with the 50 ohm to 1 kohm of its figure 10 [P]
-    /// over a gap of 1.2 to 1.8 nm, which is ours [R].
+    /// The parameters in figure 8 of the TEAM paper (published), with the 50 ohm to 1 kohm of its figure 10 (published)
+    /// over a gap of 1.2 to 1.8 nm, which is ours (recalled).
     pub fn pickett() -> Self {
         SimmonsTunnelBarrier {
             c_off_m_per_s: 3.5e-6,

@@ -57,7 +57,7 @@ parameters! {
 }
 
 impl StanfordPku {
-    /// The parameters of the published code, version 1.0.0 [C], without noise (see [`StanfordPku`] on its unit).
+    /// The parameters of the published code, version 1.0.0 (public code), without noise (see [`StanfordPku`] on its unit).
     pub fn v1() -> Self {
         StanfordPku {
             i0_a: 1e-3,

@@ -40,8 +40,8 @@ parameters! {
 
 impl SttMram {
     /// A junction of 50 nm: R_P = 6 kohm, P = 0.35 and the moment of 0.97 MA/m over 50 nm x 50 nm x 1 nm from ARM's
-    /// simulation framework [C]; TMR0 = 0.7 and V_h = 0.5 V from another public port [C]; Delta = 60, I_c = 50 uA and
-    /// tau0 = 1 ns are usual sizes [R].
+    /// simulation framework (public code); TMR0 = 0.7 and V_h = 0.5 V from another public port (public code); Delta = 60, I_c = 50 uA and
+    /// tau0 = 1 ns are usual sizes (recalled).
     pub fn arm_50nm() -> Self {
         SttMram {
             r_p_ohm: 6e3,

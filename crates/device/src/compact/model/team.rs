@@ -47,7 +47,7 @@ parameters! {
 }
 
 impl Team {
-    /// The fit to Pickett's device in figures 10 and 12 of the paper [P]: k_off = 1.46e-9 nm/s,
+    /// The fit to Pickett's device in figures 10 and 12 of the paper (published): k_off = 1.46e-9 nm/s,
     /// k_on = -4.68e-13 nm/s, alpha 10, 115 and 8.9 uA, 50 ohm to 1 kohm; the gap of 1.2 to 1.8 nm is that of Pickett's
     /// parameters.
     pub fn pickett() -> Self {

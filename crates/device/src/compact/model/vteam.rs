@@ -48,7 +48,7 @@ parameters! {
 }
 
 impl Vteam {
-    /// MemTorch's defaults [C]: 50 ohm to 1 kohm over 3 nm.
+    /// MemTorch's defaults (public code): 50 ohm to 1 kohm over 3 nm.
     pub fn memtorch() -> Self {
         Vteam {
             r_on_ohm: 50.0,

@@ -6,7 +6,7 @@ parameters! {
     /// Tungsten oxide: an area w of the electrode that conducts by tunnelling, the rest by a Schottky barrier.
     ///
     /// i = (1 - w) alpha (1 - e^(-beta v)) + w gamma sinh(delta v); dw/dt = lambda eta1 sinh(eta2 v) - w/tau, w in
-    /// \[0, 1\]. Chang et al. 2011 (Appl. Phys. A 102:857), parameters from public code [C]. That code holds the decay
+    /// \[0, 1\]. Chang et al. 2011 (Appl. Phys. A 102:857), parameters from public code (public code). That code holds the decay
     /// within lambda's bracket; here it is beside it as in the paper, so that w falls by e^(-t/tau) without a voltage.
     pub struct TungstenOxide
     units {
@@ -38,7 +38,7 @@ parameters! {
 }
 
 impl TungstenOxide {
-    /// alpha = 0.5 uA, beta = 0.5, gamma = 4 uA, delta = 2, lambda = 4.5, eta1 = 0.004, eta2 = 4, tau = 10 s [C].
+    /// alpha = 0.5 uA, beta = 0.5, gamma = 4 uA, delta = 2, lambda = 4.5, eta1 = 0.004, eta2 = 4, tau = 10 s (public code).
     pub fn chang() -> Self {
         TungstenOxide {
             alpha_a: 0.5e-6,

@@ -44,7 +44,7 @@ parameters! {
 }
 
 impl Yakopcic {
-    /// Oblea's AgSe device under a sine of 0.45 V and 100 Hz [C].
+    /// Oblea's AgSe device under a sine of 0.45 V and 100 Hz (public code).
     pub fn oblea_sine() -> Self {
         Yakopcic {
             a1_a: 0.17,
@@ -63,12 +63,12 @@ impl Yakopcic {
         }
     }
 
-    /// The same device under triangles of 0.25 V and 100 Hz [C].
+    /// The same device under triangles of 0.25 V and 100 Hz (public code).
     pub fn oblea_pulsed() -> Self {
         Yakopcic { a1_a: 0.097, a2_a: 0.097, x_initial: 0.001, ..Yakopcic::oblea_sine() }
     }
 
-    /// Miao's TaOx device, 0.75 to -1.25 V in 20 s [C]. Its Vp of 0.09 V is that of public code; the paper may mean 0.9.
+    /// Miao's TaOx device, 0.75 to -1.25 V in 20 s (public code). Its Vp of 0.09 V is that of public code; the paper may mean 0.9.
     pub fn miao() -> Self {
         Yakopcic {
             a1_a: 0.11,
@@ -82,7 +82,7 @@ impl Yakopcic {
         }
     }
 
-    /// Jo's Ag in amorphous silicon, 4 to -2 V in 5 s [C].
+    /// Jo's Ag in amorphous silicon, 4 to -2 V in 5 s (public code).
     pub fn jo() -> Self {
         Yakopcic {
             a1_a: 3.7e-7,
