@@ -5,15 +5,35 @@
 
 use neurohm_num::Key;
 
+mod bank;
+mod constants;
+mod drive;
+mod dynamic;
+mod model;
+mod parameters;
+mod waveform;
+mod wiener;
+
+pub use bank::Bank;
+pub use drive::{Drive, DriveError, Trace, drive};
+pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
+pub use model::*;
+pub use waveform::Waveform;
+
+/// Most states a model may have.
+pub const MAX_STATES: usize = 4;
+/// Most jump channels a model may have.
+pub const MAX_CHANNELS: usize = 4;
+
 /// Equations of one kind of memristor: `N` continuous states and `H` channels of random jumps.
 ///
 /// Everything about one cell is in `Cell` (drawn once from device-to-device spread, redrawn in part at events from
 /// cycle-to-cycle spread) and its states `x`. One `eval` answers everything at a voltage, because implicit models would
 /// otherwise be solved twice.
 pub trait CompactModel: Clone + Send + Sync + 'static {
-    /// Number of continuous states.
+    /// Number of continuous states, at most [`MAX_STATES`].
     const N: usize;
-    /// Number of jump channels.
+    /// Number of jump channels, at most [`MAX_CHANNELS`].
     const H: usize;
     /// What one cell has for its own.
     type Cell: Clone + Send + Sync;
@@ -46,6 +66,13 @@ pub trait CompactModel: Clone + Send + Sync + 'static {
 
     /// Typical size of each state, which tolerances are relative to.
     fn scale(&self, cell: &Self::Cell, x: &mut [f64]);
+
+    /// Strength of the white noise that drives each state (the state's unit per square root of a second, Ito's sense),
+    /// and whether there is any.
+    fn noise(&self, cell: &Self::Cell, x: &[f64], v: f64, i_a: f64, t_k: f64, strength: &mut [f64]) -> bool {
+        let _ = (cell, x, v, i_a, t_k, strength);
+        false
+    }
 
     /// A jump of `channel`, the `nth` of this cell.
     fn jump(&self, cell: &mut Self::Cell, x: &mut [f64], channel: usize, nth: u32, key: Key, id: u64) {
@@ -127,8 +154,10 @@ pub trait CellBank: Send + Sync {
     }
 
     /// With the voltage of every cell `dt_s` after the last accepted instant: the currents then, and how each current
-    /// follows its voltage, states included (the step solves their implicit equations). `dt_s = 0` is the operating
-    /// point: states stay.
+    /// follows its voltage, states included (the step solves their implicit equations). Within the step the voltage is
+    /// taken to be linear in time, from the last accepted one. `dt_s = 0` is the operating point: states stay. Where
+    /// voltages jump (an edge of a source, a switch), solve and accept the operating point after the jump before going
+    /// on, or the first step sees a ramp.
     ///
     /// # Errors
     /// The cell, and why. The circuit then shortens the step.
@@ -145,6 +174,8 @@ pub trait CellBank: Send + Sync {
     fn error(&self) -> f64;
 
     /// How long after the last accepted instant the first random jump falls within the last solved step, if one does.
+    /// A jump at the step's very end (to a millionth of its length) is none: accepting carries it out. Whoever accepts
+    /// a longer step has the jump at that step's end.
     fn first_event(&self) -> Option<f64>;
 
     /// Takes the last solved step.

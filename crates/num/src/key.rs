@@ -35,6 +35,12 @@ pub enum Purpose {
     Augment = 13,
     /// Dropout masks.
     Dropout = 14,
+    /// When a random jump of a dynamic device happens.
+    Jump = 20,
+    /// White noise that drives the states of a dynamic device.
+    Wiener = 21,
+    /// Differences of a dynamic device from cycle to cycle.
+    Cycle = 22,
 }
 
 /// A node in a stateless tree of keys: chip, layer, crossbar, plane. Equal paths give equal keys, and a key

@@ -105,5 +105,20 @@ fields! {
     hertz, option_hertz, vec_hertz: Hertz;
     farad, option_farad, vec_farad: Farad;
     coulomb, option_coulomb, vec_coulomb: Coulomb;
+    metre_per_second, option_metre_per_second, vec_metre_per_second: MetrePerSecond;
+    volt_per_metre, option_volt_per_metre, vec_volt_per_metre: VoltPerMetre;
+    electron_volt, option_electron_volt, vec_electron_volt: ElectronVolt;
+    kelvin_per_watt, option_kelvin_per_watt, vec_kelvin_per_watt: KelvinPerWatt;
+    joule_per_kelvin, option_joule_per_kelvin, vec_joule_per_kelvin: JoulePerKelvin;
+    per_second, option_per_second, vec_per_second: PerSecond;
+    per_volt, option_per_volt, vec_per_volt: PerVolt;
+    per_ohm, option_per_ohm, vec_per_ohm: PerOhm;
+    per_kelvin, option_per_kelvin, vec_per_kelvin: PerKelvin;
+    per_cubic_metre, option_per_cubic_metre, vec_per_cubic_metre: PerCubicMetre;
+    ohm_per_second, option_ohm_per_second, vec_ohm_per_second: OhmPerSecond;
+    ohm_per_volt, option_ohm_per_volt, vec_ohm_per_volt: OhmPerVolt;
+    ohm_per_square_volt, option_ohm_per_square_volt, vec_ohm_per_square_volt: OhmPerSquareVolt;
+    ohm_per_volt_second, option_ohm_per_volt_second, vec_ohm_per_volt_second: OhmPerVoltSecond;
+    square_metre_per_volt_second, option_square_metre_per_volt_second, vec_square_metre_per_volt_second: SquareMetrePerVoltSecond;
     ratio, option_ratio, vec_ratio: Ratio;
 }

@@ -28,6 +28,11 @@ fn decimal_prefixes_are_exact() {
         ("-0.5 V", Dimension::Volt, -0.5),
         ("1e-3 V", Dimension::Volt, 1e-3),
         (".5 fF", Dimension::Farad, 5e-16),
+        ("40 um/s", Dimension::MetrePerSecond, 4e-5),
+        ("1.4 GV/m", Dimension::VoltPerMetre, 1.4e9),
+        ("0.5 1/V", Dimension::PerVolt, 0.5),
+        ("18 meV", Dimension::ElectronVolt, 0.018),
+        ("1e-14 m2/Vs", Dimension::SquareMetrePerVoltSecond, 1e-14),
     ] {
         assert_eq!(parse(text, d), Ok(value), "{text}");
     }

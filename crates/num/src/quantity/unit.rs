@@ -30,6 +30,36 @@ pub enum Dimension {
     Farad,
     /// Charge.
     Coulomb,
+    /// Velocity.
+    MetrePerSecond,
+    /// Electric field.
+    VoltPerMetre,
+    /// Energy of one particle, held in electronvolts (a joule is no size for it).
+    ElectronVolt,
+    /// Thermal resistance.
+    KelvinPerWatt,
+    /// Heat capacity.
+    JoulePerKelvin,
+    /// Rate.
+    PerSecond,
+    /// Inverse of a voltage.
+    PerVolt,
+    /// Inverse of a resistance, where it is a scale and no conductance.
+    PerOhm,
+    /// Temperature coefficient.
+    PerKelvin,
+    /// Concentration.
+    PerCubicMetre,
+    /// Rate of change of a resistance.
+    OhmPerSecond,
+    /// Change of a resistance with voltage.
+    OhmPerVolt,
+    /// Curvature of a resistance over voltage.
+    OhmPerSquareVolt,
+    /// Rate of change of a resistance per voltage.
+    OhmPerVoltSecond,
+    /// Mobility.
+    SquareMetrePerVoltSecond,
     /// A pure number; percent is read too.
     Ratio,
 }
@@ -49,7 +79,7 @@ impl Unit {
 
 impl Dimension {
     /// Every dimension.
-    pub const ALL: [Dimension; 14] = [
+    pub const ALL: [Dimension; 29] = [
         Dimension::Ohm,
         Dimension::Siemens,
         Dimension::Volt,
@@ -63,6 +93,21 @@ impl Dimension {
         Dimension::Hertz,
         Dimension::Farad,
         Dimension::Coulomb,
+        Dimension::MetrePerSecond,
+        Dimension::VoltPerMetre,
+        Dimension::ElectronVolt,
+        Dimension::KelvinPerWatt,
+        Dimension::JoulePerKelvin,
+        Dimension::PerSecond,
+        Dimension::PerVolt,
+        Dimension::PerOhm,
+        Dimension::PerKelvin,
+        Dimension::PerCubicMetre,
+        Dimension::OhmPerSecond,
+        Dimension::OhmPerVolt,
+        Dimension::OhmPerSquareVolt,
+        Dimension::OhmPerVoltSecond,
+        Dimension::SquareMetrePerVoltSecond,
         Dimension::Ratio,
     ];
 
@@ -82,6 +127,21 @@ impl Dimension {
             Dimension::Hertz => "Hz",
             Dimension::Farad => "F",
             Dimension::Coulomb => "C",
+            Dimension::MetrePerSecond => "m/s",
+            Dimension::VoltPerMetre => "V/m",
+            Dimension::ElectronVolt => "eV",
+            Dimension::KelvinPerWatt => "K/W",
+            Dimension::JoulePerKelvin => "J/K",
+            Dimension::PerSecond => "1/s",
+            Dimension::PerVolt => "1/V",
+            Dimension::PerOhm => "1/ohm",
+            Dimension::PerKelvin => "1/K",
+            Dimension::PerCubicMetre => "1/m3",
+            Dimension::OhmPerSecond => "ohm/s",
+            Dimension::OhmPerVolt => "ohm/V",
+            Dimension::OhmPerSquareVolt => "ohm/V2",
+            Dimension::OhmPerVoltSecond => "ohm/Vs",
+            Dimension::SquareMetrePerVoltSecond => "m2/Vs",
             Dimension::Ratio => "",
         }
     }
@@ -102,6 +162,21 @@ impl Dimension {
             Dimension::Hertz => "a frequency",
             Dimension::Farad => "a capacitance",
             Dimension::Coulomb => "a charge",
+            Dimension::MetrePerSecond => "a velocity",
+            Dimension::VoltPerMetre => "an electric field",
+            Dimension::ElectronVolt => "an energy of one particle",
+            Dimension::KelvinPerWatt => "a thermal resistance",
+            Dimension::JoulePerKelvin => "a heat capacity",
+            Dimension::PerSecond => "a rate",
+            Dimension::PerVolt => "an inverse voltage",
+            Dimension::PerOhm => "an inverse resistance",
+            Dimension::PerKelvin => "a temperature coefficient",
+            Dimension::PerCubicMetre => "a concentration",
+            Dimension::OhmPerSecond => "a rate of change of a resistance",
+            Dimension::OhmPerVolt => "a resistance per voltage",
+            Dimension::OhmPerSquareVolt => "a resistance per squared voltage",
+            Dimension::OhmPerVoltSecond => "a rate of change of a resistance per voltage",
+            Dimension::SquareMetrePerVoltSecond => "a mobility",
             Dimension::Ratio => "a ratio",
         }
     }
@@ -122,12 +197,38 @@ impl Dimension {
             Dimension::Hertz => "1 kHz",
             Dimension::Farad => "30 fF",
             Dimension::Coulomb => "1 pC",
+            Dimension::MetrePerSecond => "10 m/s",
+            Dimension::VoltPerMetre => "1.4 GV/m",
+            Dimension::ElectronVolt => "0.6 eV",
+            Dimension::KelvinPerWatt => "2.1 kK/W",
+            Dimension::JoulePerKelvin => "10 fJ/K",
+            Dimension::PerSecond => "50 1/s",
+            Dimension::PerVolt => "0.5 1/V",
+            Dimension::PerOhm => "0.0081 1/ohm",
+            Dimension::PerKelvin => "0.00392 1/K",
+            Dimension::PerCubicMetre => "2e27 1/m3",
+            Dimension::OhmPerSecond => "120 mohm/s",
+            Dimension::OhmPerVolt => "1.862 kohm/V",
+            Dimension::OhmPerSquareVolt => "1.973 kohm/V2",
+            Dimension::OhmPerVoltSecond => "10 Tohm/Vs",
+            Dimension::SquareMetrePerVoltSecond => "1e-14 m2/Vs",
             Dimension::Ratio => "5 %",
         }
     }
 
     pub(super) fn takes_prefix(self) -> bool {
-        !matches!(self, Dimension::Kelvin | Dimension::Ratio | Dimension::SquareMetre)
+        !matches!(
+            self,
+            Dimension::Kelvin
+                | Dimension::Ratio
+                | Dimension::SquareMetre
+                | Dimension::PerSecond
+                | Dimension::PerVolt
+                | Dimension::PerOhm
+                | Dimension::PerKelvin
+                | Dimension::PerCubicMetre
+                | Dimension::SquareMetrePerVoltSecond
+        )
     }
 
     fn spellings(self) -> &'static [&'static str] {
@@ -145,6 +246,21 @@ impl Dimension {
             Dimension::Hertz => &["Hz"],
             Dimension::Farad => &["F"],
             Dimension::Coulomb => &["C"],
+            Dimension::MetrePerSecond => &["m/s"],
+            Dimension::VoltPerMetre => &["V/m"],
+            Dimension::ElectronVolt => &["eV"],
+            Dimension::KelvinPerWatt => &["K/W"],
+            Dimension::JoulePerKelvin => &["J/K"],
+            Dimension::PerSecond => &["1/s"],
+            Dimension::PerVolt => &["1/V"],
+            Dimension::PerOhm => &["1/ohm"],
+            Dimension::PerKelvin => &["1/K"],
+            Dimension::PerCubicMetre => &["1/m3"],
+            Dimension::OhmPerSecond => &["ohm/s"],
+            Dimension::OhmPerVolt => &["ohm/V"],
+            Dimension::OhmPerSquareVolt => &["ohm/V2"],
+            Dimension::OhmPerVoltSecond => &["ohm/Vs"],
+            Dimension::SquareMetrePerVoltSecond => &["m2/Vs"],
             Dimension::Ratio => &[],
         }
     }
@@ -206,6 +322,10 @@ pub(super) fn find(text: &str, d: Dimension) -> Option<Unit> {
     let power = if d == Dimension::SquareMetre { 2 } else { 1 };
     d.spellings().iter().find_map(|symbol| {
         let exponent = prefix(text.strip_suffix(symbol)?)?;
+        // "k1/V" is no unit.
+        if exponent != 0 && symbol.starts_with('1') {
+            return None;
+        }
         Some(Unit::decimal(exponent * power))
     })
 }

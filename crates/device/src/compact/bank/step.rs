@@ -1,0 +1,409 @@
+//! One step of one cell.
+
+use super::super::{CompactModel, Current, MAX_CHANNELS, MAX_STATES, ModelError};
+
+/// The inner stage of TR-BDF2 lies at this part of the step, 2 - sqrt(2); both stages then share their matrix.
+const GAMMA: f64 = 0.585_786_437_626_905;
+/// Weight of a stage's own rate, gamma / 2.
+const D: f64 = GAMMA / 2.0;
+/// Most Newton iterations.
+const ITERATIONS: usize = 25;
+/// Length of the differences that derivatives are taken over, relative to the state's scale.
+const DIFFERENCE: f64 = 1e-7;
+/// Newton's last change, relative to the state's scale.
+const SETTLED: f64 = 1e-11;
+/// Tolerance of an integrated hazard: of a jump's probability.
+const HAZARD_TOLERANCE: f64 = 1e-3;
+
+type Vector = [f64; MAX_STATES];
+type Matrix = [[f64; MAX_STATES]; MAX_STATES];
+
+/// A solved step that nobody has accepted yet.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Trial {
+    pub x: Vector,
+    pub w: Vector,
+    pub i: f64,
+    pub g: f64,
+    pub guess: f64,
+    pub error: f64,
+    pub hazards: [Hazard; MAX_CHANNELS],
+}
+
+/// The hazard of one channel over a step.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Hazard {
+    /// At the step's begin, at its inner stage, at its end, 1/s.
+    nodes: [f64; 3],
+    /// Integral over the step, by the parabola through the nodes.
+    pub integral: f64,
+}
+
+impl Hazard {
+    fn new(nodes: [f64; 3], dt_s: f64) -> Hazard {
+        // The weights of TR-BDF2's third-order companion; all are positive.
+        let end = (1.0 / 3.0 - GAMMA / 2.0) / (1.0 - GAMMA);
+        let inner = 1.0 / (6.0 * GAMMA * (1.0 - GAMMA));
+        let begin = 1.0 - end - inner;
+        let integral = dt_s * (begin * nodes[0] + inner * nodes[1] + end * nodes[2]);
+        Hazard { nodes, integral }
+    }
+
+    /// The same by straight lines between the nodes.
+    fn straight(&self, dt_s: f64) -> f64 {
+        let [a, b, c] = self.nodes;
+        dt_s * (GAMMA * (a + b) + (1.0 - GAMMA) * (b + c)) / 2.0
+    }
+
+    fn error(&self, dt_s: f64) -> f64 {
+        (self.integral - self.straight(dt_s)).abs() / (HAZARD_TOLERANCE * (1.0 + self.integral))
+    }
+
+    /// When the integral reaches `left`, if it does within the step.
+    pub fn crossing(&self, left: f64, dt_s: f64) -> Option<f64> {
+        if self.integral < left || self.integral <= 0.0 {
+            return None;
+        }
+        // Along the straight lines, scaled to the better integral.
+        let target = (left / self.integral * self.straight(dt_s)).max(0.0);
+        let [a, b, c] = self.nodes;
+        let first = dt_s * GAMMA * (a + b) / 2.0;
+        let (start, from, to, width, rest) = if target <= first {
+            (0.0, a, b, dt_s * GAMMA, target)
+        } else {
+            (dt_s * GAMMA, b, c, dt_s * (1.0 - GAMMA), target - first)
+        };
+        // from s + (to - from) s^2 / (2 width) = rest, in the form that survives equal ends.
+        let slope = (to - from) / width;
+        let root = (from * from + 2.0 * slope * rest).max(0.0).sqrt();
+        let s = if from + root > 0.0 { 2.0 * rest / (from + root) } else { width };
+        Some((start + s.min(width)).min(dt_s))
+    }
+
+    /// Whether the integral reaches `left` by the step's end, or so close to it that the rest is no step.
+    pub fn reaches(&self, left: f64, dt_s: f64) -> bool {
+        self.integral > 0.0 && left - self.integral <= 1e-6 * dt_s * self.nodes[2]
+    }
+}
+
+/// Everything that a step of a cell needs.
+pub struct Step<'a, M: CompactModel> {
+    model: &'a M,
+    cell: &'a M::Cell,
+    t_k: f64,
+    low: Vector,
+    high: Vector,
+    scale: Vector,
+}
+
+/// A model's answer.
+#[derive(Clone, Copy, Default)]
+struct Point {
+    i: f64,
+    di_dv: f64,
+    dx: Vector,
+    hazard: [f64; MAX_CHANNELS],
+}
+
+/// A solved stage: where, what, and how it follows the voltage.
+struct Stage {
+    x: Vector,
+    at: Point,
+    held: [bool; MAX_STATES],
+    /// I - D h J, rows of held states replaced by the identity's.
+    matrix: Matrix,
+}
+
+impl<'a, M: CompactModel> Step<'a, M> {
+    pub fn new(model: &'a M, cell: &'a M::Cell, t_k: f64) -> Self {
+        let (mut low, mut high, mut scale) = ([0.0; MAX_STATES], [0.0; MAX_STATES], [1.0; MAX_STATES]);
+        model.bounds(cell, &mut low[..M::N], &mut high[..M::N]);
+        model.scale(cell, &mut scale[..M::N]);
+        Step { model, cell, t_k, low, high, scale }
+    }
+
+    fn eval(&self, x: &Vector, v: f64, guess: &mut f64) -> Result<Point, ModelError> {
+        let mut p = Point::default();
+        let x = &x[..M::N];
+        let Current { i_a, di_dv_s } =
+            self.model.eval(self.cell, x, v, self.t_k, guess, &mut p.dx[..M::N], &mut p.hazard[..M::H])?;
+        (p.i, p.di_dv) = (i_a, di_dv_s);
+        let finite = |what: &'static str, value: f64| {
+            if value.is_finite() {
+                Ok(())
+            } else {
+                Err(ModelError::NotFinite { what, value, v, x: x.to_vec() })
+            }
+        };
+        finite("the current", p.i)?;
+        finite("the current's derivative", p.di_dv)?;
+        p.dx.iter().try_for_each(|d| finite("a rate", *d))?;
+        p.hazard.iter().try_for_each(|h| finite("a hazard", *h))?;
+        Ok(p)
+    }
+
+    /// Whether a state at a bound is pushed outward.
+    fn pushed(&self, j: usize, x: f64, rate: f64) -> bool {
+        (x <= self.low[j] && rate < 0.0) || (x >= self.high[j] && rate > 0.0)
+    }
+
+    /// Derivatives of rates and current by the states, by differences that stay within the bounds.
+    fn slopes(&self, x: &Vector, v: f64, at: &Point, guess: f64) -> Result<(Matrix, Vector), ModelError> {
+        let (mut jacobian, mut di_dx) = (Matrix::default(), Vector::default());
+        for j in 0..M::N {
+            let mut moved = *x;
+            let d = DIFFERENCE * self.scale[j];
+            moved[j] += if x[j] + d > self.high[j] { -d } else { d };
+            let d = moved[j] - x[j];
+            let p = self.eval(&moved, v, &mut guess.clone())?;
+            for i in 0..M::N {
+                jacobian[i][j] = (p.dx[i] - at.dx[i]) / d;
+            }
+            di_dx[j] = (p.i - at.i) / d;
+        }
+        Ok((jacobian, di_dx))
+    }
+
+    /// Solves x = base + a rate(x, v) within the bounds, from `x`.
+    fn stage(
+        &self,
+        base: &Vector,
+        push: &Vector,
+        a: f64,
+        v: f64,
+        mut x: Vector,
+        guess: &mut f64,
+    ) -> Result<Stage, ModelError> {
+        let failed = ModelError::Step { dt_s: a / D, v, x: base[..M::N].to_vec() };
+        let from = x;
+        let mut last = f64::INFINITY;
+        for iteration in 0..ITERATIONS {
+            let at = self.eval(&x, v, guess)?;
+            let (jacobian, _) = self.slopes(&x, v, &at, *guess)?;
+            let mut held = [false; MAX_STATES];
+            let (mut matrix, mut rhs) = (Matrix::default(), Vector::default());
+            for i in 0..M::N {
+                rhs[i] = base[i] + a * (at.dx[i] + push[i]) - x[i];
+                held[i] = self.pushed(i, x[i], rhs[i]);
+                if held[i] {
+                    rhs[i] = 0.0;
+                }
+                for j in 0..M::N {
+                    let unit = f64::from(u8::from(i == j));
+                    matrix[i][j] = if held[i] { unit } else { unit - a * jacobian[i][j] };
+                }
+            }
+            let Some(d) = solve(&matrix, &rhs, M::N) else { break };
+            let mut change = 0.0_f64;
+            let before = x;
+            for i in 0..M::N {
+                // Nan stays out of `x`: it would compare as settled.
+                if !d[i].is_finite() {
+                    return Err(failed);
+                }
+                x[i] = (x[i] + d[i]).max(self.low[i]).min(self.high[i]);
+                change = change.max((x[i] - before[i]).abs() / self.scale[i]);
+            }
+            // Where rounding is larger than what is asked for, a change that no longer shrinks will do.
+            if change <= SETTLED || (change <= 1e3 * SETTLED && change >= 0.5 * last) {
+                let at = if change == 0.0 { at } else { self.eval(&x, v, guess)? };
+                return Ok(Stage { x, at, held, matrix });
+            }
+            // A kink between two sides makes Newton jump to and fro: half steps end in it.
+            if iteration > 4 && change > 0.9 * last {
+                for i in 0..M::N {
+                    x[i] = (x[i] + before[i]) / 2.0;
+                }
+            }
+            last = change;
+        }
+        if M::N == 1 { self.search(base, push, a, v, from, guess) } else { Err(failed) }
+    }
+
+    /// The stage of a single state where Newton's iteration finds nothing: the first solution on the way that the rate
+    /// points to, or the bound where there is none (a runaway, say).
+    fn search(
+        &self,
+        base: &Vector,
+        push: &Vector,
+        a: f64,
+        v: f64,
+        from: Vector,
+        guess: &mut f64,
+    ) -> Result<Stage, ModelError> {
+        let mut rest = |x: f64| -> Result<f64, ModelError> {
+            let mut at = from;
+            at[0] = x;
+            Ok(base[0] + a * (self.eval(&at, v, guess)?.dx[0] + push[0]) - x)
+        };
+        let start = from[0];
+        let sign = rest(start)?;
+        let bound = if sign < 0.0 { self.low[0] } else { self.high[0] };
+        // Ever longer strides, since solutions crowd near the start.
+        let (mut near, mut far) = (start, start);
+        let mut bracketed = sign == 0.0;
+        let mut stride = (bound - start) * 1e-6;
+        while !bracketed && far != bound {
+            (near, far) = (far, far + stride);
+            if (far - bound) * (bound - start) >= 0.0 {
+                far = bound;
+            }
+            stride *= 1.2;
+            bracketed = rest(far)? * sign <= 0.0;
+        }
+        let mut x = from;
+        x[0] = far;
+        if bracketed {
+            for _ in 0..60 {
+                let middle = (near + far) / 2.0;
+                if rest(middle)? * sign > 0.0 { near = middle } else { far = middle }
+            }
+            x[0] = (near + far) / 2.0;
+        }
+        let at = self.eval(&x, v, guess)?;
+        let mut held = [false; MAX_STATES];
+        held[0] = !bracketed;
+        let (jacobian, _) = self.slopes(&x, v, &at, *guess)?;
+        let mut matrix = Matrix::default();
+        matrix[0][0] = if bracketed { 1.0 - a * jacobian[0][0] } else { 1.0 };
+        Ok(Stage { x, at, held, matrix })
+    }
+
+    /// How the states of a stage follow its voltage, given how its base does.
+    fn follow(
+        &self,
+        stage: &Stage,
+        base: &Vector,
+        dv: f64,
+        a: f64,
+        v: f64,
+        guess: f64,
+    ) -> Result<Vector, ModelError> {
+        let d = DIFFERENCE * v.abs().max(1e-2);
+        let p = self.eval(&stage.x, v + d, &mut guess.clone())?;
+        let mut rhs = Vector::default();
+        for i in 0..M::N {
+            if !stage.held[i] {
+                rhs[i] = base[i] + a * dv * (p.dx[i] - stage.at.dx[i]) / d;
+            }
+        }
+        Ok(solve(&stage.matrix, &rhs, M::N).unwrap_or_default())
+    }
+
+    /// A step of `dt_s` from the states `x0` under `v0` to the voltage `v1`; `w` is the cell's noise so far and
+    /// `to_w` that of a state at the step's end.
+    pub fn solve(
+        &self,
+        x0: &[f64],
+        v0: f64,
+        v1: f64,
+        dt_s: f64,
+        mut guess: f64,
+        tolerance: f64,
+        w: &Vector,
+        to_w: impl Fn(usize) -> f64,
+    ) -> Result<Trial, ModelError> {
+        let n = M::N;
+        let mut start = Vector::default();
+        start[..n].copy_from_slice(x0);
+        if dt_s <= 0.0 {
+            let at = self.eval(&start, v1, &mut guess)?;
+            return Ok(Trial { x: start, w: *w, i: at.i, g: at.di_dv, guess, ..Trial::default() });
+        }
+        let mut at0 = self.eval(&start, v0, &mut guess)?;
+        let (mut push, mut w_end) = (Vector::default(), *w);
+        let mut strength = Vector::default();
+        if self.model.noise(self.cell, x0, v0, at0.i, self.t_k, &mut strength[..n]) {
+            for j in 0..n {
+                w_end[j] = to_w(j);
+                push[j] = strength[j] * (w_end[j] - w[j]) / dt_s;
+            }
+        }
+        for j in 0..n {
+            if self.pushed(j, start[j], at0.dx[j] + push[j]) {
+                at0.dx[j] = -push[j];
+            }
+        }
+        let a = D * dt_s;
+        let vg = v0 + GAMMA * (v1 - v0);
+        let mut base = Vector::default();
+        for j in 0..n {
+            base[j] = start[j] + a * (at0.dx[j] + push[j]);
+        }
+        let inner = self.stage(&base, &push, a, vg, start, &mut guess)?;
+        let follows = self.follow(&inner, &Vector::default(), GAMMA, a, vg, guess)?;
+
+        // x_inner + c (x_inner - x_0) rather than the usual two products: a state at rest stays to the bit.
+        let c = (1.0 - GAMMA).powi(2) / (GAMMA * (2.0 - GAMMA));
+        let mut base_follows = Vector::default();
+        for j in 0..n {
+            base[j] = inner.x[j] + c * (inner.x[j] - start[j]);
+            base_follows[j] = (1.0 + c) * follows[j];
+        }
+        let end = self.stage(&base, &push, a, v1, inner.x, &mut guess)?;
+        let follows = self.follow(&end, &base_follows, 1.0, a, v1, guess)?;
+        let (_, di_dx) = self.slopes(&end.x, v1, &end.at, guess)?;
+
+        let mut trial = Trial { x: end.x, w: w_end, i: end.at.i, g: end.at.di_dv, guess, ..Trial::default() };
+        for j in 0..n {
+            trial.g += di_dx[j] * follows[j];
+        }
+        // Hosea and Shampine's estimate, filtered by the stage's matrix for stiff states.
+        let root = std::f64::consts::SQRT_2 / 4.0;
+        let weights = [root - (1.0 - root) / 3.0, root - (3.0 * root + 1.0) / 3.0, D - D / 3.0];
+        let mut error = Vector::default();
+        for j in 0..n {
+            let pressed = end.held[j] && self.pushed(j, end.x[j], end.at.dx[j] + push[j]);
+            if pressed {
+                // It ends in its bound whatever the path; but unless the rate at the start explains that it got there,
+                // a runaway happened within the step, and when is not known.
+                let way = (end.x[j] - start[j]).abs();
+                if way > 0.0 {
+                    let explained = 2.0 * dt_s * (at0.dx[j] + push[j]).abs();
+                    trial.error = trial.error.max((way / explained.max(1e-3 * way)).min(1e3) - 1e-9);
+                }
+            } else {
+                let inner_rate = if inner.held[j] { -push[j] } else { inner.at.dx[j] };
+                error[j] =
+                    dt_s * (weights[0] * at0.dx[j] + weights[1] * inner_rate + weights[2] * end.at.dx[j]);
+            }
+        }
+        let error = solve(&end.matrix, &error, n).unwrap_or(error);
+        for j in 0..n {
+            trial.error = trial.error.max(error[j].abs() / (self.scale[j] * tolerance));
+        }
+        for h in 0..M::H {
+            let hazard = Hazard::new([at0.hazard[h], inner.at.hazard[h], end.at.hazard[h]], dt_s);
+            trial.error = trial.error.max(hazard.error(dt_s));
+            trial.hazards[h] = hazard;
+        }
+        Ok(trial)
+    }
+}
+
+/// Solves the leading `n` by `n` equations by elimination with row pivots; nothing where they are singular.
+fn solve(matrix: &Matrix, rhs: &Vector, n: usize) -> Option<Vector> {
+    let (mut m, mut b) = (*matrix, *rhs);
+    for k in 0..n {
+        let pivot = (k..n).max_by(|i, j| m[*i][k].abs().total_cmp(&m[*j][k].abs()))?;
+        if m[pivot][k].is_nan() || m[pivot][k] == 0.0 {
+            return None;
+        }
+        m.swap(k, pivot);
+        b.swap(k, pivot);
+        for i in k + 1..n {
+            let f = m[i][k] / m[k][k];
+            for j in k..n {
+                m[i][j] -= f * m[k][j];
+            }
+            b[i] -= f * b[k];
+        }
+    }
+    for k in (0..n).rev() {
+        for j in k + 1..n {
+            b[k] -= m[k][j] * b[j];
+        }
+        b[k] /= m[k][k];
+    }
+    Some(b)
+}

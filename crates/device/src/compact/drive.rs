@@ -1,0 +1,216 @@
+//! One cell under an ideal voltage source: the smallest circuit there is.
+
+use super::{CellBank, ModelError, Waveform};
+
+/// How a cell is driven.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Drive<'a> {
+    /// The source.
+    pub waveform: &'a Waveform,
+    /// When to stop, s.
+    pub t_end_s: f64,
+    /// Ambient temperature, K.
+    pub t_k: f64,
+    /// Longest step, s: also how close the samples lie. The waveform may ask for shorter ones.
+    pub max_step_s: f64,
+}
+
+/// What a driven cell did, sample by sample; a jump of the voltage has two samples at its time.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Trace {
+    /// Times, s.
+    pub t_s: Vec<f64>,
+    /// Voltages, V.
+    pub v: Vec<f64>,
+    /// Currents, A.
+    pub i_a: Vec<f64>,
+    /// States, sample by sample.
+    pub x: Vec<f64>,
+    /// States per sample.
+    pub states: usize,
+    /// Steps that were too long and tried again.
+    pub rejected: usize,
+}
+
+impl Trace {
+    /// State `j` of sample `n`.
+    pub fn state(&self, n: usize, j: usize) -> Option<f64> {
+        if j < self.states { self.x.get(n * self.states + j).copied() } else { None }
+    }
+
+    /// The last states.
+    pub fn last(&self) -> &[f64] {
+        &self.x[self.x.len() - self.states.min(self.x.len())..]
+    }
+
+    fn push(&mut self, t_s: f64, v: f64, i_a: f64, x: &[f64]) {
+        self.t_s.push(t_s);
+        self.v.push(v);
+        self.i_a.push(i_a);
+        self.x.extend_from_slice(x);
+    }
+}
+
+/// Why a cell could not be driven to the end.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum DriveError {
+    /// Not exactly one cell.
+    #[error("a drive takes one cell, the bank has {0}")]
+    Cells(usize),
+    /// A waveform or setting that is none.
+    #[error("this cannot be driven: {0}")]
+    Setting(String),
+    /// The model has no answer however short the step.
+    #[error("at {t_s} s and {v} V: {source}; the last good states are {x:?}")]
+    Model {
+        /// When, s.
+        t_s: f64,
+        /// The voltage there, V.
+        v: f64,
+        /// The last accepted states.
+        x: Vec<f64>,
+        /// What went wrong.
+        source: ModelError,
+    },
+    /// More steps than anyone waits for.
+    #[error("{steps} steps reach only {t_s} s: the states change too fast, or the longest step is too short")]
+    Steps {
+        /// Steps made.
+        steps: usize,
+        /// Time reached, s.
+        t_s: f64,
+    },
+}
+
+/// Most steps of one drive.
+const STEPS: usize = 20_000_000;
+/// Shortest step relative to the whole drive.
+const SHORTEST: f64 = 1e-15;
+
+/// Drives the only cell of `bank` from its present states, with steps as long as its errors allow, landing on the
+/// corners of the waveform and on random jumps.
+///
+/// # Errors
+/// More or fewer cells than one, a waveform that is none, a model without an answer.
+pub fn drive(bank: &mut dyn CellBank, how: &Drive) -> Result<Trace, DriveError> {
+    if bank.len() != 1 {
+        return Err(DriveError::Cells(bank.len()));
+    }
+    if let Some(problem) = how.waveform.problem() {
+        return Err(DriveError::Setting(problem));
+    }
+    for (what, value) in [("end", how.t_end_s), ("longest step", how.max_step_s), ("temperature", how.t_k)] {
+        if value.is_nan() || value <= 0.0 || (what != "longest step" && value.is_infinite()) {
+            return Err(DriveError::Setting(format!("its {what} is {value}")));
+        }
+    }
+    let (mut i, mut g) = ([0.0], [0.0]);
+    let mut trace = Trace::default();
+    let failed = |t_s: f64, v: f64, bank: &dyn CellBank, source| DriveError::Model {
+        t_s,
+        v,
+        x: bank.state().to_vec(),
+        source,
+    };
+    let longest = how.max_step_s.min(how.waveform.longest_step_s()).min(how.t_end_s);
+    let shortest = how.t_end_s * SHORTEST;
+    let mut t = 0.0;
+    let mut v = how.waveform.after(t);
+    let operating = |bank: &mut dyn CellBank, t: f64, v: f64, i: &mut [f64; 1], g: &mut [f64; 1]| {
+        bank.solve(&[v], how.t_k, 0.0, i, g).map_err(|(_, e)| failed(t, v, bank, e))?;
+        bank.accept(&[v]);
+        Ok(())
+    };
+    operating(bank, t, v, &mut i, &mut g)?;
+    trace.states = bank.state().len();
+    trace.push(t, v, i[0], bank.state());
+    let mut wish = longest * 1e-3;
+    for _ in 0..STEPS {
+        let stop = how.waveform.next_break(t).map_or(how.t_end_s, |b| b.min(how.t_end_s));
+        let mut h = wish.min(longest).max(shortest);
+        // A rest that is almost nothing is better taken along, or shared.
+        let lands = t + h >= stop - 1e-3 * h;
+        if lands {
+            h = stop - t;
+        } else if t + 2.0 * h > stop {
+            h = (stop - t) / 2.0;
+        }
+        let mut t_new = if lands { stop } else { t + h };
+        let mut v_new = how.waveform.before(t_new);
+        let mut solved = bank.solve(&[v_new], how.t_k, h, &mut i, &mut g);
+        let error = if solved.is_ok() { bank.error() } else { f64::INFINITY };
+        if error > 1.0 && h > shortest {
+            trace.rejected += 1;
+            wish = h * if error.is_finite() { (0.9 * libm::cbrt(1.0 / error)).clamp(0.1, 0.7) } else { 0.1 };
+            continue;
+        }
+        let event = if solved.is_ok() { bank.first_event() } else { None };
+        if let Some(at) = event.filter(|at| *at >= shortest) {
+            t_new = t + at;
+            v_new = how.waveform.before(t_new);
+            solved = bank.solve(&[v_new], how.t_k, at, &mut i, &mut g);
+        }
+        solved.map_err(|(_, e)| failed(t_new, v_new, bank, e))?;
+        bank.accept(&[v_new]);
+        (t, v) = (t_new, v_new);
+        trace.push(t, v, i[0], bank.state());
+        wish = h * (0.9 * libm::cbrt(1.0 / error.max(1e-9))).clamp(0.2, 5.0);
+        if t >= how.t_end_s {
+            return Ok(trace);
+        }
+        let after = how.waveform.after(t);
+        if after != v {
+            v = after;
+            operating(bank, t, v, &mut i, &mut g)?;
+            trace.push(t, v, i[0], bank.state());
+            wish = wish.min(longest * 1e-3);
+        }
+    }
+    Err(DriveError::Steps { steps: STEPS, t_s: t })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Bank, Vteam};
+    use super::*;
+    use neurohm_num::Key;
+
+    fn run(waveform: Waveform, t_end_s: f64, cells: usize) -> Result<Trace, DriveError> {
+        let mut bank = Bank::new(Vteam::memtorch(), cells, Key::root(0));
+        drive(&mut bank, &Drive { waveform: &waveform, t_end_s, t_k: 300.0, max_step_s: t_end_s })
+    }
+
+    #[test]
+    fn it_lands_on_edges_and_samples_both_sides() {
+        let trace = run(Waveform::pulse(0.1, 1e-7), 3e-7, 1).unwrap();
+        let edge: Vec<_> = (0..trace.t_s.len()).filter(|n| trace.t_s[*n] == 1e-7).collect();
+        assert_eq!(edge.iter().map(|n| trace.v[*n]).collect::<Vec<_>>(), [0.1, 0.0]);
+        assert_eq!(*trace.t_s.last().unwrap(), 3e-7);
+        // 2e-3 m/s for 0.1 us from 1.5 nm, and not a moment longer.
+        assert!((trace.last()[0] - 1.7e-9).abs() < 1e-16, "{}", trace.last()[0]);
+    }
+
+    #[test]
+    fn what_cannot_be_driven_is_said() {
+        assert_eq!(run(Waveform::Constant(0.1), 1e-6, 2), Err(DriveError::Cells(2)));
+        for (waveform, t_end_s) in [
+            (Waveform::Constant(f64::NAN), 1e-6),
+            (Waveform::Points(Vec::new()), 1e-6),
+            (Waveform::Points(vec![(1.0, 0.0), (0.0, 0.0)]), 1e-6),
+            (Waveform::Constant(0.1), 0.0),
+            (Waveform::Sine { amplitude_v: 1.0, frequency_hz: 0.0, offset_v: 0.0 }, 1e-6),
+        ] {
+            let error = run(waveform, t_end_s, 1).unwrap_err();
+            assert!(matches!(error, DriveError::Setting(_)), "{error}");
+        }
+        // sinh(b v) of a published set is infinite there: the last good state comes with the error.
+        let mut bank = Bank::new(super::super::Yakopcic::miao(), 1, Key::root(0));
+        let waveform = Waveform::Constant(3e3);
+        let how = Drive { waveform: &waveform, t_end_s: 1.0, t_k: 300.0, max_step_s: 1.0 };
+        match drive(&mut bank, &how) {
+            Err(DriveError::Model { x, v, .. }) => assert_eq!((x, v), (vec![0.11], 3e3)),
+            other => panic!("{other:?}"),
+        }
+    }
+}

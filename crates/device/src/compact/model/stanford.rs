@@ -1,0 +1,209 @@
+//! Stanford-PKU model of filamentary resistive memory.
+
+use super::prelude::*;
+
+parameters! {
+    /// Stanford-PKU model: a gap g between the filament's tip and the electrode, heated by the current.
+    ///
+    /// I = I0 exp(-g/g0) sinh(V/V0); T = T_ambient + |V I| Rth; gamma = gamma0 - beta (g/1 nm)^3, and no motion while
+    /// gamma |V|/tox < Fmin; dg/dt = -v0 exp(-q Ea/kT) sinh(gamma a0 q V/(tox k T)), g in \[gmin, gmax\]. Guan, Yu and
+    /// Wong 2012 (IEEE EDL 33:1405); Jiang et al. 2014 (doi 10.4231/D37H1DN48), whose equations are written anew here.
+    ///
+    /// The published code adds a normal number times dg0 / (1 + exp((Tcrit - T)/Tsmth)) to dg/dt at every step, so that
+    /// its spread depends on the step. Here the same amplitude drives a Wiener process, dg = ... + noise /
+    /// (1 + exp((Tcrit - T)/Tsmth)) dW, whose spread after a time does not; `noise` is its strength in m after one
+    /// second, the published dg0 (in nm/s) at a step dt being noise = dg0 sqrt(dt).
+    ///
+    /// Holds for HfOx cells of a few nm, pulses of 1 ns and more (the temperature is that of the instant).
+    pub struct StanfordPku
+    units {
+        /// Current scale, A.
+        i0_a: "i0" in "quantity::ampere" [1e-12, 1e3];
+        /// Length over which tunnelling dies, m.
+        g0_m: "g0" in "quantity::metre" [1e-12, 1e-7];
+        /// Voltage scale of the current, V.
+        v0_v: "v0" in "quantity::volt" [1e-3, 10.0];
+        /// Velocity scale, m/s.
+        velocity_m_per_s: "velocity" in "quantity::metre_per_second" [0.0, 1e12];
+        /// Activation energy of the motion, eV.
+        ea_ev: "ea" in "quantity::electron_volt" [0.0, 10.0];
+        /// Hopping distance, m.
+        a0_m: "a0" in "quantity::metre" [1e-12, 1e-8];
+        /// Thickness of the oxide, m.
+        tox_m: "tox" in "quantity::metre" [1e-10, 1e-6];
+        /// Enhanced field below which nothing moves, V/m.
+        f_min_v_per_m: "f_min" in "quantity::volt_per_metre" [0.0, 1e12];
+        /// Smallest gap, m.
+        g_min_m: "gap_min" in "quantity::metre" [0.0, 1e-6];
+        /// Largest gap, m.
+        g_max_m: "gap_max" in "quantity::metre" [0.0, 1e-6];
+        /// Gap of a cell that was never used, m.
+        g_initial_m: "gap_initial" in "quantity::metre" [0.0, 1e-6];
+        /// Thermal resistance, K/W.
+        r_th_k_per_w: "r_th" in "quantity::kelvin_per_watt" [0.0, 1e9];
+        /// Temperature at which half of the noise is there, K.
+        t_crit_k: "t_crit" in "quantity::kelvin" [0.0, 1e5];
+        /// Width of its rise, K.
+        t_smooth_k: "t_smooth" in "quantity::kelvin" [1e-3, 1e5];
+        /// Noise of the gap after one second at high temperature, m.
+        noise_m: "noise" in "quantity::metre" [0.0, 1.0];
+    }
+    pure {
+        /// Field enhancement at a closed gap.
+        gamma0 [0.0, 1e3];
+        /// How it falls with the cube of the gap in nm.
+        beta [0.0, 1e3];
+    }
+}
+
+impl StanfordPku {
+    /// The parameters of the published code, version 1.0.0 (public code), without noise (see [`StanfordPku`] on its unit).
+    pub fn v1() -> Self {
+        StanfordPku {
+            i0_a: 1e-3,
+            g0_m: 0.25e-9,
+            v0_v: 0.25,
+            velocity_m_per_s: 10.0,
+            ea_ev: 0.6,
+            a0_m: 0.25e-9,
+            tox_m: 12e-9,
+            f_min_v_per_m: 1.4e9,
+            g_min_m: 0.2e-9,
+            g_max_m: 1.7e-9,
+            g_initial_m: 1.7e-9,
+            r_th_k_per_w: 2.1e3,
+            t_crit_k: 450.0,
+            t_smooth_k: 500.0,
+            noise_m: 0.0,
+            gamma0: 16.0,
+            beta: 0.8,
+        }
+    }
+
+    /// Temperature of the filament, K.
+    pub fn temperature(&self, v: f64, i_a: f64, t_k: f64) -> f64 {
+        t_k + (v * i_a).abs() * self.r_th_k_per_w
+    }
+
+    pub(crate) fn problem(&self) -> Option<(String, String)> {
+        self.out_of_range().or_else(|| rising("gap_min", "must be below gap_max", self.g_min_m, self.g_max_m))
+    }
+}
+
+impl CompactModel for StanfordPku {
+    const N: usize = 1;
+    const H: usize = 0;
+    type Cell = ();
+
+    fn draw(&self, _: Key, _: u64) {}
+
+    fn initial(&self, (): &(), x: &mut [f64]) {
+        x[0] = self.g_initial_m.clamp(self.g_min_m, self.g_max_m);
+    }
+
+    fn eval(
+        &self,
+        (): &(),
+        x: &[f64],
+        v: f64,
+        t_k: f64,
+        _: &mut f64,
+        dx: &mut [f64],
+        _: &mut [f64],
+    ) -> Result<Current, ModelError> {
+        let g = x[0];
+        let amplitude = self.i0_a * libm::exp(-g / self.g0_m);
+        let i = amplitude * libm::sinh(v / self.v0_v);
+        let kt = K_B_EV * self.temperature(v, i, t_k);
+        let gap_nm = g * 1e9;
+        let gamma = self.gamma0 - self.beta * gap_nm * gap_nm * gap_nm;
+        dx[0] = if gamma * v.abs() / self.tox_m < self.f_min_v_per_m {
+            0.0
+        } else {
+            let u = gamma * self.a0_m * v / (self.tox_m * kt);
+            // exp and sinh in one, so that neither overflows alone.
+            let half = libm::exp(u.abs() - self.ea_ev / kt) - libm::exp(-u.abs() - self.ea_ev / kt);
+            -self.velocity_m_per_s * half.copysign(u) / 2.0
+        };
+        Ok(Current { i_a: i, di_dv_s: amplitude / self.v0_v * libm::cosh(v / self.v0_v) })
+    }
+
+    fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
+        (low[0], high[0]) = (self.g_min_m, self.g_max_m);
+    }
+
+    fn scale(&self, (): &(), x: &mut [f64]) {
+        x[0] = 1e-9;
+    }
+
+    fn noise(&self, (): &(), _: &[f64], v: f64, i_a: f64, t_k: f64, strength: &mut [f64]) -> bool {
+        let t = self.temperature(v, i_a, t_k);
+        strength[0] = self.noise_m / (1.0 + libm::exp((self.t_crit_k - t) / self.t_smooth_k));
+        self.noise_m > 0.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Bank, CellBank, Drive, Waveform, drive};
+    use super::*;
+
+    #[test]
+    fn resistances_are_those_of_the_reference() {
+        let model = StanfordPku::v1();
+        let r = |g: f64| 0.1 / model.eval(&(), &[g], 0.1, 298.0, &mut 0.0, &mut [0.0], &mut []).unwrap().i_a;
+        assert!((r(0.2e-9) - 541.82).abs() < 0.01, "{}", r(0.2e-9));
+        assert!((r(1.7e-9) - 218_586.0).abs() < 1.0, "{}", r(1.7e-9));
+        assert!((r(1.7e-9) / r(0.2e-9) / 6.0_f64.exp() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn pulses_move_the_gap_as_in_the_reference() {
+        // The reference steps by 10 ps with forward Euler, so its last digit may differ.
+        for (from, v, to, i) in [
+            (0.2e-9, -1.0, 0.2e-9, None),
+            (0.2e-9, -1.1, 0.33550e-9, None),
+            (0.2e-9, -1.3, 1.03300e-9, Some(-1.45476e-3)),
+            (1.7e-9, 1.2, 1.7e-9, None),
+            (1.7e-9, 1.5, 1.54986e-9, Some(0.40959e-3)),
+            (1.7e-9, 1.8, 0.2e-9, None),
+        ] {
+            let model = StanfordPku { g_initial_m: from, ..StanfordPku::v1() };
+            let mut bank = Bank::new(model, 1, Key::root(0)).with_tolerance(1e-6);
+            let waveform = Waveform::Constant(v);
+            let how = Drive { waveform: &waveform, t_end_s: 100e-9, t_k: 298.0, max_step_s: 5e-9 };
+            let trace = drive(&mut bank, &how).unwrap();
+            let got = trace.last()[0];
+            assert!((got - to).abs() < 1e-13, "{got:e} instead of {to:e} at {v} V");
+            if let Some(i) = i {
+                let got = trace.i_a.last().unwrap();
+                assert!((got / i - 1.0).abs() < 3e-4, "{got} instead of {i} at {v} V");
+            }
+        }
+    }
+
+    #[test]
+    fn the_noise_does_not_depend_on_the_steps() {
+        // Without voltage nothing drifts: the gap is the noise, of variance strength^2 t.
+        let strength = 1e-6 / (1.0 + libm::exp((450.0 - 298.0) / 500.0));
+        let (t, n) = (1e-9, 2000);
+        let spread = |steps: u32| {
+            let model = StanfordPku { noise_m: 1e-6, g_initial_m: 1e-9, ..StanfordPku::v1() };
+            let mut bank = Bank::new(model, n, Key::root(3));
+            let (v, mut i, mut g) = (vec![0.0; n], vec![0.0; n], vec![0.0; n]);
+            for _ in 0..steps {
+                bank.solve(&v, 298.0, t / f64::from(steps), &mut i, &mut g).unwrap();
+                bank.accept(&v);
+            }
+            bank.state().to_vec()
+        };
+        let (one, many) = (spread(1), spread(64));
+        let variance = one.iter().map(|g| (g - 1e-9).powi(2)).sum::<f64>() / n as f64;
+        let expected = strength * strength * t;
+        // Four standard errors of a variance.
+        assert!((variance / expected - 1.0).abs() < 4.0 * (2.0 / n as f64).sqrt(), "{variance} {expected}");
+        for (a, b) in one.iter().zip(many) {
+            assert!((a - b).abs() < 1e-4 * expected.sqrt(), "{a} {b}");
+        }
+    }
+}

@@ -1,0 +1,68 @@
+//! Parameters of a model: a struct whose fields carry units in the file and ranges in the code.
+
+use serde::Serialize;
+
+/// Declares a struct of parameters: `units` are quantities with the module that reads them, `pure` plain numbers,
+/// `other` anything else. Each number has the range that physics, or a slip in an exponent, allows; `out_of_range`
+/// tells the first that is outside of it.
+macro_rules! parameters {
+    (
+        $(#[$meta:meta])* pub struct $name:ident
+        units { $($(#[$ud:meta])* $unit:ident: $ukey:literal in $with:literal [$ulow:expr, $uhigh:expr];)* }
+        pure { $($(#[$pd:meta])* $pure:ident [$plow:expr, $phigh:expr];)* }
+        $(other { $($(#[$od:meta])* $other:ident: $type:ty;)* })?
+    ) => {
+        $(#[$meta])*
+        #[derive(Clone, Debug, PartialEq, serde::Serialize, serde::Deserialize, schemars::JsonSchema)]
+        #[serde(deny_unknown_fields)]
+        pub struct $name {
+            $($(#[$ud])* #[serde(rename = $ukey, with = $with)] #[schemars(with = "String")] pub $unit: f64,)*
+            $($(#[$pd])* pub $pure: f64,)*
+            $($($(#[$od])* pub $other: $type,)*)?
+        }
+
+        impl $name {
+            /// The first parameter outside of its range: its name and what is wrong.
+            fn out_of_range(&self) -> Option<(String, String)> {
+                #[allow(unused_imports)]
+                use $crate::compact::parameters::range;
+                None
+                    $(.or_else(|| range(self, $ukey, self.$unit, $ulow, $uhigh)))*
+                    $(.or_else(|| range(self, stringify!($pure), self.$pure, $plow, $phigh)))*
+            }
+        }
+    };
+}
+pub(crate) use parameters;
+
+/// What is wrong with the parameter `key`, whose value is `value`.
+pub(crate) fn range(
+    all: &impl Serialize,
+    key: &str,
+    value: f64,
+    low: f64,
+    high: f64,
+) -> Option<(String, String)> {
+    if (low..=high).contains(&value) {
+        return None;
+    }
+    // As the file writes it, with its unit.
+    let written = toml::Value::try_from(all).ok();
+    let text = written.as_ref().and_then(|t| t.get(key)).and_then(|v| v.as_str()).map(str::to_owned);
+    let (text, unit) = match text {
+        Some(text) => {
+            let unit = text.rsplit(' ').next().unwrap_or_default();
+            let bare = unit.trim_start_matches(|c: char| "afpnumkMGT".contains(c));
+            let bare = if bare.is_empty() { unit.to_owned() } else { bare.to_owned() };
+            (text, format!(" {bare}"))
+        }
+        None => (value.to_string(), String::new()),
+    };
+    Some((key.to_owned(), format!("is {text}; it must lie between {low:e} and {high:e}{unit}")))
+}
+
+/// That `low` lies below `high`.
+pub(crate) fn rising(key: &str, what: &str, low: f64, high: f64) -> Option<(String, String)> {
+    (low.partial_cmp(&high) != Some(std::cmp::Ordering::Less))
+        .then(|| (key.to_owned(), format!("{what} ({low:e} is not below {high:e})")))
+}
