@@ -100,9 +100,9 @@ class Dense(nn.Module):
 
     def __init__(self):
         super().__init__()
-        self.stem, self.norm = nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8)
-        self.wide = nn.Conv2d(8, 8, 3, padding=2, dilation=2)
-        self.last, self.out = nn.Conv2d(16, 8, 2, 2), nn.Linear(8 * 25, 10)
+        self.stem, self.norm = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.wide = nn.Conv2d(4, 4, 3, padding=2, dilation=2)
+        self.last, self.out = nn.Conv2d(8, 4, 2, 2), nn.Linear(4 * 9, 10)
 
     def forward(self, x):
         x = F.relu(self.stem(x))
@@ -156,7 +156,7 @@ NETWORKS = {
     "normalised": (Normalised(), (3, 12, 12)),
     "two": (Two(), (20,)),
     "excited": (Excited(), (3, 10, 10)),
-    "dense": (Dense(), (3, 10, 10)),
+    "dense": (Dense(), (3, 6, 6)),
     "scaled": (Scaled(), (3, 10, 10)),
     "gated": (Gated(), (20,)),
 }
