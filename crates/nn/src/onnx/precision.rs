@@ -164,12 +164,14 @@ impl<'m> Halves<'m> {
                     ("Conv" | "MatMul", _) if all => {
                         layers.insert(first, i);
                     }
-                    ("Add" | "Mul", Some(layer)) if graph.node[layer].op_type == "Conv" => {
-                        // Only a constant behind the value.
-                        if node.input.len() == 2 && !source.contains_key(&*node.input[1]) {
-                            halves.folds.insert(i);
-                            layers.insert(first, layer);
-                        }
+                    // Only a constant behind the value.
+                    ("Add" | "Mul", Some(layer))
+                        if graph.node[layer].op_type == "Conv"
+                            && node.input.len() == 2
+                            && !source.contains_key(&*node.input[1]) =>
+                    {
+                        halves.folds.insert(i);
+                        layers.insert(first, layer);
                     }
                     ("BatchNormalization", Some(layer)) => {
                         halves.folds.insert(i);
