@@ -11,10 +11,14 @@ import sys
 TESTS = pathlib.Path(__file__).resolve().parents[2] / "crates/nn/tests/fixtures/onnx"
 NAMES = """
 half_cnn_kept
+half_excited_torch18
+half_gated_torch
+half_gated_torch18
 half_mlp_weights_external
 half_normalised_whole
 half_resnet8_blocked
 half_resnet8_whole
+half_scaled_torch
 half_two_torch
 keras_bgr_export
 keras_conv1d_export

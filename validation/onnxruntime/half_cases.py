@@ -2,8 +2,9 @@
 
 Needs torch, onnx, onnxscript and onnxruntime. Each network in the ways in which models come to halves: weights alone
 (`weights`, `weights_external`), onnxruntime's own converter with inputs and outputs kept in float (`kept`), with some
-operators kept in float (`blocked`) and without (`whole`), and a network that PyTorch holds in half (`torch`). The
-batch norms stand alone in the files, so that onnxruntime folds them in half precision.
+operators kept in float (`blocked`) and without (`whole`), and a network that PyTorch holds in half (`torch`, and
+`torch18` in operator set 18, where onnxruntime puts definitions in place of operators). The batch norms stand alone in
+the files, so that onnxruntime folds them in half precision.
 
 The reference is onnxruntime itself on the same file. Where the outputs are of type float16 a file `half` says so: there
 an element next to the border between two halves may round to the other one.
@@ -76,6 +77,64 @@ class Two(nn.Module):
         return self.b(x), x
 
 
+class Excited(nn.Module):
+    """Depthwise convolution, squeeze and excitation, hard swish, a shuffle of channels, and a hard sigmoid."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.depth = nn.Conv2d(3, 16, 3, padding=1), nn.Conv2d(16, 16, 3, padding=1, groups=16)
+        self.squeeze, self.excite = nn.Linear(16, 4), nn.Linear(4, 16)
+        self.last, self.out = nn.Conv2d(16, 8, 3, groups=4), nn.Linear(8, 10)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        y = self.depth(x)
+        gate = torch.sigmoid(self.excite(F.relu(self.squeeze(y.mean((2, 3))))))
+        x = x + F.hardswish(y * gate[:, :, None, None])
+        x = x.reshape(-1, 2, 8, *x.shape[2:]).transpose(1, 2).reshape(-1, 16, *x.shape[2:])
+        return self.out(F.hardsigmoid(self.last(x)).flatten(2).mean(2))
+
+
+class Dense(nn.Module):
+    """Channels that are split and put beside rectified ones; a dilated convolution."""
+
+    def __init__(self):
+        super().__init__()
+        self.stem, self.norm = nn.Conv2d(3, 4, 3, padding=1), nn.BatchNorm2d(4)
+        self.wide = nn.Conv2d(4, 4, 3, padding=2, dilation=2)
+        self.last, self.out = nn.Conv2d(8, 4, 2, 2), nn.Linear(4 * 9, 10)
+
+    def forward(self, x):
+        x = F.relu(self.stem(x))
+        a, b = self.wide(F.leaky_relu(self.norm(x))).chunk(2, 1)
+        return self.out(F.elu(self.last(torch.cat([a, x, b], 1))).flatten(1))
+
+
+class Scaled(nn.Module):
+    """Constant factors and shifts behind convolutions, which onnxruntime folds while the weights are halves."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.norm = nn.Conv2d(3, 8, 3), nn.Conv2d(8, 8, 3, bias=False), nn.BatchNorm2d(8)
+        self.each, self.shift = nn.Parameter(torch.randn(8, 1, 1)), nn.Parameter(torch.randn(1, 8, 1, 1))
+
+    def forward(self, x):
+        x = torch.tanh(self.a(x) * 0.3 + 0.1)
+        return self.norm(self.b(x) * self.each + self.shift)
+
+
+class Gated(nn.Module):
+    """A hard sigmoid whose clip meets a reshape, a rectifier that meets a concatenation."""
+
+    def __init__(self):
+        super().__init__()
+        self.a, self.b, self.out = nn.Linear(20, 16), nn.Linear(16, 16), nn.Linear(32, 5)
+
+    def forward(self, x):
+        x = F.hardsigmoid(self.a(x)).reshape(-1, 4, 4).flatten(1)
+        return self.out(torch.cat([F.relu(self.b(x)), x], 1))
+
+
 NETWORKS = {
     "mlp": (nn.Sequential(nn.Linear(20, 32), nn.ReLU(), nn.Linear(32, 16), nn.Tanh(), nn.Linear(16, 4)), (20,)),
     "cnn": (
@@ -96,6 +155,10 @@ NETWORKS = {
     "shuffled": (Shuffled(), (3, 10, 10)),
     "normalised": (Normalised(), (3, 12, 12)),
     "two": (Two(), (20,)),
+    "excited": (Excited(), (3, 10, 10)),
+    "dense": (Dense(), (3, 6, 6)),
+    "scaled": (Scaled(), (3, 10, 10)),
+    "gated": (Gated(), (20,)),
 }
 
 
@@ -109,14 +172,14 @@ def randomise(model):
     return model.eval()
 
 
-def export(model, shape, path, dtype=torch.float32):
+def export(model, shape, path, dtype=torch.float32, opset=17):
     x = torch.zeros(2, *shape, dtype=dtype)
     torch.onnx.export(
         model,
         (x,),
         str(path),
         dynamo=False,
-        opset_version=17,
+        opset_version=opset,
         input_names=["x"],
         dynamic_axes={"x": {0: "N"}},
         # Leaves batch norms where they are.
@@ -146,8 +209,8 @@ def main():
 
     def make(name, shape, way):
         def write(path):
-            if way == "torch":
-                return export(copy.deepcopy(model).half(), shape, path, torch.float16)
+            if way.startswith("torch"):
+                return export(copy.deepcopy(model).half(), shape, path, torch.float16, int(way[5:] or 17))
             export(model, shape, path)
             read = onnx.load(path)
             if way.startswith("weights"):
@@ -157,12 +220,12 @@ def main():
                 blocked = ["Relu", "Tanh", "Add"] if way == "blocked" else None
                 onnx.save(convert_float_to_float16(read, keep_io_types=way != "whole", op_block_list=blocked), path)
 
-        maker.case(f"half_{name}_{way}", [shape], write, half=way in ("whole", "torch"))
+        maker.case(f"half_{name}_{way}", [shape], write, half=way in ("whole", "torch", "torch18"))
 
     with torch.no_grad():
         for name, (model, shape) in NETWORKS.items():
             randomise(model)
-            for way in ("weights", "weights_external", "kept", "blocked", "whole", "torch"):
+            for way in ("weights", "weights_external", "kept", "blocked", "whole", "torch", "torch18"):
                 make(name, shape, way)
     maker.end()
 

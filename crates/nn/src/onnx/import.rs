@@ -75,7 +75,7 @@ pub(super) fn read(
     let budget = Budget((1 << 24) + bytes.saturating_mul(4));
     let mut reader = Reader {
         opset,
-        halves: Halves::of(graph, &inputs, &order),
+        halves: Halves::of(graph, &inputs, &order, opset),
         build: Builder::new(static_batch, budget),
         store: Store::new(fetch),
         known: HashMap::new(),
@@ -419,6 +419,7 @@ impl<'m> Reader<'m, '_> {
                 outputs: count,
                 opset: self.opset,
                 folds_halves: self.halves.folds(index),
+                clips_halves: self.halves.clips(index),
             };
             let made = lower(&mut self.build, &call);
             if !self.halves.makes(index) {

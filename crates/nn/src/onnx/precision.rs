@@ -5,6 +5,9 @@
 //! and removes a rounding that is followed at once by a widening. What is left of the roundings, measured on
 //! onnxruntime 1.32 at its default optimisation, is what [`Halves`] finds: at outputs of the network, before a
 //! stretch of operators that do run in half precision, and where the file itself rounds and widens.
+//!
+//! In operator set 18 it also replaces some operators by their definitions before it looks for kernels, so that a
+//! `Relu` is a `Max`, which has one, and a hard sigmoid ends in `Min` and `Max`.
 
 use std::collections::{HashMap, HashSet};
 
@@ -28,9 +31,14 @@ const NATIVE: [&str; 14] = [
     "Unsqueeze",
 ];
 
+/// The operator set whose definitions onnxruntime puts in place of operators without a kernel for halves.
+const DEFINED: i64 = 18;
+
 /// What is known of the halves of a file.
 #[derive(Default)]
 pub(super) struct Halves<'m> {
+    /// Version of the standard operators.
+    opset: i64,
     /// Names of values and constants of type float16.
     typed: HashSet<&'m str>,
     /// Those that hold nothing but halves, so that rounding them changes nothing.
@@ -39,14 +47,16 @@ pub(super) struct Halves<'m> {
     reads: HashSet<usize>,
     /// Nodes whose results are rounded.
     makes: HashSet<usize>,
-    /// Batch norms that are folded into the convolution before them while both are still halves.
+    /// Batch norms, factors and shifts that are folded into the layer before them while both are still halves.
     folds: HashSet<usize>,
+    /// Hard sigmoids and hard swishes whose clip runs on halves.
+    clips: HashSet<usize>,
 }
 
 impl<'m> Halves<'m> {
-    /// Of the nodes in `order`, given the network's inputs.
-    pub fn of(graph: &'m proto::Graph, inputs: &[&'m proto::ValueInfo], order: &[usize]) -> Self {
-        let mut halves = Self::default();
+    /// Of the nodes in `order`, given the network's inputs and the version of the standard operators.
+    pub fn of(graph: &'m proto::Graph, inputs: &[&'m proto::ValueInfo], order: &[usize], opset: i64) -> Self {
+        let mut halves = Self { opset, ..Self::default() };
         let half = |kind: i32| kind == element::FLOAT16;
         halves.typed.extend(graph.initializer.iter().filter(|t| half(t.data_type)).map(|t| t.name.as_str()));
         for input in inputs {
@@ -94,15 +104,23 @@ impl<'m> Halves<'m> {
             graph.output.iter().filter_map(|o| source.get(&*o.name).copied()).collect();
         let widened = |i: usize, halves: &Self| {
             let node = &graph.node[i];
-            !NATIVE.contains(&&*node.op_type)
+            !halves.native(&node.op_type)
                 && node.op_type != "Cast"
                 && node.input.iter().any(|n| halves.typed.contains(n.as_str()))
+        };
+        // What is put in the place of a hard sigmoid begins widened and ends in halves.
+        let ends_widened = |i: usize, halves: &Self| {
+            widened(i, halves) && !(opset == DEFINED && graph.node[i].op_type == "HardSigmoid")
         };
         let up = |i: &usize| {
             let node = &graph.node[*i];
             node.op_type == "Cast" && !node.output.iter().any(|n| halves.typed.contains(n.as_str()))
         };
-        let (mut reads, mut makes, mut folds) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut reads, mut makes) = (Vec::new(), Vec::new());
+        // Operators that would run on halves and are widened.
+        let mut lone: HashSet<usize> = HashSet::new();
+        // Layers that may take in what follows them, by the last value that they make.
+        let mut layers: HashMap<&str, usize> = HashMap::new();
         for &i in order {
             let node = &graph.node[i];
             let Some(first) = node.output.first().map(String::as_str) else { continue };
@@ -116,29 +134,58 @@ impl<'m> Halves<'m> {
                 if next().any(up) {
                     makes.push(i);
                 }
-            } else if NATIVE.contains(&&*node.op_type) {
-                // One alone among widened operators is widened like them.
-                let before = node.input.iter().filter_map(computed).filter_map(|n| maker.get(n));
-                let alone = before.into_iter().all(|&m| widened(m, &halves))
-                    && next().all(|&r| widened(r, &halves))
+            } else if halves.native(&node.op_type) {
+                // One alone among widened operators is widened like them. Where it takes or makes any number of
+                // values, only the first is looked at.
+                let many = |ops: &[&str], all: usize| if ops.contains(&&*node.op_type) { 1 } else { all };
+                let taken = node.input.iter().take(many(&["Concat", "Max", "Min"], node.input.len()));
+                let made = node.output.iter().take(many(&["Split"], node.output.len()));
+                let alone = taken
+                    .filter_map(computed)
+                    .filter_map(|n| maker.get(n))
+                    .all(|&m| lone.contains(&m) || ends_widened(m, &halves))
+                    && made.filter_map(|n| readers.get(n.as_str())).flatten().all(|&r| widened(r, &halves))
                     && !node.output.iter().any(|n| wanted.contains(n.as_str()));
                 if !alone {
                     reads.push(i);
                     if node.op_type == "LayerNormalization" {
                         makes.push(i);
                     }
+                } else {
+                    lone.insert(i);
                 }
-            } else if node.op_type == "BatchNormalization" {
-                let conv = node.input.first().and_then(computed).filter(|n| {
-                    let weight = maker.get(n).and_then(|&m| graph.node[m].input.get(1));
-                    maker.get(n).is_some_and(|&m| graph.node[m].op_type == "Conv")
-                        && weight.is_some_and(|w| halves.typed.contains(w.as_str()))
-                        && readers.get(n).is_some_and(|r| r.len() == 1)
-                        && !wanted.contains(n)
+            } else {
+                let all = node.input.iter().all(|n| n.is_empty() || halves.typed.contains(n.as_str()));
+                let layer = node.input.first().and_then(computed).and_then(|n| {
+                    let free = readers.get(n).is_some_and(|r| r.len() == 1) && !wanted.contains(n);
+                    layers.get(n).copied().filter(|_| free && all)
                 });
-                let all = node.input.iter().all(|n| halves.typed.contains(n.as_str()));
-                if conv.is_some() && all && !wanted.contains(first) {
-                    folds.push(i);
+                match (&*node.op_type, layer) {
+                    ("Conv" | "MatMul", _) if all => {
+                        layers.insert(first, i);
+                    }
+                    // Only a constant behind the value.
+                    ("Add" | "Mul", Some(layer))
+                        if graph.node[layer].op_type == "Conv"
+                            && node.input.len() == 2
+                            && !source.contains_key(&*node.input[1]) =>
+                    {
+                        halves.folds.insert(i);
+                        layers.insert(first, layer);
+                    }
+                    ("BatchNormalization", Some(layer)) => {
+                        halves.folds.insert(i);
+                        if graph.node[layer].op_type == "Conv" {
+                            layers.insert(first, layer);
+                        }
+                    }
+                    ("HardSigmoid" | "HardSwish", _) if opset == DEFINED => {
+                        halves.clips.insert(i);
+                        if node.op_type == "HardSigmoid" {
+                            halves.exact.insert(first);
+                        }
+                    }
+                    _ => {}
                 }
             }
         }
@@ -146,8 +193,12 @@ impl<'m> Halves<'m> {
             halves.exact.extend(graph.node[*i].output.iter().map(String::as_str));
         }
         (halves.reads, halves.makes) = (reads.into_iter().collect(), makes.into_iter().collect());
-        halves.folds = folds.into_iter().collect();
         halves
+    }
+
+    /// Whether an operator runs on halves.
+    fn native(&self, op: &str) -> bool {
+        NATIVE.contains(&op) || (op == "Relu" && self.opset == DEFINED)
     }
 
     fn makes_half(&self, node: &proto::Node) -> bool {
@@ -186,8 +237,13 @@ impl<'m> Halves<'m> {
         self.makes.contains(&node)
     }
 
-    /// Whether a batch norm is folded in halves into the convolution before it.
+    /// Whether a node is folded in halves into the layer before it, if its constants allow.
     pub fn folds(&self, node: usize) -> bool {
         self.folds.contains(&node)
+    }
+
+    /// Whether a hard sigmoid or hard swish clips halves.
+    pub fn clips(&self, node: usize) -> bool {
+        self.clips.contains(&node)
     }
 }

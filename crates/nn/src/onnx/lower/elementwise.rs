@@ -5,10 +5,18 @@ use crate::graph::{Activation, Binary, Op};
 use super::super::build::{Builder, Val};
 use super::super::constant::Constant;
 use super::super::error::{Step, mistake, refuse};
-use super::{Call, Known};
+use super::{Call, Known, norm};
 
 /// Adds the nodes of an elementwise operator.
 pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    if call.folds_halves
+        && let Some(joined) = norm::join_halves(b, call)?
+    {
+        return Ok(joined);
+    }
+    if call.clips_halves {
+        return hard_halves(b, call);
+    }
     if let Some(how) = binary_op(call.op) {
         return fold(b, call, how);
     }
@@ -45,6 +53,23 @@ pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             b.with_number("", Binary::Mul, &elu, alpha)
         }
     }
+}
+
+/// A hard sigmoid or hard swish by its definition, clipped as a half.
+fn hard_halves(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    let swish = call.op == "HardSwish";
+    let alpha = if swish { 1.0 / 6.0 } else { call.attributes.float("alpha", 0.2) };
+    let beta = if swish { 0.5 } else { call.attributes.float("beta", 0.5) };
+    let scaled = b.with_number("alpha", Binary::Mul, &x, alpha)?;
+    let shifted = b.with_number("beta", Binary::Add, &scaled, beta)?;
+    let half = b.rounded(&shifted)?;
+    let clip = Activation::Clip { min: 0.0, max: 1.0 };
+    if !swish {
+        return b.activate("", clip, &half);
+    }
+    let gate = b.activate("gate", clip, &half)?;
+    b.binary("", Binary::Mul, &x, &gate)
 }
 
 fn binary_op(op: &str) -> Option<Binary> {

@@ -44,8 +44,10 @@ pub(super) struct Call<'a> {
     pub inputs: Vec<Option<Known>>,
     pub outputs: usize,
     pub opset: i64,
-    /// Whether a batch norm is folded into the convolution before it while both are still in half precision.
+    /// Whether a node is folded into the layer before it while both are still in half precision.
     pub folds_halves: bool,
+    /// Whether a hard sigmoid or hard swish clips halves.
+    pub clips_halves: bool,
 }
 
 impl<'a> Call<'a> {
@@ -55,7 +57,8 @@ impl<'a> Call<'a> {
         // Where a constant is not known either there is nothing to say.
         let known = inputs.iter().skip(1).all(|k| matches!(k, None | Some(Known::Constant(_))));
         let op = if known { &*node.op_type } else { "" };
-        Self { op, attributes, names: &node.input, inputs, outputs, opset, folds_halves: false }
+        let names = &node.input;
+        Self { op, attributes, names, inputs, outputs, opset, folds_halves: false, clips_halves: false }
     }
 
     /// What the file calls an input.

@@ -34,15 +34,11 @@ pub(super) fn batch(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let epsilon = call.attributes.float("epsilon", 1e-5);
     if call.folds_halves
         && x.axes == order
-        && let Some(Op::Conv { weight, bias, .. }) = b.maker(&x).map(|n| n.op.clone())
+        && let Some(Op::Conv { weight, bias, .. } | Op::Dense { weight, bias }) =
+            b.maker(&x).map(|n| n.op.clone())
     {
         let bias = fold_halves(b, (weight, bias), &values, epsilon);
-        let bias = Some(b.param(&[channels], bias)?);
-        if let Some(node) = b.maker_mut(&x)
-            && let Op::Conv { bias: old, .. } = &mut node.op
-        {
-            *old = bias;
-        }
+        set_bias(b, &x, bias)?;
         return Ok(x);
     }
     let id = b.arrange(&x, &order)?;
@@ -76,6 +72,53 @@ fn fold_halves(
         None => half(beta[c] - half(mean[c] * scale[c])),
     };
     (0..scale.len()).map(shift).collect()
+}
+
+/// Gives the layer that makes a value this bias.
+fn set_bias(b: &mut Builder, v: &Val, bias: Vec<f32>) -> Step<()> {
+    let bias = Some(b.param(&[bias.len()], bias)?);
+    if let Some(node) = b.maker_mut(v)
+        && let Op::Conv { bias: old, .. } | Op::Dense { bias: old, .. } = &mut node.op
+    {
+        *old = bias;
+    }
+    Ok(())
+}
+
+/// Joins a constant factor or shift with the weights of the convolution before it in half precision, every step
+/// rounded; `None` where onnxruntime leaves the two apart.
+pub(super) fn join_halves(b: &mut Builder, call: &Call<'_>) -> Step<Option<Val>> {
+    let x = call.computed(0)?.clone();
+    let Some(Op::Conv { weight, bias, .. }) = b.maker(&x).map(|n| n.op.clone()) else { return Ok(None) };
+    let c = call.needed(1)?;
+    let channels = b.graph.params[weight].shape.last().copied().unwrap_or(0);
+    let rank = b.rank(&x);
+    // One number for each channel, with the batch or without; a single number only where nothing is to broadcast.
+    let behind = &c.shape[usize::from(c.shape.len() == rank && c.shape[0] == 1)..];
+    let each = behind.len() + 1 == rank && behind[0] == channels && behind[1..].iter().all(|&n| n == 1);
+    let factor = call.op == "Mul";
+    if x.merged > 0 || x.axes.last() != Some(&0) || !(each || (factor && c.shape.is_empty())) {
+        return Ok(None);
+    }
+    let half = |x: f32| f16::from_f32(x).to_f32();
+    let values = c.floats()?;
+    let value = |o: usize| values[if each { o } else { 0 }];
+    let old = bias.map(|id| b.graph.params[id].data.clone());
+    let joined = match (old, factor) {
+        (Some(old), true) => Some((0..channels).map(|o| half(old[o] * value(o))).collect()),
+        (None, true) => None,
+        (Some(old), false) => Some((0..channels).map(|o| half(old[o] + value(o))).collect()),
+        (None, false) => Some((0..channels).map(value).collect()),
+    };
+    if factor {
+        for row in b.graph.params[weight].data.chunks_exact_mut(channels) {
+            row.iter_mut().enumerate().for_each(|(o, w)| *w = half(*w * value(o)));
+        }
+    }
+    if let Some(bias) = joined {
+        set_bias(b, &x, bias)?;
+    }
+    Ok(Some(x))
 }
 
 /// `(x - mean) / sqrt(variance + epsilon)` with the statistics of each sample over some axes.
