@@ -175,8 +175,10 @@ pub trait CellBank: Send + Sync {
 
     /// How long after the last accepted instant the first random jump falls within the last solved step, if one does.
     /// A jump at the step's very end (to a millionth of its length) is none: accepting carries it out. Whoever accepts
-    /// a longer step has the jump at that step's end.
-    fn first_event(&self) -> Option<f64>;
+    /// a longer step has the jump at that step's end. Cells that never jump keep this answer.
+    fn first_event(&self) -> Option<f64> {
+        None
+    }
 
     /// Takes the last solved step.
     fn accept(&mut self, v: &[f64]);

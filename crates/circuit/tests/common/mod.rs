@@ -117,10 +117,6 @@ impl CellBank for Sinh {
         0.0
     }
 
-    fn first_event(&self) -> Option<f64> {
-        None
-    }
-
     fn accept(&mut self, _v: &[f64]) {}
 
     fn state(&self) -> &[f64] {
@@ -237,10 +233,6 @@ impl CellBank for Tunnel {
         0.0
     }
 
-    fn first_event(&self) -> Option<f64> {
-        None
-    }
-
     fn accept(&mut self, _v: &[f64]) {}
 
     fn state(&self) -> &[f64] {
@@ -307,10 +299,6 @@ impl CellBank for Drift {
 
     fn error(&self) -> f64 {
         self.next.2.abs() / self.tolerance
-    }
-
-    fn first_event(&self) -> Option<f64> {
-        None
     }
 
     fn accept(&mut self, _v: &[f64]) {

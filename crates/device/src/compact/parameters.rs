@@ -24,11 +24,9 @@ macro_rules! parameters {
         impl $name {
             /// The first parameter outside of its range: its name and what is wrong.
             fn out_of_range(&self) -> Option<(String, String)> {
-                #[allow(unused_imports)]
-                use $crate::compact::parameters::range;
                 None
-                    $(.or_else(|| range(self, $ukey, self.$unit, $ulow, $uhigh)))*
-                    $(.or_else(|| range(self, stringify!($pure), self.$pure, $plow, $phigh)))*
+                    $(.or_else(|| $crate::compact::parameters::range(self, $ukey, self.$unit, $ulow, $uhigh)))*
+                    $(.or_else(|| $crate::compact::parameters::range(self, stringify!($pure), self.$pure, $plow, $phigh)))*
             }
         }
     };
