@@ -8,19 +8,46 @@ use crate::inputs::Inputs;
 use crate::request::Draft;
 use crate::study::AnyStudy;
 
-/// What was found, and whether it is all that was asked for.
+/// What was found.
 #[derive(Clone, Debug)]
 pub struct Card {
     /// A finding a study, in the order of the studies.
     pub findings: Vec<Finding>,
-    /// What is missing, where somebody stopped the run; every record says it too.
-    pub cut_short: Option<String>,
 }
 
 impl From<Finding> for Card {
     /// A single finding.
     fn from(finding: Finding) -> Self {
-        Self { cut_short: finding.record.cut_short.clone(), findings: vec![finding] }
+        Self { findings: vec![finding] }
+    }
+}
+
+impl Card {
+    /// What is missing, where somebody stopped the run; every record says it.
+    pub fn cut_short(&self) -> Option<&str> {
+        self.findings.iter().find_map(|finding| finding.record.cut_short.as_deref())
+    }
+
+    /// Says in every record what is missing of all `studies`, if anything is.
+    fn say_what_is_missing(&mut self, studies: &[&dyn AnyStudy]) {
+        let last = self.findings.last().map(|finding| &finding.record);
+        let within = last.and_then(|r| Some(format!("{}: {}", r.title, r.cut_short.as_ref()?)));
+        let (done, all) = (self.findings.len(), studies.len());
+        let not_run: Vec<&str> = studies.iter().skip(done).map(|study| study.title()).collect();
+        let behind = (done < all).then(|| {
+            format!("The card was cut short with {done} of {all} studies. Not run: {}.", not_run.join(", "))
+        });
+        let text = within.into_iter().chain(behind).collect::<Vec<_>>().join(" ");
+        if text.is_empty() {
+            return;
+        }
+        for Finding { record, .. } in &mut self.findings {
+            match &mut record.cut_short {
+                // Its own note is there already.
+                Some(own) => own.clone_from(&text),
+                None => record.cut_short_with(text.clone()),
+            }
+        }
     }
 }
 
@@ -40,39 +67,17 @@ pub fn score(
         draft.resolve(studies, inputs)
     });
     let resolved: Vec<_> = resolved.collect::<Result<_, _>>()?;
-    let mut findings = Vec::new();
-    let mut cut_short = None;
+    let mut card = Card { findings: Vec::new() };
     for (study, request) in &resolved {
         match execute(*study, request, inputs, watch) {
-            Ok(finding) => findings.push(finding),
-            Err(StudyError::Cancelled) if !findings.is_empty() => cut_short = Some(String::new()),
+            Ok(finding) => card.findings.push(finding),
+            Err(StudyError::Cancelled) if !card.findings.is_empty() => break,
             Err(error) => return Err(error),
         }
-        let last = findings.last().and_then(|f: &Finding| f.record.cut_short.as_ref());
-        if let Some(text) = last {
-            cut_short = Some(format!("{}: {text} ", study.title()));
-        }
-        if let Some(text) = &mut cut_short {
-            let missing: Vec<&str> = studies.iter().skip(findings.len()).map(|study| study.title()).collect();
-            if !missing.is_empty() {
-                let (done, all) = (findings.len(), resolved.len());
-                *text += &format!(
-                    "The card was cut short with {done} of {all} studies. Not run: {}.",
-                    missing.join(", ")
-                );
-            }
+        if card.cut_short().is_some() {
             break;
         }
     }
-    if let Some(text) = cut_short.as_mut() {
-        *text = text.trim_end().to_string();
-        for Finding { record, .. } in &mut findings {
-            match &mut record.cut_short {
-                // Its own note is there already.
-                Some(own) => own.clone_from(text),
-                None => record.cut_short_with(text.clone()),
-            }
-        }
-    }
-    Ok(Card { findings, cut_short })
+    card.say_what_is_missing(studies);
+    Ok(card)
 }

@@ -161,15 +161,15 @@ fn a_card_that_is_cut_short_names_what_was_not_run_in_every_row() {
     };
     // Five chips of three steps on the ideal chip.
     let whole = card(30).unwrap();
-    assert!(whole.cut_short.is_none() && whole.findings.iter().all(|f| f.record.cut_short.is_none()));
+    assert!(whole.cut_short().is_none() && whole.findings.iter().all(|f| f.record.cut_short.is_none()));
     let first = card(16).unwrap();
     let text = "The card was cut short with 1 of 2 studies. Not run: Toy.";
-    assert_eq!((first.findings.len(), first.cut_short.as_deref()), (1, Some(text)));
+    assert_eq!((first.findings.len(), first.cut_short()), (1, Some(text)));
     assert_eq!(first.findings[0].record.cut_short.as_deref(), Some(text));
     assert_eq!(first.findings[0].record.notes[0].text, text);
     let second = card(22).unwrap();
     assert_eq!(second.findings.len(), 2);
-    let text = second.cut_short.unwrap();
+    let text = second.cut_short().unwrap().to_string();
     assert!(text.starts_with("Toy: The run was cut short after 2 of 5 chips"), "{text}");
     assert!(second.findings.iter().all(|f| f.record.cut_short.as_deref() == Some(&text)));
     assert!(matches!(card(2), Err(StudyError::Cancelled)));

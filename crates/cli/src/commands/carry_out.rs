@@ -56,7 +56,7 @@ pub fn carry_out(
         Form::Record { .. } => folder,
     };
     let folder = match folder {
-        Some(folder) if card.cut_short.is_some() => Some(folder.beside_an_earlier_run()?),
+        Some(folder) if card.cut_short().is_some() => Some(folder.beside_an_earlier_run()?),
         folder => folder,
     };
     let kept = folder.as_ref().map(|folder| folder.path().display().to_string());
@@ -71,7 +71,7 @@ pub fn carry_out(
         _ if terminal.json() => terminal.print_json(&serde_json::json!({ "rows": records }))?,
         _ => terminal.print(&summary::card(terminal, &records))?,
     }
-    match card.cut_short {
+    match card.cut_short() {
         None => Ok(()),
         Some(text) => {
             let kept = kept.map_or("what was finished was printed".into(), |dir| {
