@@ -44,22 +44,12 @@ pub trait CompactModel: Clone + Send + Sync + 'static {
     /// States of a cell that was never used.
     fn initial(&self, cell: &Self::Cell, x: &mut [f64]);
 
-    /// Current and its derivative at the voltage `v` (V) across the terminals, ambient temperature `t_k` (K) and
-    /// states `x`; writes the states' rates of change `dx` (1/s times the state's unit) and the jump channels' hazards
-    /// (1/s). `guess` is whatever the implicit part wants to start from next time.
+    /// What the cell does where it stands: current and its derivative, the states' rates of change, the hazards of the
+    /// jump channels. `guess` is whatever the implicit part wants to start from next time.
     ///
     /// # Errors
     /// An implicit equation without a solution in range.
-    fn eval(
-        &self,
-        cell: &Self::Cell,
-        x: &[f64],
-        v: f64,
-        t_k: f64,
-        guess: &mut f64,
-        dx: &mut [f64],
-        hazard: &mut [f64],
-    ) -> Result<Current, ModelError>;
+    fn eval(&self, cell: &Self::Cell, at: At, guess: &mut f64) -> Result<Response, ModelError>;
 
     /// Smallest and largest value of each state.
     fn bounds(&self, cell: &Self::Cell, low: &mut [f64], high: &mut [f64]);
@@ -95,13 +85,28 @@ pub trait CompactModel: Clone + Send + Sync + 'static {
     }
 }
 
-/// A current and its derivative by the voltage.
+/// Where a cell stands.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Current {
+pub struct At<'a> {
+    /// Its states.
+    pub x: &'a [f64],
+    /// Voltage across the terminals, V.
+    pub v: f64,
+    /// Ambient temperature, K.
+    pub t_k: f64,
+}
+
+/// What a cell does there. Entries beyond the model's states and channels mean nothing.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct Response {
     /// Current into the first terminal, A.
     pub i_a: f64,
-    /// Its derivative at constant states, S.
+    /// Its derivative by the voltage at constant states, S.
     pub di_dv_s: f64,
+    /// Rates of change of the states, the state's unit per second.
+    pub dx: [f64; MAX_STATES],
+    /// Hazards of the jump channels, 1/s.
+    pub hazard: [f64; MAX_CHANNELS],
 }
 
 /// Why a model has no answer.

@@ -35,7 +35,7 @@ pub use yakopcic::Yakopcic;
 mod prelude {
     pub use super::super::constants::*;
     pub(crate) use super::super::parameters::{parameters, rising};
-    pub use super::super::{CompactModel, Current, ModelError};
+    pub use super::super::{At, CompactModel, ModelError, Response};
     pub use neurohm_num::{Key, quantity};
 }
 

@@ -1,6 +1,6 @@
 //! One step of one cell.
 
-use super::super::{CompactModel, Current, MAX_CHANNELS, MAX_STATES, ModelError};
+use super::super::{At, CompactModel, MAX_CHANNELS, MAX_STATES, ModelError, Response};
 
 /// The inner stage of TR-BDF2 lies at this part of the step, 2 - sqrt(2); both stages then share their matrix.
 const GAMMA: f64 = 0.585_786_437_626_905;
@@ -96,19 +96,10 @@ pub struct Step<'a, M: CompactModel> {
     scale: Vector,
 }
 
-/// A model's answer.
-#[derive(Clone, Copy, Default)]
-struct Point {
-    i: f64,
-    di_dv: f64,
-    dx: Vector,
-    hazard: [f64; MAX_CHANNELS],
-}
-
 /// A solved stage: where, what, and how it follows the voltage.
 struct Stage {
     x: Vector,
-    at: Point,
+    at: Response,
     held: [bool; MAX_STATES],
     /// I - D h J, rows of held states replaced by the identity's.
     matrix: Matrix,
@@ -122,12 +113,9 @@ impl<'a, M: CompactModel> Step<'a, M> {
         Step { model, cell, t_k, low, high, scale }
     }
 
-    fn eval(&self, x: &Vector, v: f64, guess: &mut f64) -> Result<Point, ModelError> {
-        let mut p = Point::default();
+    fn eval(&self, x: &Vector, v: f64, guess: &mut f64) -> Result<Response, ModelError> {
         let x = &x[..M::N];
-        let Current { i_a, di_dv_s } =
-            self.model.eval(self.cell, x, v, self.t_k, guess, &mut p.dx[..M::N], &mut p.hazard[..M::H])?;
-        (p.i, p.di_dv) = (i_a, di_dv_s);
+        let p = self.model.eval(self.cell, At { x, v, t_k: self.t_k }, guess)?;
         let finite = |what: &'static str, value: f64| {
             if value.is_finite() {
                 Ok(())
@@ -135,10 +123,10 @@ impl<'a, M: CompactModel> Step<'a, M> {
                 Err(ModelError::NotFinite { what, value, v, x: x.to_vec() })
             }
         };
-        finite("the current", p.i)?;
-        finite("the current's derivative", p.di_dv)?;
-        p.dx.iter().try_for_each(|d| finite("a rate", *d))?;
-        p.hazard.iter().try_for_each(|h| finite("a hazard", *h))?;
+        finite("the current", p.i_a)?;
+        finite("the current's derivative", p.di_dv_s)?;
+        p.dx[..M::N].iter().try_for_each(|d| finite("a rate", *d))?;
+        p.hazard[..M::H].iter().try_for_each(|h| finite("a hazard", *h))?;
         Ok(p)
     }
 
@@ -148,7 +136,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
     }
 
     /// Derivatives of rates and current by the states, by differences that stay within the bounds.
-    fn slopes(&self, x: &Vector, v: f64, at: &Point, guess: f64) -> Result<(Matrix, Vector), ModelError> {
+    fn slopes(&self, x: &Vector, v: f64, at: &Response, guess: f64) -> Result<(Matrix, Vector), ModelError> {
         let (mut jacobian, mut di_dx) = (Matrix::default(), Vector::default());
         for j in 0..M::N {
             let mut moved = *x;
@@ -159,7 +147,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
             for i in 0..M::N {
                 jacobian[i][j] = (p.dx[i] - at.dx[i]) / d;
             }
-            di_dx[j] = (p.i - at.i) / d;
+            di_dx[j] = (p.i_a - at.i_a) / d;
         }
         Ok((jacobian, di_dx))
     }
@@ -308,12 +296,12 @@ impl<'a, M: CompactModel> Step<'a, M> {
         start[..n].copy_from_slice(x0);
         if dt_s <= 0.0 {
             let at = self.eval(&start, v1, &mut guess)?;
-            return Ok(Trial { x: start, w: *w, i: at.i, g: at.di_dv, guess, ..Trial::default() });
+            return Ok(Trial { x: start, w: *w, i: at.i_a, g: at.di_dv_s, guess, ..Trial::default() });
         }
         let mut at0 = self.eval(&start, v0, &mut guess)?;
         let (mut push, mut w_end) = (Vector::default(), *w);
         let mut strength = Vector::default();
-        if self.model.noise(self.cell, x0, v0, at0.i, self.t_k, &mut strength[..n]) {
+        if self.model.noise(self.cell, x0, v0, at0.i_a, self.t_k, &mut strength[..n]) {
             for j in 0..n {
                 w_end[j] = to_w(j);
                 push[j] = strength[j] * (w_end[j] - w[j]) / dt_s;
@@ -344,7 +332,8 @@ impl<'a, M: CompactModel> Step<'a, M> {
         let follows = self.follow(&end, &base_follows, 1.0, a, v1, guess)?;
         let (_, di_dx) = self.slopes(&end.x, v1, &end.at, guess)?;
 
-        let mut trial = Trial { x: end.x, w: w_end, i: end.at.i, g: end.at.di_dv, guess, ..Trial::default() };
+        let mut trial =
+            Trial { x: end.x, w: w_end, i: end.at.i_a, g: end.at.di_dv_s, guess, ..Trial::default() };
         for j in 0..n {
             trial.g += di_dx[j] * follows[j];
         }

@@ -1,4 +1,4 @@
-use super::super::{Current, Drive, LinearIonDrift, Vteam, Waveform, Window, drive};
+use super::super::{At, Drive, LinearIonDrift, Response, Vteam, Waveform, Window, drive};
 use super::*;
 
 /// A switch that turns on with the rate `rate` e^(v / 0.1) and, once on, off with `off`.
@@ -17,20 +17,12 @@ impl CompactModel for Switch {
     fn initial(&self, (): &(), x: &mut [f64]) {
         x[0] = 0.0;
     }
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        _: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        hazard: &mut [f64],
-    ) -> Result<Current, ModelError> {
-        dx[0] = 0.0;
-        hazard[0] = if x[0] < 0.5 { self.rate * (v / 0.1).exp() } else { 0.0 };
-        hazard[1] = if x[0] < 0.5 { 0.0 } else { self.off };
-        Ok(Current { i_a: v * (1.0 + x[0]), di_dv_s: 1.0 + x[0] })
+    fn eval(&self, (): &(), At { x, v, .. }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
+        out.dx[0] = 0.0;
+        out.hazard[0] = if x[0] < 0.5 { self.rate * (v / 0.1).exp() } else { 0.0 };
+        out.hazard[1] = if x[0] < 0.5 { 0.0 } else { self.off };
+        Ok(Response { i_a: v * (1.0 + x[0]), di_dv_s: 1.0 + x[0], ..out })
     }
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (0.0, 1.0);
@@ -56,20 +48,12 @@ impl CompactModel for Robertson {
     fn initial(&self, (): &(), x: &mut [f64]) {
         (x[0], x[1]) = (1.0, 0.0);
     }
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        _: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, .. }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let third = 1.0 - x[0] - x[1];
-        dx[0] = -0.04 * x[0] + 1e4 * x[1] * third;
-        dx[1] = 0.04 * x[0] - 1e4 * x[1] * third - 3e7 * x[1] * x[1];
-        Ok(Current { i_a: v, di_dv_s: 1.0 })
+        out.dx[0] = -0.04 * x[0] + 1e4 * x[1] * third;
+        out.dx[1] = 0.04 * x[0] - 1e4 * x[1] * third - 3e7 * x[1] * x[1];
+        Ok(Response { i_a: v, di_dv_s: 1.0, ..out })
     }
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         low.fill(0.0);

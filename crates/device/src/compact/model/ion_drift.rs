@@ -72,21 +72,13 @@ impl CompactModel for LinearIonDrift {
         x[0] = self.x_initial;
     }
 
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        _: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, .. }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let r = self.r_on_ohm * x[0] + self.r_off_ohm * (1.0 - x[0]);
         let i = v / r;
         let k = self.mobility_m2_per_vs * self.r_on_ohm / (self.length_m * self.length_m);
-        dx[0] = k * i * self.window.value(x[0], i);
-        Ok(Current { i_a: i, di_dv_s: 1.0 / r })
+        out.dx[0] = k * i * self.window.value(x[0], i);
+        Ok(Response { i_a: i, di_dv_s: 1.0 / r, ..out })
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

@@ -86,24 +86,16 @@ impl CompactModel for MeanMetastableSwitch {
         x[0] = self.x_initial;
     }
 
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        t_k: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, t_k }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let (to_on, to_off) = self.rates(v, t_k);
-        dx[0] = (1.0 - x[0]) * to_on - x[0] * to_off;
+        out.dx[0] = (1.0 - x[0]) * to_on - x[0] * to_off;
         let g = x[0] / self.r_on_ohm + (1.0 - x[0]) / self.r_off_ohm;
         let (f, r) = (self.beta_f_per_v, self.beta_r_per_v);
         let schottky = self.alpha_f_a * libm::expm1(f * v) - self.alpha_r_a * libm::expm1(-r * v);
         let slope = self.alpha_f_a * f * libm::exp(f * v) + self.alpha_r_a * r * libm::exp(-r * v);
         let rest = 1.0 - self.phi;
-        Ok(Current { i_a: self.phi * g * v + rest * schottky, di_dv_s: self.phi * g + rest * slope })
+        Ok(Response { i_a: self.phi * g * v + rest * schottky, di_dv_s: self.phi * g + rest * slope, ..out })
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

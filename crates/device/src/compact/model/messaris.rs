@@ -175,19 +175,11 @@ impl CompactModel for Messaris {
         x[0] = self.r_initial_ohm.clamp(self.r_min_ohm, self.r_max_ohm);
     }
 
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        _: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, .. }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let (a, b) = if v >= 0.0 { (self.ap_v, self.bp_per_v) } else { (self.an_v, self.bn_per_v) };
-        dx[0] = self.rate(x[0], v);
-        Ok(Current { i_a: a / x[0] * libm::sinh(b * v), di_dv_s: a / x[0] * b * libm::cosh(b * v) })
+        out.dx[0] = self.rate(x[0], v);
+        Ok(Response { i_a: a / x[0] * libm::sinh(b * v), di_dv_s: a / x[0] * b * libm::cosh(b * v), ..out })
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

@@ -63,24 +63,16 @@ impl CompactModel for NiobiumThreshold {
     }
 
     /// The state is the temperature, K.
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        t_k: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, t_k }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let kt = K_B_EV * x[0];
         let root = libm::sqrt(v.abs());
         // The barrier is gone where the field has lowered it to nothing.
         let barrier = self.ea_ev - self.barrier_slope() * root;
         let g = self.sigma0_s * libm::exp(-barrier.max(0.0) / kt);
-        dx[0] = (g * v * v - (x[0] - t_k) / self.r_th_k_per_w) / self.c_th_j_per_k;
+        out.dx[0] = (g * v * v - (x[0] - t_k) / self.r_th_k_per_w) / self.c_th_j_per_k;
         let steep = if barrier > 0.0 { self.barrier_slope() * root / (2.0 * kt) } else { 0.0 };
-        Ok(Current { i_a: g * v, di_dv_s: g * (1.0 + steep) })
+        Ok(Response { i_a: g * v, di_dv_s: g * (1.0 + steep), ..out })
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
@@ -100,9 +92,8 @@ mod tests {
     /// The steady voltage at each temperature: that at which heat and loss balance.
     fn steady(model: &NiobiumThreshold, t: f64) -> (f64, f64) {
         let at = |v: f64| {
-            let mut dx = [0.0];
-            let i = model.eval(&(), &[t], v, 300.0, &mut 0.0, &mut dx, &mut []).unwrap().i_a;
-            (dx[0], i)
+            let there = model.eval(&(), At { x: &[t], v, t_k: 300.0 }, &mut 0.0).unwrap();
+            (there.dx[0], there.i_a)
         };
         let (mut low, mut high) = (0.0, 10.0);
         for _ in 0..100 {

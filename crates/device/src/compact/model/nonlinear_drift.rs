@@ -71,23 +71,16 @@ impl CompactModel for NonlinearIonDrift {
         x[0] = self.w_initial;
     }
 
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        _: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, .. }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let tunnel = libm::pow(x[0].max(0.0), self.n) * self.beta_a;
         let (av, gv) = (self.alpha_per_v * v, self.gamma_per_v * v);
-        dx[0] = self.a * self.window.value(x[0], v) * libm::pow(v, self.m);
-        Ok(Current {
+        out.dx[0] = self.a * self.window.value(x[0], v) * libm::pow(v, self.m);
+        Ok(Response {
             i_a: tunnel * libm::sinh(av) + self.chi_a * libm::expm1(gv),
             di_dv_s: tunnel * self.alpha_per_v * libm::cosh(av)
                 + self.chi_a * self.gamma_per_v * libm::exp(gv),
+            ..out
         })
     }
 

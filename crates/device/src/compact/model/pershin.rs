@@ -61,18 +61,10 @@ impl CompactModel for PershinDiVentra {
         x[0] = self.r_initial_ohm.clamp(self.r_on_ohm, self.r_off_ohm);
     }
 
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        _: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
-        dx[0] = self.rate(v);
-        Ok(Current { i_a: v / x[0], di_dv_s: 1.0 / x[0] })
+    fn eval(&self, (): &(), At { x, v, .. }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
+        out.dx[0] = self.rate(v);
+        Ok(Response { i_a: v / x[0], di_dv_s: 1.0 / x[0], ..out })
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

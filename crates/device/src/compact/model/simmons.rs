@@ -105,20 +105,12 @@ impl CompactModel for SimmonsTunnelBarrier {
         x[0] = self.x_initial_m.clamp(self.x_on_m, self.x_off_m);
     }
 
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        _: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, .. }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let s = (x[0] - self.x_on_m) / (self.x_off_m - self.x_on_m);
         let r = self.resistance.resistance(self.r_on_ohm, self.r_off_ohm, s);
-        dx[0] = self.velocity(x[0], v / r);
-        Ok(Current { i_a: v / r, di_dv_s: 1.0 / r })
+        out.dx[0] = self.velocity(x[0], v / r);
+        Ok(Response { i_a: v / r, di_dv_s: 1.0 / r, ..out })
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

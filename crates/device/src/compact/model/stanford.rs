@@ -101,23 +101,15 @@ impl CompactModel for StanfordPku {
         x[0] = self.g_initial_m.clamp(self.g_min_m, self.g_max_m);
     }
 
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        t_k: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, t_k }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let g = x[0];
         let amplitude = self.i0_a * libm::exp(-g / self.g0_m);
         let i = amplitude * libm::sinh(v / self.v0_v);
         let kt = K_B_EV * self.temperature(v, i, t_k);
         let gap_nm = g * 1e9;
         let gamma = self.gamma0 - self.beta * gap_nm * gap_nm * gap_nm;
-        dx[0] = if gamma * v.abs() / self.tox_m < self.f_min_v_per_m {
+        out.dx[0] = if gamma * v.abs() / self.tox_m < self.f_min_v_per_m {
             0.0
         } else {
             let u = gamma * self.a0_m * v / (self.tox_m * kt);
@@ -125,7 +117,7 @@ impl CompactModel for StanfordPku {
             let half = libm::exp(u.abs() - self.ea_ev / kt) - libm::exp(-u.abs() - self.ea_ev / kt);
             -self.velocity_m_per_s * half.copysign(u) / 2.0
         };
-        Ok(Current { i_a: i, di_dv_s: amplitude / self.v0_v * libm::cosh(v / self.v0_v) })
+        Ok(Response { i_a: i, di_dv_s: amplitude / self.v0_v * libm::cosh(v / self.v0_v), ..out })
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
@@ -151,7 +143,7 @@ mod tests {
     #[test]
     fn resistances_are_those_of_the_reference() {
         let model = StanfordPku::v1();
-        let r = |g: f64| 0.1 / model.eval(&(), &[g], 0.1, 298.0, &mut 0.0, &mut [0.0], &mut []).unwrap().i_a;
+        let r = |g: f64| 0.1 / model.eval(&(), At { x: &[g], v: 0.1, t_k: 298.0 }, &mut 0.0).unwrap().i_a;
         assert!((r(0.2e-9) - 541.82).abs() < 0.01, "{}", r(0.2e-9));
         assert!((r(1.7e-9) - 218_586.0).abs() < 1.0, "{}", r(1.7e-9));
         assert!((r(1.7e-9) / r(0.2e-9) / 6.0_f64.exp() - 1.0).abs() < 1e-12);

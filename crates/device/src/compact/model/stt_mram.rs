@@ -102,26 +102,18 @@ impl CompactModel for SttMram {
         x[0] = self.initial;
     }
 
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        t_k: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        hazard: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, t_k }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let u = v / self.v_h_v;
         let bell = 1.0 + u * u;
         let r = self.r_p_ohm * (1.0 + x[0] * self.tmr0 / bell);
         let dr_dv = -self.r_p_ohm * x[0] * self.tmr0 * 2.0 * u / (self.v_h_v * bell * bell);
         let i = v / r;
-        dx[0] = 0.0;
+        out.dx[0] = 0.0;
         let antiparallel = x[0] > 0.5;
-        hazard[0] = if antiparallel { 0.0 } else { self.hazard(-i, t_k) };
-        hazard[1] = if antiparallel { self.hazard(i, t_k) } else { 0.0 };
-        Ok(Current { i_a: i, di_dv_s: 1.0 / r - v * dr_dv / (r * r) })
+        out.hazard[0] = if antiparallel { 0.0 } else { self.hazard(-i, t_k) };
+        out.hazard[1] = if antiparallel { self.hazard(i, t_k) } else { 0.0 };
+        Ok(Response { i_a: i, di_dv_s: 1.0 / r - v * dr_dv / (r * r), ..out })
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

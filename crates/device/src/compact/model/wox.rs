@@ -72,24 +72,17 @@ impl CompactModel for TungstenOxide {
         x[0] = self.w_initial;
     }
 
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        _: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, .. }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let w = x[0];
         let (b, d) = (self.beta_per_v, self.delta_per_v);
-        dx[0] = self.lambda_per_s * self.eta1 * libm::sinh(self.eta2_per_v * v)
+        out.dx[0] = self.lambda_per_s * self.eta1 * libm::sinh(self.eta2_per_v * v)
             - self.tau_s.map_or(0.0, |t| w / t);
-        Ok(Current {
+        Ok(Response {
             i_a: -(1.0 - w) * self.alpha_a * libm::expm1(-b * v) + w * self.gamma_a * libm::sinh(d * v),
             di_dv_s: (1.0 - w) * self.alpha_a * b * libm::exp(-b * v)
                 + w * self.gamma_a * d * libm::cosh(d * v),
+            ..out
         })
     }
 

@@ -146,20 +146,12 @@ impl CompactModel for Yakopcic {
         x[0] = self.x_initial;
     }
 
-    fn eval(
-        &self,
-        (): &(),
-        x: &[f64],
-        v: f64,
-        _: f64,
-        _: &mut f64,
-        dx: &mut [f64],
-        _: &mut [f64],
-    ) -> Result<Current, ModelError> {
+    fn eval(&self, (): &(), At { x, v, .. }: At, _: &mut f64) -> Result<Response, ModelError> {
+        let mut out = Response::default();
         let a = if v >= 0.0 { self.a1_a } else { self.a2_a };
         let b = self.b_per_v;
-        dx[0] = self.eta * self.g(v) * self.f(x[0], v);
-        Ok(Current { i_a: a * x[0] * libm::sinh(b * v), di_dv_s: a * x[0] * b * libm::cosh(b * v) })
+        out.dx[0] = self.eta * self.g(v) * self.f(x[0], v);
+        Ok(Response { i_a: a * x[0] * libm::sinh(b * v), di_dv_s: a * x[0] * b * libm::cosh(b * v), ..out })
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
@@ -181,8 +173,7 @@ mod tests {
         for (v, g) in [(0.2, 191.568), (0.3, 705.392), (0.45, 1579.205)] {
             assert!((model.g(v) - g).abs() < 6e-4, "{} at {v} V", model.g(v));
         }
-        let (mut guess, mut dx) = (0.0, [0.0]);
-        let i = model.eval(&(), &[0.5], 0.3, 300.0, &mut guess, &mut dx, &mut []).unwrap().i_a;
+        let i = model.eval(&(), At { x: &[0.5], v: 0.3, t_k: 300.0 }, &mut 0.0).unwrap().i_a;
         assert!((i / 1.27505e-3 - 1.0).abs() < 5e-6, "{i}");
         // Both ends stop the motion toward them and no other: wp(1) = 0, wn(0) = 0.
         assert!(model.f(1.0, 0.3).abs() < 1e-15 && model.f(0.0, -0.3) == 0.0);
