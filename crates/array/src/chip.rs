@@ -160,7 +160,9 @@ impl ChipSpec {
                 source: "definition".to_owned(),
                 differences: Vec::new(),
                 valid_range: String::new(),
-                cell: CellSpec::ideal(0.0, 25e-6),
+                compact: None,
+                spread: Default::default(),
+                cell: Some(CellSpec::ideal(0.0, 25e-6)),
             },
         }
     }

@@ -58,7 +58,7 @@ impl Crossbar {
             ReadNoise::Frozen {} => None,
             ReadNoise::Split { window_s } => Some(window_s),
         };
-        let cell = &chip.device.cell;
+        let cell = chip.device.statistics()?;
         let polarities = chip.mapping.devices_per_polarity;
         let plane = |number: u32| {
             let mut cells = CellArray::new(cell, rows * columns, key.child("plane", number.into()))?;

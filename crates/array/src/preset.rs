@@ -102,6 +102,7 @@ impl ChipLayers {
         let chip: ChipSpec = overlay::read(self.0)?;
         chip.check()?;
         chip.device.validate().map_err(|e| e.below("device"))?;
+        chip.device.statistics().map_err(|e| e.below("device"))?;
         Ok(chip)
     }
 }

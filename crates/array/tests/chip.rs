@@ -46,11 +46,11 @@ fn overlays_merge_the_same_choice_and_replace_another() {
     assert_eq!(parse("").unwrap(), chip_preset("default").unwrap());
     // A device's aspects, likewise: another law replaces.
     let chip = parse("device.noise.ideal = {}\ndevice.cell.g_max = \"30 uS\"\n").unwrap();
-    assert_eq!((chip.device.cell.g_max_s, chip.device.name.as_str()), (30e-6, "pcm"));
+    assert_eq!((chip.device.cell.as_ref().unwrap().g_max_s, chip.device.name.as_str()), (30e-6, "pcm"));
     assert!(!chip.nonidealities().iter().any(|n| n.path == "device.noise"));
     // A device with a preset of its own starts from that.
     let chip = parse("[device]\npreset = \"reram_cmo\"\nname = \"mine\"\n").unwrap();
-    assert_eq!((chip.device.name.as_str(), chip.device.cell.g_max_s), ("mine", 88.2e-6));
+    assert_eq!((chip.device.name.as_str(), chip.device.cell.as_ref().unwrap().g_max_s), ("mine", 88.2e-6));
     // A whole device replaces: what it leaves out was not measured.
     let chip = parse("[device]\nname = \"mine\"\ncell.g_min = \"0 S\"\ncell.g_max = \"1 uS\"\n").unwrap();
     assert_eq!(chip.device.unmeasured().len(), 4);
@@ -75,7 +75,7 @@ fn settings_by_path_take_words_numbers_and_quantities() {
     }
     assert_eq!((chip.tile.rows, chip.output_noise, chip.read.voltage_v), (128, 1e-3, 0.3));
     assert_eq!((chip.read.integration_time_s, &chip.adc), (5e-8, &Adc::Ideal {}));
-    assert_eq!((chip.device.name.as_str(), chip.device.cell.g_max_s), ("hermes", 20e-6));
+    assert_eq!((chip.device.name.as_str(), chip.device.cell.as_ref().unwrap().g_max_s), ("hermes", 20e-6));
     // A device from elsewhere, as the engine finds one in a file.
     let find = |name: &str| {
         if name == "mine.toml" {

@@ -27,13 +27,13 @@ fn common_drift(compensation: &str) -> ChipSpec {
     let mut chip = chip_preset("peer").unwrap();
     chip.set("drift_compensation", compensation, &presets_only).unwrap();
     chip.output_noise = 0.0;
-    chip.device.cell.write = Some(Write::Ideal {});
-    chip.device.cell.noise = Some(Noise::Ideal {});
-    let Some(Retention::PowerLaw { t0_s, .. }) = chip.device.cell.retention.clone() else {
+    chip.device.cell.as_mut().unwrap().write = Some(Write::Ideal {});
+    chip.device.cell.as_mut().unwrap().noise = Some(Noise::Ideal {});
+    let Some(Retention::PowerLaw { t0_s, .. }) = chip.device.cell.as_ref().unwrap().retention.clone() else {
         panic!("PCM drifts by a power law")
     };
     let constant = Curve::Constant;
-    chip.device.cell.retention =
+    chip.device.cell.as_mut().unwrap().retention =
         Some(Retention::PowerLaw { t0_s, nu_mean: constant(0.06), nu_spread: constant(0.0) });
     chip
 }
@@ -189,8 +189,8 @@ fn fast_and_frozen_noise_add_up_to_that_of_one_read() {
     let spread = |noise: &str| {
         let text = format!("preset = \"ideal\"\ndevice = \"pcm\"\n[read]\nnoise.{noise}\n");
         let mut chip = parse_chip(&text, "test", &presets_only).unwrap();
-        chip.device.cell.write = Some(Write::Ideal {});
-        chip.device.cell.retention = Some(Retention::Ideal {});
+        chip.device.cell.as_mut().unwrap().write = Some(Write::Ideal {});
+        chip.device.cell.as_mut().unwrap().retention = Some(Retention::Ideal {});
         let mut matrix =
             AnalogMatrix::program(Rows::new(&w, inputs, outputs).unwrap(), &chip, Key::root(2)).unwrap();
         matrix.advance(1e4).unwrap();

@@ -20,7 +20,7 @@ fn main() {
 }
 
 fn array(name: &str) -> (CellArray, Vec<f32>, Vec<f32>) {
-    let spec = preset(name).expect("a preset").cell;
+    let spec = preset(name).expect("a preset").cell.unwrap();
     let (low, high) = (spec.g_min_s as f32, spec.g_max_s as f32);
     let target = (0..CELLS).map(|i| low + (high - low) * (i % 1000) as f32 / 1000.0).collect();
     let cells = CellArray::new(&spec, CELLS, Key::root(1)).expect("a preset is valid");

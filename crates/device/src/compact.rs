@@ -11,6 +11,7 @@ mod drive;
 mod dynamic;
 mod model;
 mod parameters;
+mod spread;
 mod waveform;
 mod wiener;
 
@@ -18,6 +19,8 @@ pub use bank::Bank;
 pub use drive::{Drive, DriveError, Trace, drive};
 pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
 pub use model::*;
+pub use parameters::{Parameter, Parameters};
+pub use spread::{ParameterSpread, Spread};
 pub use waveform::Waveform;
 
 /// Most states a model may have.

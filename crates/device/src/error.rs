@@ -32,6 +32,16 @@ pub enum DeviceError {
         /// What is wrong with it, and what would be right.
         problem: String,
     },
+    /// What is asked for needs a face of the device that its description has not.
+    #[error("device `{device}` has no {missing}; {remedy}")]
+    Face {
+        /// Name of the device.
+        device: String,
+        /// What is not there.
+        missing: &'static str,
+        /// How to get it.
+        remedy: &'static str,
+    },
     /// As many targets as cells are needed.
     #[error("{found} conductances for {expected} cells: give one for each")]
     Length {

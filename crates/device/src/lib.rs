@@ -6,7 +6,7 @@
 //! use neurohm_num::Key;
 //!
 //! let pcm = preset("pcm")?;
-//! let mut cells = CellArray::new(&pcm.cell, 1000, Key::root(1))?;
+//! let mut cells = CellArray::new(pcm.statistics()?, 1000, Key::root(1))?;
 //! cells.program(&vec![12.5e-6; 1000])?;
 //! cells.advance(3600.0)?; // An hour after programming, not after the first read.
 //! cells.observe();

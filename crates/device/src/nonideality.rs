@@ -56,7 +56,8 @@ impl Nonidealities for DeviceSpec {
     fn nonidealities(&self) -> Vec<Nonideality> {
         let mut list = Vec::new();
         let mut add = |path: &str, about: &str| list.push(Nonideality::new(path, about));
-        if let Some(write) = &self.cell.write {
+        let Some(cell) = &self.cell else { return list };
+        if let Some(write) = &cell.write {
             match write.deviations() {
                 (Some(_), Some(_)) => {
                     add("device.write", "error of programming");
@@ -67,7 +68,7 @@ impl Nonidealities for DeviceSpec {
                 _ => add("device.write", "error of programming"),
             }
         }
-        if let Some(retention) = &self.cell.retention {
+        if let Some(retention) = &cell.retention {
             match (retention.has_mean(), retention.has_spread()) {
                 (false, false) => {}
                 (true, false) => add("device.retention", "drift that all devices share"),
@@ -79,7 +80,7 @@ impl Nonidealities for DeviceSpec {
                 }
             }
         }
-        match &self.cell.noise {
+        match &cell.noise {
             Some(noise @ Noise::OneOverF { .. }) if noise.amplitude().is_some() => {
                 add("device.noise", "1/f read noise");
             }
@@ -88,7 +89,7 @@ impl Nonidealities for DeviceSpec {
             }
             _ => {}
         }
-        if self.cell.faults.as_ref().is_some_and(|f| f.stuck() > 0.0) {
+        if cell.faults.as_ref().is_some_and(|f| f.stuck() > 0.0) {
             add("device.faults", "stuck cells");
         }
         list
@@ -98,11 +99,12 @@ impl Nonidealities for DeviceSpec {
         if !self.nonidealities().iter().any(|n| n.path == path) {
             return false;
         }
+        let Some(cell) = &mut self.cell else { return false };
         match path {
-            "device.write" => self.cell.write = Some(Write::Ideal {}),
-            "device.retention" => self.cell.retention = Some(Retention::Ideal {}),
-            "device.noise" => self.cell.noise = Some(Noise::Ideal {}),
-            "device.faults" => self.cell.faults = Some(Faults::default()),
+            "device.write" => cell.write = Some(Write::Ideal {}),
+            "device.retention" => cell.retention = Some(Retention::Ideal {}),
+            "device.noise" => cell.noise = Some(Noise::Ideal {}),
+            "device.faults" => cell.faults = Some(Faults::default()),
             _ => return self.scale(path, 0.0),
         }
         true
@@ -113,7 +115,8 @@ impl Nonidealities for DeviceSpec {
         if !known || !factor.is_finite() || factor < 0.0 {
             return false;
         }
-        let (write, retention) = (self.cell.write.as_mut(), self.cell.retention.as_mut());
+        let Some(cell) = &mut self.cell else { return false };
+        let (write, retention) = (cell.write.as_mut(), cell.retention.as_mut());
         let whole = |part: &str| path == part || is_part(part, path);
         if let (Some(Write::Programmed { c2c, d2d }), true) = (write, path.starts_with("device.write")) {
             for (part, deviation) in [("device.write.c2c", c2c), ("device.write.d2d", d2d)] {
@@ -130,7 +133,7 @@ impl Nonidealities for DeviceSpec {
                 retention.scale_spread(factor);
             }
         }
-        match (path, self.cell.noise.as_mut(), self.cell.faults.as_mut()) {
+        match (path, cell.noise.as_mut(), cell.faults.as_mut()) {
             ("device.noise", Some(noise), _) => noise.scale(factor),
             ("device.faults", _, Some(faults)) => faults.scale(factor),
             _ => {}

@@ -1,17 +1,19 @@
-//! A device description: what it is, where the numbers come from, and the statistics of its cells.
+//! A device description: what it is, where the numbers come from, its equations, and the statistics of its cells.
 
+use std::collections::BTreeMap;
 use std::sync::OnceLock;
 
-use neurohm_num::quantity;
+use neurohm_num::{Key, quantity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::aspect::{Faults, Noise, Retention, Write};
+use crate::compact::{CellBank, Dynamic, ParameterSpread};
 use crate::error::DeviceError;
 
 /// A device: a preset, or one fitted to measurements. On disk a TOML file, see [`crate::parse`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(from = "File", into = "File")]
+#[serde(try_from = "File", into = "File")]
 #[schemars(with = "File")]
 pub struct DeviceSpec {
     /// Short name, as commands take it.
@@ -26,8 +28,12 @@ pub struct DeviceSpec {
     pub differences: Vec<String>,
     /// Where the numbers hold.
     pub valid_range: String,
-    /// The statistics of its cells.
-    pub cell: CellSpec,
+    /// Its equations, the dynamic face: what it does under a voltage.
+    pub compact: Option<Dynamic>,
+    /// How parameters of the equations scatter, by their names.
+    pub spread: BTreeMap<String, ParameterSpread>,
+    /// The statistics of its cells, the statistical face: what arrays of it do.
+    pub cell: Option<CellSpec>,
 }
 
 /// Range and aspects of a cell. An absent aspect was not measured, which is not the same as ideal.
@@ -69,8 +75,15 @@ struct File {
     /// Where the numbers hold.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     valid_range: String,
-    /// Range of conductance.
-    cell: Range,
+    /// Range of conductance; with the aspects below the statistical face.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cell: Option<Range>,
+    /// Equations, the dynamic face.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    compact: Option<Dynamic>,
+    /// How parameters of the equations scatter, by their names.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    spread: BTreeMap<String, ParameterSpread>,
     /// How exactly it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     write: Option<Write>,
@@ -86,7 +99,7 @@ struct File {
 }
 
 /// Range of conductance that can be programmed.
-#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Copy, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 struct Range {
     /// Lowest conductance, S.
@@ -99,31 +112,63 @@ struct Range {
     g_max_s: f64,
 }
 
-impl From<File> for DeviceSpec {
-    fn from(f: File) -> Self {
-        let cell = CellSpec {
-            g_min_s: f.cell.g_min_s,
-            g_max_s: f.cell.g_max_s,
-            write: f.write,
-            retention: f.retention,
-            noise: f.noise,
-            faults: f.faults,
+impl TryFrom<File> for DeviceSpec {
+    type Error = String;
+
+    fn try_from(f: File) -> Result<Self, String> {
+        let aspects = [
+            ("write", f.write.is_some()),
+            ("retention", f.retention.is_some()),
+            ("noise", f.noise.is_some()),
+            ("faults", f.faults.is_some()),
+        ];
+        let cell = match f.cell {
+            Some(range) => Some(CellSpec {
+                g_min_s: range.g_min_s,
+                g_max_s: range.g_max_s,
+                write: f.write,
+                retention: f.retention,
+                noise: f.noise,
+                faults: f.faults,
+            }),
+            None => match aspects.iter().find(|(_, there)| *there) {
+                Some((aspect, _)) => {
+                    return Err(format!(
+                        "[{aspect}] needs the range of conductance: add [cell] with g_min and g_max"
+                    ));
+                }
+                None if f.compact.is_none() => {
+                    return Err(
+                        "a device needs [cell] with g_min and g_max, or equations in [compact.MODEL]".into(),
+                    );
+                }
+                None => None,
+            },
         };
-        DeviceSpec {
+        if let (None, Some(name)) = (&f.compact, f.spread.keys().next()) {
+            return Err(format!(
+                "[spread.{name}] needs the equations whose parameter it is: add [compact.MODEL]"
+            ));
+        }
+        Ok(DeviceSpec {
             name: f.name,
             title: f.title,
             class: f.class,
             source: f.source,
             differences: f.differences,
             valid_range: f.valid_range,
+            compact: f.compact,
+            spread: f.spread,
             cell,
-        }
+        })
     }
 }
 
 impl From<DeviceSpec> for File {
     fn from(d: DeviceSpec) -> Self {
-        let c = d.cell;
+        let range = d.cell.as_ref().map(|c| Range { g_min_s: c.g_min_s, g_max_s: c.g_max_s });
+        let (write, retention, noise, faults) =
+            d.cell.map(|c| (c.write, c.retention, c.noise, c.faults)).unwrap_or_default();
         File {
             name: d.name,
             title: d.title,
@@ -131,11 +176,13 @@ impl From<DeviceSpec> for File {
             source: d.source,
             differences: d.differences,
             valid_range: d.valid_range,
-            cell: Range { g_min_s: c.g_min_s, g_max_s: c.g_max_s },
-            write: c.write,
-            retention: c.retention,
-            noise: c.noise,
-            faults: c.faults,
+            cell: range,
+            compact: d.compact,
+            spread: d.spread,
+            write,
+            retention,
+            noise,
+            faults,
         }
     }
 }
@@ -189,12 +236,47 @@ impl DeviceSpec {
     /// # Errors
     /// The first parameter that physics or its law does not allow, with the device's name.
     pub fn validate(&self) -> Result<(), DeviceError> {
-        self.cell.validate().map_err(|e| match e {
+        let cell = self.cell.as_ref().map_or(Ok(()), CellSpec::validate);
+        let compact = || self.compact.as_ref().map_or(Ok(()), |c| c.validate_spread(&self.spread));
+        cell.and_then(|()| compact()).map_err(|e| match e {
             DeviceError::Parameter { field, problem, .. } => {
                 DeviceError::Parameter { device: self.name.clone(), field, problem }
             }
             other => other,
         })
+    }
+
+    /// The statistics of its cells.
+    ///
+    /// # Errors
+    /// [`DeviceError::Face`] for a device of which only equations are known.
+    pub fn statistics(&self) -> Result<&CellSpec, DeviceError> {
+        self.cell.as_ref().ok_or_else(|| DeviceError::Face {
+            device: self.name.clone(),
+            missing: "statistics of its cells ([cell] and aspects)",
+            remedy: "`neurohm device characterise` derives them from the equations, `neurohm device fit` from \
+                     measurements",
+        })
+    }
+
+    /// Its equations.
+    ///
+    /// # Errors
+    /// [`DeviceError::Face`] for a device of which only statistics are known.
+    pub fn equations(&self) -> Result<&Dynamic, DeviceError> {
+        self.compact.as_ref().ok_or_else(|| DeviceError::Face {
+            device: self.name.clone(),
+            missing: "equations ([compact.MODEL])",
+            remedy: "`neurohm device fit --kind iv` finds them from current-voltage loops",
+        })
+    }
+
+    /// `len` unused cells of the dynamic face that grow from `key`.
+    ///
+    /// # Errors
+    /// No equations, or a parameter that physics does not allow.
+    pub fn bank(&self, len: usize, key: Key) -> Result<Box<dyn CellBank>, DeviceError> {
+        self.equations()?.bank_with(&self.spread, len, key)
     }
 
     /// Its JSON schema.
@@ -203,34 +285,37 @@ impl DeviceSpec {
         SCHEMA.get_or_init(|| schemars::schema_for!(DeviceSpec).to_value())
     }
 
-    /// The same range with neutral laws: the ideal device beside this one.
+    /// The same range with neutral laws: the ideal device beside this one. Equations stay as they are.
     pub fn idealised(&self) -> DeviceSpec {
-        DeviceSpec { cell: CellSpec::ideal(self.cell.g_min_s, self.cell.g_max_s), ..self.clone() }
+        let cell = self.cell.as_ref().map(|c| CellSpec::ideal(c.g_min_s, c.g_max_s));
+        DeviceSpec { cell, ..self.clone() }
     }
 
-    /// Aspects that the description has. With [`unmeasured`](Self::unmeasured), all of them.
+    /// Aspects that the description has: its equations and those of its statistics.
     pub fn aspects(&self) -> Vec<&'static str> {
-        self.presence().into_iter().filter(|(_, there)| *there).map(|(name, _)| name).collect()
+        let equations = [("compact", self.compact.is_some()), ("spread", !self.spread.is_empty())];
+        let all = equations.into_iter().chain(self.presence());
+        all.filter(|(_, there)| *there).map(|(name, _)| name).collect()
     }
 
-    /// Aspects that nobody measured; reports must say so, since a study then treats them as ideal.
+    /// Aspects of its statistics that nobody measured; reports must say so, since a study then treats them as ideal.
     pub fn unmeasured(&self) -> Vec<&'static str> {
         self.presence().into_iter().filter(|(_, there)| !*there).map(|(name, _)| name).collect()
     }
 
     fn presence(&self) -> [(&'static str, bool); 4] {
-        let c = &self.cell;
+        let c = self.cell.as_ref();
         [
-            ("write", c.write.is_some()),
-            ("retention", c.retention.is_some()),
-            ("noise", c.noise.is_some()),
-            ("faults", c.faults.is_some()),
+            ("write", c.is_some_and(|c| c.write.is_some())),
+            ("retention", c.is_some_and(|c| c.retention.is_some())),
+            ("noise", c.is_some_and(|c| c.noise.is_some())),
+            ("faults", c.is_some_and(|c| c.faults.is_some())),
         ]
     }
 
     /// A sentence for the report if the device's retention at age `t_s` is outside what was measured.
     pub fn extrapolated(&self, t_s: f64) -> Option<String> {
-        let retention = self.cell.retention.as_ref()?;
+        let retention = self.cell.as_ref()?.retention.as_ref()?;
         let (first, last) = retention.known_ages_s();
         let time = |s: f64| quantity::format(s, quantity::Dimension::Second);
         if let Some(first) = first.filter(|first| t_s < *first) {

@@ -17,7 +17,7 @@
 //! use neurohm::num::Key;
 //!
 //! let pcm = preset("pcm")?;
-//! let mut cells = CellArray::new(&pcm.cell, 10_000, Key::root(1))?;
+//! let mut cells = CellArray::new(pcm.statistics()?, 10_000, Key::root(1))?;
 //! cells.program(&vec![20e-6; 10_000])?;
 //! let mut mean = |cells: &mut CellArray| {
 //!     let mut g = vec![0.0; 10_000];

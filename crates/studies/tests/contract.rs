@@ -155,7 +155,7 @@ fn settings_of_a_chip_that_need_each_other_are_read_together() {
     // Either alone leaves no range between the two ends; both together do.
     let (low, high) = ("chip.device.cell.g_min=30 uS", "chip.device.cell.g_max=40 uS");
     for set in [[low, high], [high, low]] {
-        assert_eq!(chip(&set).unwrap().device.cell.g_max_s, 40e-6);
+        assert_eq!(chip(&set).unwrap().device.cell.as_ref().unwrap().g_max_s, 40e-6);
     }
     let alone = chip(&[low, "chip.tile.rows=64"]).unwrap_err();
     assert!(alone.starts_with(&format!("--set {low}: chip.device.cell.g_max: ")), "{alone}");

@@ -182,7 +182,7 @@ pub fn levels(bench: &mut Bench, which: &Populations) -> Result<Outcome> {
     bench.peer.open("levels", settings)?;
     let answer = bench.peer.ask("moments", json!({}))?;
     let peer_g_max_us = number(&answer["g_max_us"])?;
-    let cell = neurohm_device::preset(which.device)?.cell;
+    let cell = neurohm_device::preset(which.device)?.cell.unwrap();
 
     let mut g = vec![0.0; count];
     let mut population = |seed: u64, keep: &mut dyn FnMut(f64, f64, &[f32])| -> Result<()> {

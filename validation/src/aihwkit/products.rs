@@ -57,7 +57,7 @@ pub fn linear(bench: &mut Bench, batch: usize, weights: &str, read_noise: Option
 
     let mut chip = peer_chip("ideal", false)?;
     if let Some(sigma) = read_noise {
-        chip.device.cell.noise = Some(peer_read_noise(sigma));
+        chip.device.cell.as_mut().unwrap().noise = Some(peer_read_noise(sigma));
         chip.read.noise = ReadNoise::Split { window_s: 1.0 };
     }
     let mut matrix = AnalogMatrix::program(w, &chip, Key::root(7))?;

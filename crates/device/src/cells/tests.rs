@@ -44,7 +44,7 @@ fn kept(c: &CellArray) -> Vec<f32> {
 #[test]
 fn an_ideal_device_keeps_exactly_what_it_was_given() {
     let target: Vec<f32> = (0..1000).map(|i| i as f32 * 25e-9).collect();
-    let mut c = cells(&preset("ideal").unwrap().cell, 1000);
+    let mut c = cells(&preset("ideal").unwrap().cell.unwrap(), 1000);
     assert!(read(&mut c).iter().all(|g| *g == 0.0), "not programmed yet");
     c.program(&target).unwrap();
     c.advance(1e9).unwrap();
@@ -55,7 +55,7 @@ fn an_ideal_device_keeps_exactly_what_it_was_given() {
 #[test]
 fn no_preset_takes_more_than_12_bytes_a_device() {
     for p in crate::presets() {
-        let c = cells(&preset(p.name).unwrap().cell, 1);
+        let c = cells(&preset(p.name).unwrap().cell.unwrap(), 1);
         assert!(c.bytes_per_device() <= 12, "{}", p.name);
     }
 }
@@ -65,7 +65,7 @@ fn no_preset_takes_more_than_12_bytes_a_device() {
 fn results_depend_on_nothing_but_the_description_and_the_key() {
     let before = isa();
     for p in crate::presets() {
-        let spec = preset(p.name).unwrap().cell;
+        let spec = preset(p.name).unwrap().cell.unwrap();
         let run = |len: usize| {
             let at = |i: usize| {
                 spec.g_min_s as f32 + (spec.g_max_s - spec.g_min_s) as f32 * (i % 101) as f32 / 100.0
@@ -103,7 +103,7 @@ fn results_depend_on_nothing_but_the_description_and_the_key() {
 
 #[test]
 fn observing_and_reading_at_once_is_the_same() {
-    let spec = preset("pcm").unwrap().cell;
+    let spec = preset("pcm").unwrap().cell.unwrap();
     let (mut a, mut b) = (cells(&spec, 50_000), cells(&spec, 50_000));
     let mut out = vec![0.0; 50_000];
     for (a, dt) in [(&mut a, 20.0)] {
@@ -123,7 +123,7 @@ fn observing_and_reading_at_once_is_the_same() {
 
 #[test]
 fn programming_again_draws_again_and_restarts_drift() {
-    let spec = preset("pcm").unwrap().cell;
+    let spec = preset("pcm").unwrap().cell.unwrap();
     let mut c = cells(&spec, N);
     let target = vec![12.5e-6; N];
     c.program(&target).unwrap();
@@ -257,7 +257,7 @@ fn relaxation_of_wan_goes_through_the_published_points() {
     let wan: DeviceSpec = preset("reram_wan2022").unwrap();
     // At 10 uS of 40: 2.2583, 3.7208 and 3.6638 uS; half of each on a device of half the range.
     for (g_max_s, factor) in [(40e-6, 1.0), (20e-6, 0.5)] {
-        let mut spec = wan.cell.clone();
+        let mut spec = wan.cell.clone().unwrap();
         spec.g_max_s = g_max_s;
         let mut c = cells(&spec, N);
         let target = vec![(10e-6 * factor) as f32; N];
@@ -287,7 +287,7 @@ fn relaxation_of_wan_goes_through_the_published_points() {
 
 #[test]
 fn relaxation_of_cmo_is_that_of_its_law() {
-    let mut spec = preset("reram_cmo").unwrap().cell;
+    let mut spec = preset("reram_cmo").unwrap().cell.unwrap();
     spec.noise = None;
     spec.write = None;
     let mut c = cells(&spec, N);
@@ -304,7 +304,7 @@ fn relaxation_of_cmo_is_that_of_its_law() {
 
 #[test]
 fn stuck_cells_stay_where_they_are() {
-    let mut spec = preset("pcm").unwrap().cell;
+    let mut spec = preset("pcm").unwrap().cell.unwrap();
     spec.g_min_s = 1e-6;
     spec.faults = Some(Faults {
         stuck_low: 0.02,
@@ -335,7 +335,7 @@ fn stuck_cells_stay_where_they_are() {
 
 #[test]
 fn bad_input_is_refused_and_changes_nothing() {
-    let spec = preset("pcm").unwrap().cell;
+    let spec = preset("pcm").unwrap().cell.unwrap();
     let mut c = cells(&spec, 4);
     c.program(&[1e-6; 4]).unwrap();
     let before = read(&mut c);

@@ -1,12 +1,14 @@
 //! The table of models: what a device description may hold, and the published parameter sets.
 
+use std::collections::BTreeMap;
+
 use neurohm_num::Key;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::model::*;
-use super::{Bank, CellBank};
-use crate::error::DeviceError;
+use super::{Bank, CellBank, Parameter, ParameterSpread, Parameters, Spread};
+use crate::error::{DeviceError, nearest};
 
 /// Declares [`Dynamic`] with all that has to be done once for every model.
 macro_rules! models {
@@ -33,7 +35,7 @@ macro_rules! models {
                 match self { $(Dynamic::$variant(_) => $source,)* }
             }
 
-            /// `len` unused cells that grow from `key`.
+            /// `len` unused cells that grow from `key` and are alike.
             ///
             /// # Errors
             /// The first parameter that physics or the model does not allow.
@@ -42,8 +44,37 @@ macro_rules! models {
                 Ok(match self { $(Dynamic::$variant(m) => Box::new(Bank::new(m.clone(), len, key)),)* })
             }
 
-            fn problem(&self) -> Option<(String, String)> {
-                match self { $(Dynamic::$variant(m) => m.problem(),)* }
+            /// `len` unused cells that grow from `key`, whose parameters scatter.
+            ///
+            /// # Errors
+            /// The first parameter that physics or the model does not allow; a spread of a parameter that it has not.
+            pub fn bank_with(
+                &self,
+                spread: &BTreeMap<String, ParameterSpread>,
+                len: usize,
+                key: Key,
+            ) -> Result<Box<dyn CellBank>, DeviceError> {
+                if spread.is_empty() {
+                    return self.bank(len, key);
+                }
+                self.validate_spread(spread)?;
+                Ok(match self {
+                    $(Dynamic::$variant(m) => Box::new(Bank::new(Spread::new(m.clone(), spread), len, key)),)*
+                })
+            }
+        }
+
+        impl Parameters for Dynamic {
+            fn parameters(&self) -> Vec<Parameter> {
+                match self { $(Dynamic::$variant(m) => m.parameters(),)* }
+            }
+
+            fn set_parameter(&mut self, name: &str, value: f64) -> bool {
+                match self { $(Dynamic::$variant(m) => m.set_parameter(name, value),)* }
+            }
+
+            fn fault(&self) -> Option<(String, String)> {
+                match self { $(Dynamic::$variant(m) => m.fault(),)* }
             }
         }
     };
@@ -84,10 +115,37 @@ impl Dynamic {
     /// # Errors
     /// The first that physics or the model does not allow, as `compact.MODEL.PARAMETER`.
     pub fn validate(&self) -> Result<(), DeviceError> {
-        self.problem().map_or(Ok(()), |(field, problem)| {
+        self.fault().map_or(Ok(()), |(field, problem)| {
             let field = format!("compact.{}.{field}", self.name());
             Err(DeviceError::Parameter { device: String::new(), field, problem })
         })
+    }
+
+    /// Checks every parameter, and that `spread` names parameters of this model with spreads that can be.
+    ///
+    /// # Errors
+    /// The first that physics or the model does not allow, as `compact.MODEL.PARAMETER` or `spread.PARAMETER`.
+    pub fn validate_spread(&self, spread: &BTreeMap<String, ParameterSpread>) -> Result<(), DeviceError> {
+        self.validate()?;
+        let all = self.parameters();
+        for (name, s) in spread {
+            let (field, problem) = if !all.iter().any(|p| p.name == name) {
+                let close = nearest(name, all.iter().map(|p| p.name));
+                let hint = close.map(|n| format!(", did you mean `{n}`?")).unwrap_or_default();
+                let known: Vec<_> = all.iter().map(|p| p.name).collect();
+                let model = self.name();
+                (
+                    format!("spread.{name}"),
+                    format!("is no parameter of {model}{hint} (it has {})", known.join(", ")),
+                )
+            } else if let Some((kind, problem)) = s.problem() {
+                (format!("spread.{name}.{kind}"), problem)
+            } else {
+                continue;
+            };
+            return Err(DeviceError::Parameter { device: String::new(), field, problem });
+        }
+        Ok(())
     }
 }
 
@@ -225,6 +283,39 @@ mod tests {
         let error = |text: &str| toml::from_str::<File>(text).unwrap_err().to_string();
         assert!(error(&text.replace("v_off", "v_of")).contains("unknown field `v_of`"));
         assert!(error(&text.replace("\"50 ohm\"", "50")).contains("has no unit"));
+    }
+
+    #[test]
+    fn parameters_are_read_and_set_by_the_names_that_files_write() {
+        for set in published() {
+            let mut dynamic = set.dynamic();
+            let text = toml::to_string(&File { compact: dynamic.clone() }).unwrap();
+            for p in dynamic.parameters() {
+                assert!(text.contains(&format!("{} = ", p.name)), "{}: {}", set.name, p.name);
+                assert!((p.low..=p.high).contains(&p.value), "{}: {}", set.name, p.name);
+                assert!(dynamic.set_parameter(p.name, p.value));
+            }
+            assert_eq!(dynamic, set.dynamic());
+            assert!(!dynamic.set_parameter("no such parameter", 1.0));
+        }
+        // Their dimensions are those of the units they are written with.
+        let vteam = Dynamic::Vteam(Vteam::memtorch());
+        let dimension = |name: &str| vteam.parameters().iter().find(|p| p.name == name).unwrap().dimension;
+        use neurohm_num::quantity::Dimension;
+        assert_eq!(dimension("k_on"), Dimension::MetrePerSecond);
+        assert_eq!(dimension("alpha_on"), Dimension::Ratio);
+    }
+
+    #[test]
+    fn a_spread_of_nothing_is_refused_with_what_there_is() {
+        let vteam = Dynamic::Vteam(Vteam::memtorch());
+        let error = |name: &str, d2d: f64| {
+            let spread = BTreeMap::from([(name.to_owned(), ParameterSpread { d2d, c2c: 0.0 })]);
+            vteam.bank_with(&spread, 1, Key::root(0)).err().map(|e| e.to_string()).unwrap_or_default()
+        };
+        assert!(error("r_onn", 0.1).contains("did you mean `r_on`?"), "{}", error("r_onn", 0.1));
+        assert!(error("r_on", -0.1).contains("spread.r_on.d2d is -0.1"), "{}", error("r_on", -0.1));
+        assert_eq!(error("r_on", 0.1), "");
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! Parameters of a model: a struct whose fields carry units in the file and ranges in the code.
 
+use neurohm_num::quantity::Dimension;
 use serde::Serialize;
 
 /// Declares a struct of parameters: `units` are quantities with the module that reads them, `pure` plain numbers,
@@ -29,9 +30,73 @@ macro_rules! parameters {
                     $(.or_else(|| $crate::compact::parameters::range(self, stringify!($pure), self.$pure, $plow, $phigh)))*
             }
         }
+
+        impl $crate::compact::Parameters for $name {
+            fn parameters(&self) -> Vec<$crate::compact::Parameter> {
+                let dimension = $crate::compact::parameters::dimension;
+                vec![
+                    $($crate::compact::Parameter {
+                        name: $ukey, dimension: dimension($with), value: self.$unit, low: $ulow, high: $uhigh,
+                    },)*
+                    $($crate::compact::Parameter {
+                        name: stringify!($pure), dimension: dimension("quantity::ratio"), value: self.$pure,
+                        low: $plow, high: $phigh,
+                    },)*
+                ]
+            }
+
+            fn set_parameter(&mut self, name: &str, value: f64) -> bool {
+                match name {
+                    $($ukey => self.$unit = value,)*
+                    $(stringify!($pure) => self.$pure = value,)*
+                    _ => return false,
+                }
+                true
+            }
+
+            fn fault(&self) -> Option<(String, String)> {
+                self.problem()
+            }
+        }
     };
 }
 pub(crate) use parameters;
+
+/// A number of a model: its name in a description, what it measures, its value in SI units (energies of particles in
+/// electronvolts), and the range that physics, or a slip in an exponent, allows.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Parameter {
+    /// Its name, as a description writes it.
+    pub name: &'static str,
+    /// What it measures.
+    pub dimension: Dimension,
+    /// Its value.
+    pub value: f64,
+    /// Smallest value allowed.
+    pub low: f64,
+    /// Largest value allowed.
+    pub high: f64,
+}
+
+/// Parameters by name: for spread over cells, for fits, for printing.
+pub trait Parameters {
+    /// All numbers of the model.
+    fn parameters(&self) -> Vec<Parameter>;
+
+    /// Sets one; false, and no change, if there is none of this name. What the model then is, [`fault`](Self::fault)
+    /// says.
+    fn set_parameter(&mut self, name: &str, value: f64) -> bool;
+
+    /// The first parameter that physics or the model does not allow: its name, and what is wrong.
+    fn fault(&self) -> Option<(String, String)>;
+}
+
+/// The dimension that a field's module reads: `quantity::volt` reads volts.
+pub(crate) fn dimension(module: &str) -> Dimension {
+    let name: String = module.rsplit(':').next().unwrap_or(module).replace('_', "");
+    let named = |d: &Dimension| format!("{d:?}").eq_ignore_ascii_case(&name);
+    Dimension::ALL.into_iter().find(named).unwrap_or(Dimension::Ratio)
+}
 
 /// What is wrong with the parameter `key`, whose value is `value`.
 pub(crate) fn range(

@@ -56,14 +56,17 @@ fn only_leaves_one() {
     assert_eq!(paths(&spec), ["device.noise"]);
     let mut spec = preset("pcm").unwrap();
     assert!(spec.only("device.retention.spread"));
-    let Some(Retention::PowerLaw { nu_mean, nu_spread, .. }) = &spec.cell.retention else {
+    let Some(Retention::PowerLaw { nu_mean, nu_spread, .. }) = &spec.cell.as_ref().unwrap().retention else {
         panic!("no power law")
     };
     assert!(nu_mean.is_zero() && !nu_spread.is_zero());
     assert_eq!(paths(&spec), ["device.retention"]);
     let mut spec = preset("pcm").unwrap();
     assert!(spec.only("device.retention"));
-    assert_eq!(spec.cell.retention, preset("pcm").unwrap().cell.retention);
+    assert_eq!(
+        spec.cell.as_ref().unwrap().retention,
+        preset("pcm").unwrap().cell.as_ref().unwrap().retention
+    );
     let before = spec.clone();
     assert!(!spec.only("device.colour") && !spec.without("device") && !spec.scale("device.write", 0.5));
     assert_eq!(spec, before);
@@ -87,6 +90,6 @@ fn scaling_changes_strength_and_nothing_else() {
     }
     let mut spec = preset("generic").unwrap();
     assert!(spec.scale("device.faults", 1e9));
-    let faults = spec.cell.faults.as_ref().unwrap();
+    let faults = spec.cell.as_ref().unwrap().faults.as_ref().unwrap();
     assert!((faults.stuck() - 1.0).abs() < 1e-12 && spec.validate().is_ok());
 }

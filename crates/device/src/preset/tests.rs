@@ -121,7 +121,9 @@ fn parameters_outside_physics_are_refused() {
 #[test]
 fn the_two_fits_of_wan_disagree_as_the_preset_says() {
     let wan = preset("reram_wan2022").unwrap();
-    let Some(Retention::Measured { anchors, .. }) = &wan.cell.retention else { panic!("another law") };
+    let Some(Retention::Measured { anchors, .. }) = &wan.cell.as_ref().unwrap().retention else {
+        panic!("another law")
+    };
     let crosssim = |g: f64| 1.053 + 0.2374 * g - 0.01167 * g * g + 0.000_153_6 * g * g * g;
     let here = |g: f64| anchors[0].spread.value(g / 40.0);
     for (g, other, ours) in [(0.0, 1.05, 0.35), (10.0, 2.41, 2.26), (20.0, 2.36, 2.02), (39.26, 1.68, 1.15)] {
@@ -136,14 +138,18 @@ fn the_two_fits_of_wan_disagree_as_the_preset_says() {
 #[test]
 fn the_laws_of_a_range_follow_it_and_absolute_ones_do_not() {
     let mut pcm = preset("pcm").unwrap();
-    let Some(Write::Programmed { c2c: Some(sd), .. }) = &pcm.cell.write else { panic!("another law") };
+    let Some(Write::Programmed { c2c: Some(sd), .. }) = &pcm.cell.as_ref().unwrap().write else {
+        panic!("another law")
+    };
     // sigma(0.5) = 0.95271 uS at 25 uS, and in proportion at 40 uS.
     assert!((sd.sd_s(12.5e-6, 25e-6) - 0.952_705e-6).abs() < 1e-11);
     assert!((sd.sd_s(20e-6, 40e-6) - 1.524_328e-6).abs() < 1e-11);
-    pcm.cell.g_max_s = 40e-6;
-    assert_eq!(parse(&to_toml(&pcm), "").unwrap().cell.g_max_s, 40e-6);
+    pcm.cell.as_mut().unwrap().g_max_s = 40e-6;
+    assert_eq!(parse(&to_toml(&pcm), "").unwrap().cell.as_ref().unwrap().g_max_s, 40e-6);
     let cmo = preset("reram_cmo").unwrap();
-    let Some(Noise::OneOverF { amplitude: noise, .. }) = &cmo.cell.noise else { panic!("another law") };
+    let Some(Noise::OneOverF { amplitude: noise, .. }) = &cmo.cell.as_ref().unwrap().noise else {
+        panic!("another law")
+    };
     assert!(matches!(noise, Deviation::Absolute { .. }));
     // 0.0277316483 log10(50), and nothing where the logarithm is negative.
     assert!((noise.sd_s(50e-6, 88.2e-6) - 0.047_115_2e-6).abs() < 1e-12);
@@ -194,4 +200,41 @@ fn slips_of_the_finger_are_understood() {
     }
     let Err(DeviceError::UnknownPreset { nearest, .. }) = preset("transistor") else { panic!() };
     assert_eq!(nearest, None);
+}
+
+#[test]
+fn equations_alone_make_a_device() {
+    let spec = DeviceSpec {
+        name: "mine".into(),
+        title: "A VTEAM device".into(),
+        class: "ReRAM".into(),
+        source: "a test".into(),
+        differences: Vec::new(),
+        valid_range: String::new(),
+        compact: Some(crate::compact::published()[8].dynamic()),
+        spread: [("r_on".to_owned(), crate::compact::ParameterSpread { d2d: 0.1, c2c: 0.0 })].into(),
+        cell: None,
+    };
+    let text = to_toml(&spec);
+    assert_eq!(parse(&text, "mine.toml").as_ref(), Ok(&spec), "{text}");
+    assert_eq!(spec.aspects(), ["compact", "spread"]);
+    assert_eq!(spec.bank(3, neurohm_num::Key::root(0)).unwrap().len(), 3);
+    let error = spec.statistics().unwrap_err().to_string();
+    assert!(error.contains("characterise"), "{error}");
+    let error = preset("pcm").unwrap().equations().unwrap_err().to_string();
+    assert!(error.contains("fit --kind iv"), "{error}");
+
+    let broken = |from: &str, to: &str| {
+        let changed = text.replace(from, to);
+        assert_ne!(changed, text, "{from} is not in {text}");
+        parse(&changed, "mine.toml").unwrap_err().to_string()
+    };
+    let error = broken("[spread.r_on]", "[spread.r_onn]");
+    assert!(error.contains("mine.toml:") && error.contains("did you mean `r_on`?"), "{error}");
+    let error = broken("r_off = ", "r_of = ");
+    assert!(error.contains("mine.toml:") && error.contains("did you mean `r_off`?"), "{error}");
+    let error = broken("[compact.vteam]", "[compact.vteem]");
+    assert!(error.contains("did you mean `vteam`?"), "{error}");
+    let error = parse("name = \"x\"\n[retention.ideal]\n", "mine.toml").unwrap_err().to_string();
+    assert!(error.contains("needs the range of conductance"), "{error}");
 }

@@ -70,7 +70,7 @@ const HERMES: [Row; 3] = [
 ];
 
 fn check(name: &str, rows: &[Row]) {
-    let spec = preset(name).unwrap().cell;
+    let spec = preset(name).unwrap().cell.unwrap();
     let Some(Retention::PowerLaw { t0_s, .. }) = spec.retention else { panic!("another law") };
     for row in rows {
         let mut c = cells(&spec, DRAWS);
