@@ -162,6 +162,7 @@ impl ChipSpec {
                 valid_range: String::new(),
                 compact: None,
                 spread: Default::default(),
+                operation: None,
                 cell: Some(CellSpec::ideal(0.0, 25e-6)),
             },
         }

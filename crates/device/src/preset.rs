@@ -8,6 +8,8 @@ use crate::error::{DeviceError, nearest};
 use crate::overlay::{self, Document};
 use crate::spec::DeviceSpec;
 
+mod dynamic;
+
 /// A device description that comes with the crate.
 #[derive(Clone, Copy, Debug)]
 pub struct Preset {
@@ -23,13 +25,19 @@ macro_rules! presets {
     };
 }
 
-static PRESETS: [Preset; 7] =
+/// Presets that are files; the published sets of the dynamic models follow them.
+static FILES: [Preset; 7] =
     presets!["pcm", "hermes", "hermes_1", "reram_wan2022", "reram_cmo", "generic", "ideal"];
+
+static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
+    let models = dynamic::all().map(|(name, spec)| Preset { name: name.leak(), toml: written(&spec).leak() });
+    FILES.into_iter().chain(models).collect()
+});
 
 static PARSED: LazyLock<Vec<Result<DeviceSpec, DeviceError>>> =
     LazyLock::new(|| PRESETS.iter().map(|p| parse(p.toml, p.name)).collect());
 
-/// All presets.
+/// All presets: first those of cells' statistics, then those of equations.
 pub fn presets() -> &'static [Preset] {
     &PRESETS
 }
@@ -71,6 +79,10 @@ pub fn to_toml(spec: &DeviceSpec) -> String {
             return preset.toml.to_owned();
         }
     }
+    written(spec)
+}
+
+fn written(spec: &DeviceSpec) -> String {
     match toml::to_string_pretty(spec) {
         Ok(body) => format!("# {}\n# {}\n\n{body}", one_line(&spec.title), one_line(&spec.source)),
         // Unreachable for any spec: it holds only strings, numbers, lists and tables.

