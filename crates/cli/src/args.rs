@@ -43,8 +43,10 @@ pub enum Command {
     Run(commands::run::Options),
     /// Train a small network and write it as ONNX
     Train(commands::train::Options),
-    /// List device presets, or show one as a start for your own
+    /// Describe, measure and fit single devices
     Device(commands::device::Options),
+    /// Hold the review's figures and claims against our simulations
+    Paper(commands::paper::Options),
     /// List the studies
     Studies,
     /// Write the report of runs again, or of several side by side

@@ -74,10 +74,13 @@
 //! ```
 
 pub use neurohm_array as array;
+pub use neurohm_circuit as circuit;
 pub use neurohm_data as data;
 pub use neurohm_device as device;
+pub use neurohm_lab as lab;
 pub use neurohm_nn as nn;
 pub use neurohm_num as num;
+pub use neurohm_paper as paper;
 pub use neurohm_report as report;
 pub use neurohm_studies as studies;
 pub use neurohm_study as study;

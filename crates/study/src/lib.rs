@@ -10,6 +10,7 @@ mod chip;
 mod csv;
 mod engine;
 mod error;
+pub mod experiment;
 mod folder;
 mod id;
 mod inputs;

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use neurohm::studies::{REGISTRY, score};
 use neurohm::study::record::Record;
-use neurohm::study::{Card, Disk, Draft, Effort, RunFolder, execute};
+use neurohm::study::{Card, Disk, Draft, Effort, Finding, RunFolder, execute};
 
 use crate::args::{EffortOptions, RunOptions};
 use crate::failure::Failure;
@@ -82,10 +82,23 @@ pub fn carry_out(
     }
 }
 
+/// Writes and prints what an experiment on single devices found.
+pub fn deliver(finding: Finding, folder: Option<RunFolder>, terminal: &Terminal) -> Result<(), Failure> {
+    let record = finding.record.clone();
+    let title = format!("{}: {}", record.title, record.device_title);
+    let page = neurohm::report::html(std::slice::from_ref(&record), &title)?;
+    if let Some(folder) = folder {
+        let report = folder.path().join("report.html");
+        let others = folder.write(&[finding], Some(&page))?.len().saturating_sub(1);
+        terminal.tell(&format!("Wrote {} and {others} more files beside it.", report.display()));
+    }
+    if terminal.json() { terminal.print_json(&record) } else { terminal.print(&summary::record(terminal, &record)) }
+}
+
 /// The folder that results go to: the one asked for, else one named after the request, else, where standard
 /// output carries the result, none. Opened before the run, so that a folder that cannot be written costs
 /// no hour of work; it goes again where the run gives nothing.
-fn folder(out: Option<&Path>, name: &str, terminal: &Terminal) -> Result<Option<RunFolder>, Failure> {
+pub fn folder(out: Option<&Path>, name: &str, terminal: &Terminal) -> Result<Option<RunFolder>, Failure> {
     let dir = match out {
         Some(dir) => dir.to_path_buf(),
         None if terminal.json() => return Ok(None),

@@ -4,6 +4,7 @@ pub mod completions;
 pub mod device;
 pub mod doctor;
 pub mod eval;
+pub mod paper;
 pub mod report;
 pub mod run;
 pub mod schema;
@@ -25,6 +26,7 @@ pub fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> {
         Command::Run(options) => run::run(options, terminal),
         Command::Train(options) => train::run(options, terminal),
         Command::Device(options) => device::run(options, terminal),
+        Command::Paper(options) => paper::run(options, terminal),
         Command::Studies => studies::run(terminal),
         Command::Report(options) => report::run(options, terminal),
         Command::Schema(options) => schema::run(options, terminal),

@@ -4,7 +4,6 @@ use std::f64::consts::TAU;
 
 /// The voltage of an ideal source.
 #[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
 pub enum Waveform {
     /// The same for ever, V.
     Constant(f64),

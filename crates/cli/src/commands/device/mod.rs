@@ -1,4 +1,8 @@
-//! `neurohm device`: the presets, and one of them as a start for a description of one's own.
+//! `neurohm device`: one device, its descriptions and what a probe station would measure of it.
+
+mod bench;
+mod experiments;
+mod waveform;
 
 use neurohm::device::{presets, to_toml};
 use neurohm::study::{Disk, named_device};
@@ -22,12 +26,30 @@ enum Command {
         /// Preset, or the path of a description
         name: String,
     },
+    /// Draw the current-voltage loop, and how it closes with frequency
+    Sweep(experiments::Sweep),
+    /// Give trains of pulses up and down, and read after each
+    Pulse(experiments::Pulse),
+    /// Measure the switching time against the voltage
+    Switching(experiments::Switching),
+    /// Cycle SET and RESET: voltages as Weibull plots, resistances
+    Cycle(experiments::Cycle),
+    /// Read a state very often
+    Disturb(experiments::Disturb),
+    /// Leave states alone, for ten years at 85 C unless told otherwise
+    Retention(experiments::Retention),
 }
 
 pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     match options.command {
         Command::List => list(terminal),
         Command::Show { name } => show(&name, terminal),
+        Command::Sweep(options) => experiments::sweep(options, terminal),
+        Command::Pulse(options) => experiments::pulse(options, terminal),
+        Command::Switching(options) => experiments::switching(options, terminal),
+        Command::Cycle(options) => experiments::cycle(options, terminal),
+        Command::Disturb(options) => experiments::disturb(options, terminal),
+        Command::Retention(options) => experiments::retention(options, terminal),
     }
 }
 
@@ -37,15 +59,17 @@ fn list(terminal: &Terminal) -> Result<(), Failure> {
     for preset in presets() {
         let spec = neurohm::device::preset(preset.name)?;
         columns.row([
-            (Style::Strong, preset.name),
-            (Style::Plain, spec.class.as_str()),
-            (Style::Plain, spec.title.as_str()),
+            (Style::Strong, preset.name.to_owned()),
+            (Style::Plain, spec.class.clone()),
+            (Style::Faint, spec.aspects().join(" ")),
+            (Style::Plain, spec.title.clone()),
         ]);
         values.push(json!({
             "name": spec.name,
             "class": spec.class,
             "title": spec.title,
             "source": spec.source,
+            "aspects": spec.aspects(),
             "not_measured": spec.unmeasured(),
         }));
     }

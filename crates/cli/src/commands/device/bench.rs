@@ -1,0 +1,210 @@
+//! What all experiments on single devices share: their options, and the way from a measurement to a folder.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use neurohm::device::{DeviceSpec, Operation, Stimulus};
+use neurohm::lab::{Bench, LabError, Rig};
+use neurohm::num::Key;
+use neurohm::num::quantity::{self, Dimension};
+use neurohm::study::experiment::{Asked, Findings};
+use neurohm::study::{Disk, named_device};
+use toml::{Table, Value};
+
+use crate::args::quoted;
+use crate::commands::carry_out;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::terminal::Terminal;
+
+/// Options of every experiment.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Bench options")]
+pub struct BenchOptions {
+    /// Device: a preset (see `neurohm device list`) or the path of a description
+    pub device: String,
+    /// Largest current of either sign, such as 100uA
+    #[arg(long, value_name = "CURRENT", value_parser = ampere)]
+    pub compliance: Option<f64>,
+    /// Resistor between source and device, such as 1kohm
+    #[arg(long = "series-ohm", value_name = "RESISTANCE", value_parser = ohm)]
+    pub series_ohm: Option<f64>,
+    /// Ambient temperature, such as 85C or 300K
+    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
+    pub temperature: Option<f64>,
+    /// Measure so many devices, which differ by the description's spread
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    pub devices: u32,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub seed: u64,
+    /// Write report.html, run.json and CSV files into DIR [default: named after the request; with --json: nothing is
+    /// written]
+    #[arg(short, long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+}
+
+fn read(text: &str, dimension: Dimension) -> Result<f64, String> {
+    quantity::parse(text, dimension).map_err(|e| e.to_string())
+}
+
+/// A number without a unit is in the SI unit: the option's name says which.
+fn with_unit(text: &str, dimension: Dimension) -> Result<f64, String> {
+    match text.trim().parse::<f64>() {
+        Ok(value) if value.is_finite() => Ok(value),
+        _ => read(text, dimension),
+    }
+}
+
+pub fn volt(text: &str) -> Result<f64, String> {
+    with_unit(text, Dimension::Volt)
+}
+
+pub fn ampere(text: &str) -> Result<f64, String> {
+    with_unit(text, Dimension::Ampere)
+}
+
+pub fn ohm(text: &str) -> Result<f64, String> {
+    with_unit(text, Dimension::Ohm)
+}
+
+pub fn hertz(text: &str) -> Result<f64, String> {
+    with_unit(text, Dimension::Hertz)
+}
+
+pub fn second(text: &str) -> Result<f64, String> {
+    with_unit(text, Dimension::Second)
+}
+
+/// Of a bare number nobody knows whether it is in kelvin or in degrees.
+pub fn kelvin(text: &str) -> Result<f64, String> {
+    let t = read(text, Dimension::Kelvin)?;
+    if (1.0..=3000.0).contains(&t) {
+        Ok(t)
+    } else {
+        Err(format!("{t} K is no temperature of a device: give 1 K to 3000 K, in K or C"))
+    }
+}
+
+/// An experiment's own part.
+pub struct Experiment<'a> {
+    /// Its name, as it is typed.
+    pub name: &'a str,
+    /// Its title.
+    pub title: &'a str,
+    /// What it asks and how it answers.
+    pub about: &'a str,
+    /// Revision of its method.
+    pub revision: u32,
+    /// The number that stands for it.
+    pub merit: &'a str,
+    /// What was set, by name, with units.
+    pub settings: Vec<(&'a str, Value)>,
+    /// Options that decide the result, as they would be typed again.
+    pub words: Vec<String>,
+    /// Ambient temperature where no option gives one, K.
+    pub default_k: f64,
+}
+
+/// Does an experiment: the record, the folder, the printed result.
+pub fn measure(
+    options: &BenchOptions,
+    spec: &DeviceSpec,
+    experiment: Experiment,
+    run: impl FnOnce(&Bench) -> Result<Findings, LabError>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let operation = spec.operation.as_ref();
+    let rig = Rig {
+        t_k: options.temperature.unwrap_or(experiment.default_k),
+        series_ohm: options.series_ohm.or(operation.and_then(|o| o.series_ohm)).unwrap_or(0.0),
+        compliance_a: options.compliance.or(operation.and_then(|o| o.compliance_a)).unwrap_or(f64::INFINITY),
+    };
+    for (name, value) in [("--series-ohm", options.series_ohm), ("--compliance", options.compliance)] {
+        if value.is_some_and(|v| v <= 0.0) {
+            return Err(Failure::request(format!("{name} must be positive; leave it out for none")));
+        }
+    }
+    let name = format!("{}-{}", experiment.name, carry_out::stem(&options.device));
+    let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
+    let progress = Progress::new(terminal);
+    let devices = options.devices as usize;
+    let key = Key::root(options.seed).child("bench", 0);
+    let found = run(&Bench { spec, devices, key, rig, watch: &progress })?;
+    progress.finish();
+    let mut settings: Table = experiment.settings.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    settings.insert("temperature".into(), text(rig.t_k, Dimension::Kelvin));
+    if rig.series_ohm > 0.0 {
+        settings.insert("series".into(), text(rig.series_ohm, Dimension::Ohm));
+    }
+    if rig.compliance_a.is_finite() {
+        settings.insert("compliance".into(), text(rig.compliance_a, Dimension::Ampere));
+    }
+    let asked = Asked {
+        name: experiment.name,
+        title: experiment.title,
+        about: experiment.about,
+        revision: experiment.revision,
+        merit: experiment.merit,
+        device: spec,
+        settings,
+        devices,
+        seed: options.seed,
+        command: command(options, experiment.name, experiment.words),
+        started,
+    };
+    carry_out::deliver(asked.finding(found)?, folder, terminal)
+}
+
+/// A quantity as a description writes it.
+pub fn text(value: f64, dimension: Dimension) -> Value {
+    Value::String(quantity::format(value, dimension))
+}
+
+fn command(options: &BenchOptions, name: &str, own: Vec<String>) -> String {
+    let mut words: Vec<String> = ["neurohm", "device", name, &options.device].map(str::to_string).into();
+    words.extend(own);
+    let mut option = |name: &str, value: Option<String>| {
+        words.extend(value.into_iter().flat_map(|v| [name.to_string(), v]));
+    };
+    let plain = |v: f64, d| quantity::format(v, d).replace(' ', "");
+    option("--compliance", options.compliance.map(|v| plain(v, Dimension::Ampere)));
+    option("--series-ohm", options.series_ohm.map(|v| plain(v, Dimension::Ohm)));
+    option("--temperature", options.temperature.map(|v| plain(v, Dimension::Kelvin)));
+    option("--devices", (options.devices != 1).then(|| options.devices.to_string()));
+    option("--seed", (options.seed != 1).then(|| options.seed.to_string()));
+    quoted(words)
+}
+
+/// The device that is asked for.
+pub fn device(options: &BenchOptions) -> Result<DeviceSpec, Failure> {
+    Ok(named_device(&options.device, &Disk)?)
+}
+
+/// What the description says of its operation, or which option would stand in for it.
+pub fn operation<'a>(spec: &'a DeviceSpec, options: &str) -> Result<&'a Operation, Failure> {
+    spec.operation.as_ref().ok_or_else(|| {
+        Failure::request(format!("device `{}` does not say how it is operated", spec.name))
+            .help(format!("give {options}, or add [operation] with set, reset and read to its description"))
+    })
+}
+
+/// A pulse with another voltage or width.
+pub fn changed(pulse: Stimulus, voltage_v: Option<f64>, width_s: Option<f64>) -> Stimulus {
+    Stimulus {
+        voltage_v: voltage_v.unwrap_or(pulse.voltage_v),
+        width_s: width_s.unwrap_or(pulse.width_s),
+    }
+}
+
+impl From<LabError> for Failure {
+    fn from(error: LabError) -> Self {
+        match error {
+            LabError::Device(error) => Failure::from(error),
+            LabError::Cancelled(_) => Failure::failed("cancelled; nothing was written"),
+            error if error.is_request() => Failure::request(error.to_string()),
+            error => Failure::failed(error.to_string()),
+        }
+    }
+}

@@ -1,0 +1,404 @@
+//! The experiments as commands: their options, and what these leave to the device's description.
+
+use neurohm::device::Stimulus;
+use neurohm::lab;
+use neurohm::num::quantity::Dimension;
+use neurohm::study::{Disk, Inputs};
+use toml::Value;
+
+use super::bench::{self, BenchOptions, Experiment, changed, hertz, second, text, volt};
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+
+const ROOM_K: f64 = 300.0;
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  neurohm device sweep yakopcic_oblea_sine
+  neurohm device sweep stanford_pku_v1 --waveform triangle --amplitude 2V --frequency 1MHz --compliance 100uA
+  neurohm device sweep mine.toml --waveform drive.csv --out loop    writes loop/sweep.csv")]
+pub struct Sweep {
+    #[command(flatten)]
+    bench: BenchOptions,
+    /// sine, triangle, or a CSV file of one period with columns time (s) and voltage (V)
+    #[arg(long, value_name = "WAVEFORM", default_value = "sine")]
+    waveform: String,
+    /// Amplitude, such as 1.5V; negative to begin with the negative half [default: the device's SET]
+    #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
+    amplitude: Option<f64>,
+    /// Frequency, such as 1kHz [default: a quarter of a period is the device's SET]
+    #[arg(long, value_name = "FREQUENCY", value_parser = hertz)]
+    frequency: Option<f64>,
+    /// Periods
+    #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    cycles: u32,
+    /// Samples a period at least
+    #[arg(long, value_name = "N", default_value_t = 500, value_parser = clap::value_parser!(u32).range(8..=1_000_000))]
+    samples: u32,
+    /// Voltage at which on and off are compared [default: the device's read]
+    #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
+    read: Option<f64>,
+    /// Do not look at other frequencies
+    #[arg(long)]
+    no_frequencies: bool,
+}
+
+pub fn sweep(options: Sweep, terminal: &Terminal) -> Result<(), Failure> {
+    let spec = bench::device(&options.bench)?;
+    spec.equations()?;
+    let operation = || bench::operation(&spec, "--amplitude and --frequency");
+    let (shape, amplitude_v, frequency_hz) = match options.waveform.as_str() {
+        "sine" | "triangle" => {
+            let amplitude_v = options.amplitude.map_or_else(|| Ok::<_, Failure>(operation()?.set.voltage_v), Ok)?;
+            let set_s = || Ok::<_, Failure>(0.25 / operation()?.set.width_s);
+            let frequency_hz = options.frequency.map_or_else(set_s, Ok)?;
+            let sine = options.waveform == "sine";
+            (if sine { lab::Shape::Sine } else { lab::Shape::Triangle }, amplitude_v, frequency_hz)
+        }
+        path => {
+            for (name, given) in [("--amplitude", options.amplitude), ("--frequency", options.frequency)] {
+                if given.is_some() {
+                    let message = format!("{name} has no effect on a waveform from a file");
+                    return Err(Failure::request(message).help("scale the file's columns"));
+                }
+            }
+            let points = super::waveform::read(path, &Disk.bytes(path)?)?;
+            let top = points.iter().fold(0.0_f64, |m, p| m.max(p.1.abs()));
+            let period = points.last().map_or(0.0, |p| p.0) - points.first().map_or(0.0, |p| p.0);
+            (lab::Shape::Points(points), top, 1.0 / period)
+        }
+    };
+    let read = options.read.or(spec.operation.as_ref().map(|o| o.read.voltage_v));
+    let sweep = lab::Sweep {
+        shape,
+        amplitude_v,
+        frequency_hz,
+        cycles: options.cycles,
+        samples: options.samples,
+        read_v: read.unwrap_or(0.1 * amplitude_v),
+        frequencies: if options.no_frequencies {
+            Vec::new()
+        } else {
+            (-4..=8).map(|n| 10_f64.powf(f64::from(n) / 2.0)).collect()
+        },
+    };
+    let mut words = vec!["--waveform".into(), options.waveform.clone()];
+    if !matches!(sweep.shape, lab::Shape::Points(_)) {
+        words.extend(["--amplitude".into(), format!("{amplitude_v}V"), "--frequency".into()]);
+        words.push(format!("{frequency_hz}Hz"));
+    }
+    words.extend(["--cycles".into(), options.cycles.to_string()]);
+    words.extend(["--samples".into(), options.samples.to_string(), "--read".into(), format!("{}V", sweep.read_v)]);
+    words.extend(options.no_frequencies.then(|| "--no-frequencies".into()));
+    let experiment = Experiment {
+        name: "sweep",
+        title: "Current against voltage",
+        about: "What current flows while the voltage goes round and round, how wide the loop is between the two \
+                ways, and how it closes as the drive becomes faster than the device: the fingerprint of a memristor.",
+        revision: lab::Sweep::REVISION,
+        merit: "hysteresis",
+        settings: vec![
+            ("waveform", Value::String(options.waveform.clone())),
+            ("amplitude", text(amplitude_v, Dimension::Volt)),
+            ("frequency", text(frequency_hz, Dimension::Hertz)),
+            ("cycles", Value::Integer(options.cycles.into())),
+            ("samples", Value::Integer(options.samples.into())),
+            ("read", text(sweep.read_v, Dimension::Volt)),
+        ],
+        words,
+        default_k: ROOM_K,
+    };
+    bench::measure(&options.bench, &spec, experiment, |b| sweep.run(b), terminal)
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  neurohm device pulse tungsten_oxide_chang
+  neurohm device pulse vteam_memtorch --up -0.3V --up-width 0.1ns --down 0.1V --down-width 0.1us --count 20")]
+pub struct Pulse {
+    #[command(flatten)]
+    bench: BenchOptions,
+    /// Voltage of the pulses up [default: the device's SET]
+    #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
+    up: Option<f64>,
+    /// Their width [default: a part of the device's SET]
+    #[arg(long, value_name = "TIME", value_parser = second)]
+    up_width: Option<f64>,
+    /// Voltage of the pulses down [default: the device's RESET]
+    #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
+    down: Option<f64>,
+    /// Their width [default: a part of the device's RESET]
+    #[arg(long, value_name = "TIME", value_parser = second)]
+    down_width: Option<f64>,
+    /// Pulses up, and then down
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    count: u32,
+    /// How often both trains are given
+    #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10_000))]
+    cycles: u32,
+    /// Time between pulses [default: the width of the pulses up]
+    #[arg(long, value_name = "TIME", value_parser = second)]
+    gap: Option<f64>,
+    /// Voltage of the reads [default: the device's read]
+    #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
+    read: Option<f64>,
+}
+
+pub fn pulse(options: Pulse, terminal: &Terminal) -> Result<(), Failure> {
+    let spec = bench::device(&options.bench)?;
+    spec.equations()?;
+    let complete = |v: Option<f64>, w: Option<f64>| Some(Stimulus { voltage_v: v?, width_s: w? });
+    let own = complete(options.up, options.up_width).zip(options.read);
+    let count = f64::from(options.count);
+    // A train as a whole is as long as the pulse that switches the device.
+    let part = |pulse: Stimulus| Stimulus { width_s: pulse.width_s / count, ..pulse };
+    let (up, down, read_v) = match own {
+        Some((up, read_v)) => (up, complete(options.down, options.down_width), read_v),
+        None => {
+            let operation = bench::operation(&spec, "--up, --up-width, --down, --down-width and --read")?;
+            let up = changed(part(operation.set), options.up, options.up_width);
+            let down = operation.reset.map(|r| changed(part(r), options.down, options.down_width));
+            let down = down.or(complete(options.down, options.down_width));
+            (up, down, options.read.unwrap_or(operation.read.voltage_v))
+        }
+    };
+    let pulses = lab::Pulses {
+        up,
+        down,
+        count: options.count,
+        cycles: options.cycles,
+        gap_s: options.gap.unwrap_or(up.width_s),
+        read_v,
+    };
+    let mut settings = vec![
+        ("up", text(up.voltage_v, Dimension::Volt)),
+        ("up_width", text(up.width_s, Dimension::Second)),
+        ("count", Value::Integer(options.count.into())),
+        ("cycles", Value::Integer(options.cycles.into())),
+        ("gap", text(pulses.gap_s, Dimension::Second)),
+        ("read", text(read_v, Dimension::Volt)),
+    ];
+    let mut words = vec!["--up".into(), format!("{}V", up.voltage_v), "--up-width".into(), format!("{}s", up.width_s)];
+    if let Some(down) = down {
+        settings.push(("down", text(down.voltage_v, Dimension::Volt)));
+        settings.push(("down_width", text(down.width_s, Dimension::Second)));
+        words.extend(["--down".into(), format!("{}V", down.voltage_v)]);
+        words.extend(["--down-width".into(), format!("{}s", down.width_s)]);
+    }
+    words.extend(["--count".into(), options.count.to_string(), "--cycles".into(), options.cycles.to_string()]);
+    words.extend(["--gap".into(), format!("{}s", pulses.gap_s), "--read".into(), format!("{read_v}V")]);
+    let experiment = Experiment {
+        name: "pulse",
+        title: "Potentiation and depression",
+        about: "How the conductance follows trains of equal pulses up and down: the range between, how straight and \
+                how alike both ways are, and what a pulse costs. Learning in place stands on these.",
+        revision: lab::Pulses::REVISION,
+        merit: "on_off_ratio",
+        settings,
+        words,
+        default_k: ROOM_K,
+    };
+    bench::measure(&options.bench, &spec, experiment, |b| pulses.run(b), terminal)
+}
+
+#[derive(clap::Args)]
+pub struct Switching {
+    #[command(flatten)]
+    bench: BenchOptions,
+    /// Smallest size of the voltages [default: 0.3 of the device's SET]
+    #[arg(long, value_name = "VOLTAGE", value_parser = volt)]
+    from: Option<f64>,
+    /// Largest size of the voltages [default: twice the device's SET]
+    #[arg(long, value_name = "VOLTAGE", value_parser = volt)]
+    to: Option<f64>,
+    /// Voltages between them
+    #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(2..=1000))]
+    voltages: u32,
+    /// Longest time that is waited for
+    #[arg(long, value_name = "TIME", default_value = "1000s", value_parser = second)]
+    longest: f64,
+    /// Shortest time that is resolved
+    #[arg(long, value_name = "TIME", default_value = "1ps", value_parser = second)]
+    shortest: f64,
+}
+
+pub fn switching(options: Switching, terminal: &Terminal) -> Result<(), Failure> {
+    let spec = bench::device(&options.bench)?;
+    spec.equations()?;
+    let top = bench::operation(&spec, "a description that has one")?.set.voltage_v.abs();
+    let (from, to) = (options.from.unwrap_or(0.3 * top), options.to.unwrap_or(2.0 * top));
+    if !(from > 0.0 && to > from) {
+        return Err(Failure::request(format!("--from {from} V must be positive and below --to {to} V")));
+    }
+    let at = |n: u32| from * (to / from).powf(f64::from(n) / f64::from(options.voltages - 1));
+    let switching = lab::Switching {
+        voltages_v: (0..options.voltages).map(at).collect(),
+        times_s: [options.shortest, options.longest],
+        per_decade: 10,
+    };
+    let words = [
+        ("--from", format!("{from}V")),
+        ("--to", format!("{to}V")),
+        ("--voltages", options.voltages.to_string()),
+        ("--longest", format!("{}s", options.longest)),
+        ("--shortest", format!("{}s", options.shortest)),
+    ];
+    let experiment = Experiment {
+        name: "switching",
+        title: "Switching time against voltage",
+        about: "How long a constant voltage takes to carry the device half way between its ends. A memory must be \
+                fast at its write voltage and slow, by many decades, at its read voltage: the voltage-time dilemma.",
+        revision: lab::Switching::REVISION,
+        merit: "on_off_ratio",
+        settings: vec![
+            ("from", text(from, Dimension::Volt)),
+            ("to", text(to, Dimension::Volt)),
+            ("voltages", Value::Integer(options.voltages.into())),
+            ("longest", text(options.longest, Dimension::Second)),
+            ("shortest", text(options.shortest, Dimension::Second)),
+        ],
+        words: words.into_iter().flat_map(|(k, v)| [k.to_string(), v]).collect(),
+        default_k: ROOM_K,
+    };
+    bench::measure(&options.bench, &spec, experiment, |b| switching.run(b), terminal)
+}
+
+#[derive(clap::Args)]
+pub struct Cycle {
+    #[command(flatten)]
+    bench: BenchOptions,
+    /// Cycles of each device
+    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
+    cycles: u32,
+    /// Height of the SET ramp [default: the device's SET]
+    #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
+    set: Option<f64>,
+    /// Height of the RESET ramp [default: the device's RESET]
+    #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
+    reset: Option<f64>,
+    /// Length of a ramp [default: the width of the device's SET]
+    #[arg(long, value_name = "TIME", value_parser = second)]
+    ramp: Option<f64>,
+}
+
+pub fn cycle(options: Cycle, terminal: &Terminal) -> Result<(), Failure> {
+    let spec = bench::device(&options.bench)?;
+    spec.equations()?;
+    let operation = bench::operation(&spec, "a description that has one")?;
+    let reset = options.reset.or(operation.reset.map(|r| r.voltage_v)).ok_or_else(|| {
+        Failure::request(format!("device `{}` has no RESET: it falls back by itself", spec.name))
+            .help("cycle it with --reset, or look at `neurohm device retention`")
+    })?;
+    let cycling = lab::Cycling {
+        cycles: options.cycles,
+        set_v: options.set.unwrap_or(operation.set.voltage_v),
+        reset_v: reset,
+        ramp_s: options.ramp.unwrap_or(operation.set.width_s),
+        looks: 200,
+        read_v: operation.read.voltage_v,
+    };
+    let words = [
+        ("--cycles", options.cycles.to_string()),
+        ("--set", format!("{}V", cycling.set_v)),
+        ("--reset", format!("{}V", cycling.reset_v)),
+        ("--ramp", format!("{}s", cycling.ramp_s)),
+    ];
+    let experiment = Experiment {
+        name: "cycle",
+        title: "SET and RESET, cycle after cycle",
+        about: "Ramps up and down, again and again: at which voltages the device switches, how these scatter over \
+                cycles and devices (Weibull plots), and what resistances lie between.",
+        revision: lab::Cycling::REVISION,
+        merit: "on_off_ratio",
+        settings: vec![
+            ("cycles", Value::Integer(options.cycles.into())),
+            ("set", text(cycling.set_v, Dimension::Volt)),
+            ("reset", text(cycling.reset_v, Dimension::Volt)),
+            ("ramp", text(cycling.ramp_s, Dimension::Second)),
+        ],
+        words: words.into_iter().flat_map(|(k, v)| [k.to_string(), v]).collect(),
+        default_k: ROOM_K,
+    };
+    bench::measure(&options.bench, &spec, experiment, |b| cycling.run(b), terminal)
+}
+
+#[derive(clap::Args)]
+pub struct Disturb {
+    #[command(flatten)]
+    bench: BenchOptions,
+    /// Voltage of a read [default: the device's read]
+    #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
+    read: Option<f64>,
+    /// Length of a read [default: the device's read]
+    #[arg(long, value_name = "TIME", value_parser = second)]
+    width: Option<f64>,
+    /// Read up to 10^N times
+    #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=18))]
+    decades: u32,
+}
+
+pub fn disturb(options: Disturb, terminal: &Terminal) -> Result<(), Failure> {
+    let spec = bench::device(&options.bench)?;
+    spec.equations()?;
+    let read = changed(bench::operation(&spec, "a description that has one")?.read, options.read, options.width);
+    let disturb = lab::Disturb { read_v: read.voltage_v, width_s: read.width_s, decades: options.decades };
+    let words = [
+        ("--read", format!("{}V", read.voltage_v)),
+        ("--width", format!("{}s", read.width_s)),
+        ("--decades", options.decades.to_string()),
+    ];
+    let experiment = Experiment {
+        name: "disturb",
+        title: "Read disturb",
+        about: "What very many reads do to the on and the off state. A product reads every cell each time.",
+        revision: lab::Disturb::REVISION,
+        merit: "off_change",
+        settings: vec![
+            ("read", text(read.voltage_v, Dimension::Volt)),
+            ("width", text(read.width_s, Dimension::Second)),
+            ("decades", Value::Integer(options.decades.into())),
+        ],
+        words: words.into_iter().flat_map(|(k, v)| [k.to_string(), v]).collect(),
+        default_k: ROOM_K,
+    };
+    bench::measure(&options.bench, &spec, experiment, |b| disturb.run(b), terminal)
+}
+
+#[derive(clap::Args)]
+pub struct Retention {
+    #[command(flatten)]
+    bench: BenchOptions,
+    /// How long
+    #[arg(long, value_name = "TIME", default_value = "10years", value_parser = second)]
+    time: f64,
+    /// First look
+    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = second)]
+    first: f64,
+}
+
+/// 85 C, at which memories are asked to keep for ten years.
+const HOT_K: f64 = 358.15;
+
+pub fn retention(options: Retention, terminal: &Terminal) -> Result<(), Failure> {
+    let spec = bench::device(&options.bench)?;
+    spec.equations()?;
+    let read_v = bench::operation(&spec, "a description that has one")?.read.voltage_v;
+    let retention = lab::Retention { time_s: options.time, first_s: options.first, read_v };
+    let words = [("--time", format!("{}s", options.time)), ("--first", format!("{}s", options.first))];
+    let experiment = Experiment {
+        name: "retention",
+        title: "Retention",
+        about: "What the on and the off state become while nothing is applied.",
+        revision: lab::Retention::REVISION,
+        merit: "on_kept",
+        settings: vec![
+            ("time", text(options.time, Dimension::Second)),
+            ("first", text(options.first, Dimension::Second)),
+        ],
+        words: words.into_iter().flat_map(|(k, v)| [k.to_string(), v]).collect(),
+        default_k: HOT_K,
+    };
+    bench::measure(&options.bench, &spec, experiment, |b| retention.run(b), terminal)
+}

@@ -1,0 +1,230 @@
+//! Switching time against voltage: how long a constant voltage takes to carry the device half way.
+
+use neurohm_device::compact::Waveform;
+use neurohm_study::experiment::Findings;
+use neurohm_study::record::Better;
+
+use crate::csv::{Csv, columns};
+use crate::figure::{self, linear, logarithmic, series};
+use crate::rig::Device;
+use crate::{Bench, LabError, positive};
+
+/// Switching under constant voltages.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Switching {
+    /// Sizes of the voltages, V; their sign is that of the operation's pulses.
+    pub voltages_v: Vec<f64>,
+    /// Shortest and longest time that is looked at, s.
+    pub times_s: [f64; 2],
+    /// Looks a decade.
+    pub per_decade: u32,
+}
+
+/// Most set or reset pulses that bring a device to its ends.
+const PREPARE: u32 = 4;
+
+/// A switching in one direction.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Way {
+    Set,
+    Reset,
+}
+
+impl Switching {
+    /// Method and defaults of this experiment.
+    pub const REVISION: u32 = 1;
+
+    fn check(&self) -> Result<(), LabError> {
+        for v in &self.voltages_v {
+            positive("a voltage's size", *v)?;
+        }
+        let [shortest, longest] = self.times_s;
+        positive("the shortest time", shortest)?;
+        positive("the longest time", longest)?;
+        if longest <= shortest || self.per_decade == 0 || self.voltages_v.is_empty() {
+            return Err(LabError::Setting(
+                "there must be voltages, the longest time beyond the shortest, and a look a decade at least"
+                    .into(),
+            ));
+        }
+        Ok(())
+    }
+
+    /// The time after which a constant `v` has carried `device` from its conductance half way, on a logarithmic scale,
+    /// to `to_s`; none if it takes longer than the longest time.
+    fn time(
+        &self,
+        mut device: Device,
+        v: f64,
+        to_s: f64,
+        bench: &Bench,
+        read_v: f64,
+    ) -> Result<Option<f64>, LabError> {
+        let from = libm::log(device.conductance_s(read_v, &bench.rig)?);
+        let middle = (from + libm::log(to_s)) / 2.0;
+        let passed = |g: f64| (libm::log(g) - middle) * (middle - from) >= 0.0;
+        let [mut t, longest] = self.times_s;
+        let factor = libm::pow(10.0, 1.0 / f64::from(self.per_decade));
+        let (mut before, mut at) = (0.0, t);
+        let mut g_before = from;
+        loop {
+            let r = device.apply(
+                &Waveform::Constant(v),
+                at - before,
+                (at - before) / 2.0,
+                &bench.rig,
+                bench.watch,
+            )?;
+            drop(r);
+            let g = device.conductance_s(read_v, &bench.rig)?;
+            if passed(g) {
+                // Between two looks ln G is taken to be linear in time.
+                let part = (middle - g_before) / (libm::log(g) - g_before);
+                return Ok(Some(before + part.clamp(0.0, 1.0) * (at - before)));
+            }
+            g_before = libm::log(g);
+            t *= factor;
+            (before, at) = (at, t);
+            if at > longest {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Carries it out.
+    ///
+    /// # Errors
+    /// Settings that cannot be; a device without equations or operation, or that cannot be driven on.
+    pub fn run(&self, bench: &Bench) -> Result<Findings, LabError> {
+        self.check()?;
+        let operation = bench.operation()?.clone();
+        let read_v = operation.read.voltage_v;
+        let ways: Vec<(Way, f64)> = [(Way::Set, Some(operation.set)), (Way::Reset, operation.reset)]
+            .into_iter()
+            .filter_map(|(way, pulse)| Some((way, pulse?.voltage_v.signum())))
+            .collect();
+        bench.watch.begin("switching", Some(bench.devices as u64));
+        let all = bench.each(|device| {
+            let [off, on] = ends(&device, bench)?;
+            let g = |device: &Device| device.copy().conductance_s(read_v, &bench.rig);
+            let (g_off, g_on) = (g(&off)?, g(&on)?);
+            let mut rows = Vec::new();
+            for (way, sign) in &ways {
+                for v in &self.voltages_v {
+                    let (from, to) = if *way == Way::Set { (&off, g_on) } else { (&on, g_off) };
+                    let t = self.time(from.copy(), sign * v, to, bench, read_v)?;
+                    rows.push((*way, sign * v, t));
+                }
+            }
+            Ok((rows, g_on / g_off))
+        })?;
+        let mut found = Findings::default();
+        let mut names = columns(&["voltage_v", "time_s", "set"]);
+        if bench.devices > 1 {
+            names.push("device".into());
+        }
+        let mut csv = Csv::new(&names);
+        for (id, (rows, _)) in all.iter().enumerate() {
+            for (way, v, t) in rows {
+                let Some(t) = t else { continue };
+                let device = (bench.devices > 1).then_some(id as f64);
+                csv.row([*v, *t, f64::from(u8::from(*way == Way::Set))].into_iter().chain(device));
+            }
+        }
+        found.files.push(("switching.csv".into(), csv.bytes()));
+        let mut lines = Vec::new();
+        for (way, name) in [(Way::Set, "SET"), (Way::Reset, "RESET")] {
+            for (id, (rows, _)) in all.iter().enumerate().take(figure::SHOWN) {
+                let points = rows.iter().filter(|r| r.0 == way).filter_map(|r| Some((r.1.abs(), r.2?)));
+                let (x, y): (Vec<f64>, Vec<f64>) = points.unzip();
+                if !x.is_empty() {
+                    lines.push(figure::line(figure::device_name(id, bench.devices, name), x, y));
+                }
+            }
+            let fastest = |rows: &[(Way, f64, Option<f64>)]| {
+                rows.iter().filter(|r| r.0 == way).filter_map(|r| r.2).fold(f64::INFINITY, f64::min)
+            };
+            let slowest = |rows: &[(Way, f64, Option<f64>)]| {
+                rows.iter().filter(|r| r.0 == way).filter_map(|r| r.2).fold(0.0, f64::max)
+            };
+            let spans: Vec<f64> = all
+                .iter()
+                .map(|(rows, _)| libm::log10(slowest(rows) / fastest(rows)))
+                .filter(|d| d.is_finite())
+                .collect();
+            if !spans.is_empty() {
+                let (mean, ci95) = figure::over(&spans);
+                let about = format!("Decades of time that the {name} voltages span");
+                let key = format!("{}_decades", name.to_lowercase());
+                found.scalar(&key, mean, ci95, "1", Some(Better::Higher), about);
+            }
+        }
+        let ratios: Vec<f64> = all.iter().map(|(_, ratio)| *ratio).collect();
+        let (mean, ci95) = figure::over(&ratios);
+        let about = "On over off conductance between which it is switched";
+        found.scalar("on_off_ratio", mean, ci95, "1", Some(Better::Higher), about);
+        if lines.is_empty() {
+            found
+                .caution("Nothing switched: no voltage carried the device half way within the longest time.");
+        }
+        let caption =
+            "Time after which a constant voltage has carried the device half way (of ln G) between its ends.";
+        found.series.push(series(
+            "switching",
+            caption,
+            linear("size of the voltage", "V"),
+            logarithmic("switching time", "s"),
+            lines,
+        ));
+        Ok(found)
+    }
+}
+
+/// The device brought to its off and its on state by the operation's pulses. A volatile device is as it began, and on
+/// right after a pulse.
+pub(crate) fn ends(device: &Device, bench: &Bench) -> Result<[Device; 2], LabError> {
+    let operation = bench.operation()?.clone();
+    let mut on = device.copy();
+    let mut off = device.copy();
+    for _ in 0..PREPARE {
+        if let Some(reset) = operation.reset {
+            off.apply(
+                &Waveform::Constant(reset.voltage_v),
+                reset.width_s,
+                reset.width_s,
+                &bench.rig,
+                bench.watch,
+            )?;
+        }
+        let set = operation.set;
+        on.apply(&Waveform::Constant(set.voltage_v), set.width_s, set.width_s, &bench.rig, bench.watch)?;
+    }
+    Ok([off, on])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::Rig;
+    use neurohm_device::preset;
+    use neurohm_num::{Key, Unwatched};
+
+    #[test]
+    fn vteam_switches_in_the_time_its_velocity_says() {
+        // RESET from w = 0 to 3 nm at k_off (v/v_off - 1): half way of ln R between 50 and 1000 ohm is R = 223.6 ohm,
+        // w = 3 nm (223.6 - 50) / 950.
+        let spec = preset("vteam_memtorch").unwrap();
+        let bench =
+            Bench { spec: &spec, devices: 1, key: Key::root(1), rig: Rig::default(), watch: &Unwatched };
+        let voltages_v = vec![0.1, 0.3, 1.0];
+        let switching = Switching { voltages_v, times_s: [1e-13, 1.0], per_decade: 40 };
+        let found = switching.run(&bench).unwrap();
+        let reset = found.series[0].lines.iter().find(|l| l.name == "RESET").unwrap();
+        let way = 3e-9 * ((50.0_f64 * 1e3).sqrt() - 50.0) / 950.0;
+        for (v, t) in reset.x.iter().zip(&reset.y) {
+            let expected = way / (5e-4 * (v / 0.02 - 1.0));
+            assert!((t / expected - 1.0).abs() < 0.01, "{t} s instead of {expected} s at {v} V");
+        }
+        assert_eq!(reset.x.len(), 3);
+    }
+}
