@@ -74,6 +74,8 @@ models! {
     PershinDiVentra(PershinDiVentra) = "pershin_di_ventra", "Pershin et al. 2009, Phys. Rev. E 80:021926";
     /// Spin-transfer-torque memory.
     SttMram(SttMram) = "stt_mram", "Worledge et al. 2011, Appl. Phys. Lett. 98:022501; Khvalkovskiy et al. 2013, J. Phys. D 46:074001";
+    /// JART VCM v1b (Cueppers 2019).
+    JartVcm(JartVcm) = "jart_vcm", "Cueppers et al. 2019, APL Mater. 7:091105; Bengel et al. 2020, IEEE TCAS-I 67:4618";
     /// NbO2 threshold switch.
     NiobiumThreshold(NiobiumThreshold) = "nbo2_threshold", "Slesazeck et al. 2015, RSC Adv. 5:102318; Gibson et al. 2016, Appl. Phys. Lett. 108:023505";
 }
@@ -174,6 +176,9 @@ pub fn published() -> &'static [Published] {
         "yakopcic/miao", Code, bipolar(true, 1.0, 0.05), D::Yakopcic(Yakopcic::miao());
         "yakopcic/jo", Code, bipolar(true, 3.0, 0.2), D::Yakopcic(Yakopcic::jo());
         "stanford_pku/v1", Code, bipolar(true, 2.0, 1e6), D::StanfordPku(StanfordPku::v1());
+        "jart_vcm/v1b", Code, bipolar(false, 1.5, 1e3), D::JartVcm(JartVcm::v1b());
+        // Its standard deviations are ours.
+        "jart_vcm/v1b_var", Recalled, bipolar(false, 1.5, 1e3), D::JartVcm(JartVcm::v1b_var());
         "messaris/tiox", Paper, bipolar(false, 1.2, 0.01), D::Messaris(Messaris::tiox());
         "messaris/taox", Paper, bipolar(true, 0.7, 1e4), D::Messaris(Messaris::taox());
         "mean_metastable_switch/knowm", Code, bipolar(true, 0.5, 100.0),
