@@ -1,6 +1,10 @@
 //! The models, a file each: formula, symbols, units, source and valid range beside the code, published parameter sets
 //! and check values below it.
 
+mod and_ts;
+mod diffusive_ag;
+mod ecm;
+mod filament_paths;
 mod ion_drift;
 mod jart_vcm;
 mod knowm;
@@ -17,6 +21,10 @@ mod window;
 mod wox;
 mod yakopcic;
 
+pub use and_ts::AndTs;
+pub use diffusive_ag::DiffusiveAg;
+pub use ecm::Ecm;
+pub use filament_paths::FilamentPaths;
 pub use ion_drift::LinearIonDrift;
 pub use jart_vcm::JartVcm;
 pub use knowm::MeanMetastableSwitch;
