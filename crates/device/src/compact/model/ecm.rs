@@ -319,7 +319,7 @@ mod tests {
                 |bank: &mut Bank<Ecm>, v: f64| bank.solve(&[v], T_K, dt, &mut i, &mut g).map(|()| i[0]);
             let (mut low, mut high) = (0.0, 1.0);
             let limits = !current(&mut bank, high).is_ok_and(|i| i <= i_cc);
-            for _ in 0..if limits { 40 } else { 0 } {
+            for _ in 0..if limits { 24 } else { 0 } {
                 let v = (low + high) / 2.0;
                 if current(&mut bank, v).is_ok_and(|i| i <= i_cc) { low = v } else { high = v }
             }
@@ -328,7 +328,7 @@ mod tests {
             if fine {
                 bank.accept(&[v]);
                 held += if limits { dt } else { 0.0 };
-                dt = (1.3 * dt).min((hold_s - held).max(1e-12));
+                dt = (1.6 * dt).min((hold_s - held).max(1e-12));
             } else {
                 dt *= 0.5;
             }

@@ -220,7 +220,10 @@ impl Cell<'_> {
         let u = w00 / kt;
         let tanh = libm::tanh(u);
         let over = 1.0 / libm::cosh(u);
-        let (w0, e) = (w00 / tanh, w00 / (u - tanh));
+        // u - tanh(u) by its series where the difference has no digits left.
+        let u2 = u * u;
+        let rest = if u > 0.03 { u - tanh } else { u * u2 / 3.0 * (1.0 - u2 * (0.4 - u2 * 17.0 / 105.0)) };
+        let (w0, e) = (w00 / tanh, w00 / rest);
         let root = (PI * w00 * (v_s + phi * over * over)).sqrt();
         libm::log(a * t / K_B_EV * root) - phi / w0 + ln_expm1(v_s / e)
     }

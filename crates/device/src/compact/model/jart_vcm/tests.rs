@@ -217,7 +217,7 @@ fn discs_differ_within_their_limit_and_from_cycle_to_cycle() {
 #[test]
 fn telegraph_noise_counts_single_vacancies_and_is_stronger_in_an_empty_disc() {
     let mut relative = Vec::new();
-    for number in [4.0, 25.0] {
+    for number in [3.0, 16.0] {
         let vacancy = fixed().own.vacancy();
         let n = number * vacancy;
         let model = JartVcm {
@@ -226,14 +226,14 @@ fn telegraph_noise_counts_single_vacancies_and_is_stronger_in_an_empty_disc() {
             n_min_1e26_per_m3: 0.004,
             ..JartVcm::v1b()
         };
-        let cells = 250;
+        let cells = 200;
         let mut bank = Bank::new(model, cells, Key::root(4));
         let (v, mut i, mut g) = (vec![1e-3; cells], vec![0.0; cells], vec![0.0; cells]);
         bank.solve(&v, 293.0, 0.0, &mut i, &mut g).unwrap();
         bank.accept(&v);
-        // Four relaxation times, at most a quarter of a jump a step and cell.
+        // Three relaxation times, at most a quarter of a jump a step and cell.
         let dt = 0.0025 / number;
-        for _ in 0..(0.04 / dt) as usize {
+        for _ in 0..(0.03 / dt) as usize {
             bank.solve(&v, 293.0, dt, &mut i, &mut g).unwrap();
             bank.accept(&v);
         }
@@ -246,5 +246,5 @@ fn telegraph_noise_counts_single_vacancies_and_is_stronger_in_an_empty_disc() {
         assert!((sd * sd / (number - 1.0) - 1.0).abs() < 4.0 * (2.5 / cells as f64).sqrt(), "{sd}");
         relative.push(neurohm_num::stats::sd(&i) / neurohm_num::stats::mean(&i));
     }
-    assert!(relative[0] > 1.5 * relative[1] && relative[1] > 1e-3, "{relative:?}");
+    assert!(relative[0] > 1.3 * relative[1] && relative[1] > 1e-3, "{relative:?}");
 }
