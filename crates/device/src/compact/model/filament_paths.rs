@@ -8,8 +8,9 @@ const PATHS: usize = 64;
 
 parameters! {
     /// A filament that forms along another of a cell's paths in each cycle, on top of the Stanford-PKU model. The
-    /// equations here are ours, made to show what confinement does: a dislocation or a tip leaves the filament one path,
-    /// and cycles become alike (Mehonic et al. 2020 name it as a way to less spread).
+    /// equations here are ours, made to show what confinement does: where a dislocation, say, leaves the filament one
+    /// path, cycles become alike. Such preferential paths are one remedy for variability that the review names (Mehonic
+    /// et al. 2020).
     ///
     /// A cell has `paths` of them. Path k has its own field enhancement gamma0_k = gamma0 (1 + path_gamma a_k) and its own
     /// largest gap gmax_k = gmax e^(path_gap b_k), where a_k and b_k are normal numbers drawn once a cell. A SET after a
