@@ -11,6 +11,7 @@ mod drive;
 mod dynamic;
 mod model;
 mod parameters;
+mod root;
 mod spread;
 mod waveform;
 mod wiener;

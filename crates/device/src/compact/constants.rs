@@ -12,3 +12,7 @@ pub const EPSILON_0: f64 = 8.854_187_812_8e-12;
 pub const BOHR_MAGNETON: f64 = 9.274_010_078_3e-24;
 /// Euler's constant.
 pub const EULER: f64 = 0.577_215_664_901_532_9;
+/// Planck's constant, J s.
+pub const PLANCK: f64 = 6.626_070_15e-34;
+/// Mass of the electron, kg.
+pub const ELECTRON_MASS: f64 = 9.109_383_701_5e-31;

@@ -105,6 +105,16 @@ models! {
     PershinDiVentra(PershinDiVentra) = "pershin_di_ventra", "Pershin et al. 2009, Phys. Rev. E 80:021926";
     /// Spin-transfer-torque memory.
     SttMram(SttMram) = "stt_mram", "Worledge et al. 2011, Appl. Phys. Lett. 98:022501; Khvalkovskiy et al. 2013, J. Phys. D 46:074001";
+    /// JART VCM v1b (Cueppers 2019).
+    JartVcm(JartVcm) = "jart_vcm", "Cueppers et al. 2019, APL Mater. 7:091105; Bengel et al. 2020, IEEE TCAS-I 67:4618";
+    /// Electrochemical metallisation (Menzel 2013).
+    Ecm(Ecm) = "ecm", "Menzel et al. 2013, PCCP 15:6945";
+    /// Diffusive silver (Wang 2024).
+    DiffusiveAg(DiffusiveAg) = "diffusive_ag", "Wang et al. 2024, IEEE TCASAI 1:141; TongWang-USC/Memristor-Model";
+    /// Silver nanodots in HfO2, a threshold selector (Ostrovskii 2025).
+    AndTs(AndTs) = "and_ts", "Ostrovskii et al. 2025, Neurocomputing 624:129454";
+    /// Filaments along several paths or confined to one.
+    FilamentPaths(FilamentPaths) = "filament_paths", "ours, over Jiang et al. 2014, doi 10.4231/D37H1DN48";
     /// NbO2 threshold switch.
     NiobiumThreshold(NiobiumThreshold) = "nbo2_threshold", "Slesazeck et al. 2015, RSC Adv. 5:102318; Gibson et al. 2016, Appl. Phys. Lett. 108:023505";
 }
@@ -199,6 +209,11 @@ const fn bipolar(positive_sets: bool, amplitude_v: f64, frequency_hz: f64) -> Be
     Behaviour { pinched: true, bipolar: Some(positive_sets), amplitude_v, frequency_hz, closed_hz }
 }
 
+/// Opens loops in both polarities and keeps nothing.
+const fn volatile(amplitude_v: f64, frequency_hz: f64) -> Behaviour {
+    Behaviour { bipolar: None, ..bipolar(true, amplitude_v, frequency_hz) }
+}
+
 /// All parameter sets that we know.
 pub fn published() -> &'static [Published] {
     use Dynamic as D;
@@ -232,6 +247,9 @@ pub fn published() -> &'static [Published] {
         "yakopcic/miao", Code, bipolar(true, 1.0, 0.05), D::Yakopcic(Yakopcic::miao());
         "yakopcic/jo", Code, bipolar(true, 3.0, 0.2), D::Yakopcic(Yakopcic::jo());
         "stanford_pku/v1", Code, bipolar(true, 2.0, 1e6), D::StanfordPku(StanfordPku::v1());
+        "jart_vcm/v1b", Code, bipolar(false, 1.5, 1e3), D::JartVcm(JartVcm::v1b());
+        // Its standard deviations are ours.
+        "jart_vcm/v1b_var", Recalled, bipolar(false, 1.5, 1e3), D::JartVcm(JartVcm::v1b_var());
         "messaris/tiox", Paper, bipolar(false, 1.2, 0.01), D::Messaris(Messaris::tiox());
         "messaris/taox", Paper, bipolar(true, 0.7, 1e4), D::Messaris(Messaris::taox());
         "mean_metastable_switch/knowm", Code, bipolar(true, 0.5, 100.0),
@@ -245,6 +263,18 @@ pub fn published() -> &'static [Published] {
         "stt_mram/arm_50nm", Recalled,
             Behaviour { pinched: true, bipolar: None, amplitude_v: 0.5, frequency_hz: 1e6, closed_hz: None },
             D::SttMram(SttMram::arm_50nm());
+        // A nucleus forms at once at this voltage, and the ions' current with it: a loop at any frequency.
+        "ecm/silver", Recalled, Behaviour { closed_hz: None, ..bipolar(true, 0.6, 1e3) }, D::Ecm(Ecm::silver());
+        // Volatile: what positive and negative voltages form is the same, and it goes by itself.
+        "diffusive_ag/wang", Code, volatile(1.0, 0.05), D::DiffusiveAg(DiffusiveAg::wang());
+        "diffusive_ag/wang_stochastic", Code, volatile(1.0, 0.05), D::DiffusiveAg(DiffusiveAg::wang_stochastic());
+        // Begins with no filament at all, so that within a cycle of any frequency the current grows many times over.
+        "and_ts/reference", Paper, Behaviour { closed_hz: None, ..volatile(0.5, 1e3) },
+            D::AndTs(AndTs::reference());
+        "and_ts/stochastic", Paper, Behaviour { closed_hz: None, ..volatile(0.5, 1e3) },
+            D::AndTs(AndTs::stochastic());
+        "filament_paths/free", Recalled, bipolar(true, 2.0, 1e6), D::FilamentPaths(FilamentPaths::free());
+        "filament_paths/confined", Recalled, bipolar(true, 2.0, 1e6), D::FilamentPaths(FilamentPaths::confined());
         "nbo2_threshold/usual", Recalled,
             Behaviour { pinched: true, bipolar: None, amplitude_v: 1.0, frequency_hz: 1e6, closed_hz: None },
             D::NiobiumThreshold(NiobiumThreshold::usual());

@@ -1,7 +1,12 @@
 //! The models, a file each: formula, symbols, units, source and valid range beside the code, published parameter sets
 //! and check values below it.
 
+mod and_ts;
+mod diffusive_ag;
+mod ecm;
+mod filament_paths;
 mod ion_drift;
+mod jart_vcm;
 mod knowm;
 mod messaris;
 mod niobium;
@@ -16,7 +21,12 @@ mod window;
 mod wox;
 mod yakopcic;
 
+pub use and_ts::AndTs;
+pub use diffusive_ag::DiffusiveAg;
+pub use ecm::Ecm;
+pub use filament_paths::FilamentPaths;
 pub use ion_drift::LinearIonDrift;
+pub use jart_vcm::JartVcm;
 pub use knowm::MeanMetastableSwitch;
 pub use messaris::Messaris;
 pub use niobium::NiobiumThreshold;
@@ -35,8 +45,10 @@ pub use yakopcic::Yakopcic;
 mod prelude {
     pub use super::super::constants::*;
     pub(crate) use super::super::parameters::{parameters, rising};
+    pub(super) use super::super::root::root;
     pub use super::super::{At, CompactModel, ModelError, Response};
-    pub use neurohm_num::{Key, quantity};
+    pub(super) use super::truncated;
+    pub use neurohm_num::{Key, Purpose, quantity};
 }
 
 /// How a resistance lies between its ends.
@@ -57,6 +69,19 @@ impl Mixture {
             Mixture::Exponential => r_on * libm::exp(s * libm::log(r_off / r_on)),
         }
     }
+}
+
+/// A normal number around `mean` with the standard deviation `sigma` that lies between `low` and `high`: the first of
+/// the numbers `16 nth ..` of a stream that does, or the nearer end where none of 16 does.
+fn truncated(stream: &neurohm_num::Stream, nth: u64, mean: f64, sigma: f64, low: f64, high: f64) -> f64 {
+    let mut x = mean;
+    for k in 0..16 {
+        x = mean + sigma * f64::from(stream.normal(16 * nth + k));
+        if (low..=high).contains(&x) {
+            return x;
+        }
+    }
+    x.max(low).min(high)
 }
 
 /// A rate above a threshold, `k (u / u_th - 1)^alpha`, and nothing below it.

@@ -183,6 +183,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
             }
             let Some(d) = solve(&matrix, &rhs, M::N) else { break };
             let mut change = 0.0_f64;
+            let mut stuck = false;
             let before = x;
             for i in 0..M::N {
                 // Nan stays out of `x`: it would compare as settled.
@@ -191,6 +192,11 @@ impl<'a, M: CompactModel> Step<'a, M> {
                 }
                 x[i] = (x[i] + d[i]).max(self.low[i]).min(self.high[i]);
                 change = change.max((x[i] - before[i]).abs() / self.scale[i]);
+                // A state that runs away from its bound makes Newton's step point outward: that is no rest.
+                stuck |= !held[i] && d[i].abs() > SETTLED * self.scale[i] && x[i] == before[i];
+            }
+            if stuck {
+                break;
             }
             // Where rounding is larger than what is asked for, a change that no longer shrinks will do.
             if change <= SETTLED || (change <= 1e3 * SETTLED && change >= 0.5 * last) {
