@@ -76,6 +76,10 @@ models! {
     SttMram(SttMram) = "stt_mram", "Worledge et al. 2011, Appl. Phys. Lett. 98:022501; Khvalkovskiy et al. 2013, J. Phys. D 46:074001";
     /// NbO2 threshold switch.
     NiobiumThreshold(NiobiumThreshold) = "nbo2_threshold", "Slesazeck et al. 2015, RSC Adv. 5:102318; Gibson et al. 2016, Appl. Phys. Lett. 108:023505";
+    /// Phase-change mushroom cell.
+    PcmMushroom(PcmMushroom) = "pcm_mushroom", "Sebastian et al. 2017, Nat. Commun. 8:1115; Marrone et al. 2022, Sci. Rep. 12; Le Gallo et al. 2018, Adv. Electron. Mater. 4:1700627";
+    /// Ferroelectric field-effect transistor.
+    Fefet(Fefet) = "fefet", "Scalable-FeFET (boltma), after Deng et al. and Alessandri et al.";
 }
 
 impl Dynamic {
@@ -141,6 +145,11 @@ const fn bipolar(positive_sets: bool, amplitude_v: f64, frequency_hz: f64) -> Be
     Behaviour { pinched: true, bipolar: Some(positive_sets), amplitude_v, frequency_hz, closed_hz }
 }
 
+/// Pinched, but its switching is neither told by the polarity nor slower than the drive.
+const fn pinched(amplitude_v: f64, frequency_hz: f64) -> Behaviour {
+    Behaviour { pinched: true, bipolar: None, amplitude_v, frequency_hz, closed_hz: None }
+}
+
 /// All parameter sets that we know.
 pub fn published() -> &'static [Published] {
     use Dynamic as D;
@@ -184,12 +193,14 @@ pub fn published() -> &'static [Published] {
         "pershin_di_ventra/threshold", Recalled, bipolar(false, 2.5, 1.0),
             D::PershinDiVentra(PershinDiVentra::threshold());
         // Jumps at random: what it does is tested as probabilities.
-        "stt_mram/arm_50nm", Recalled,
-            Behaviour { pinched: true, bipolar: None, amplitude_v: 0.5, frequency_hz: 1e6, closed_hz: None },
-            D::SttMram(SttMram::arm_50nm());
-        "nbo2_threshold/usual", Recalled,
-            Behaviour { pinched: true, bipolar: None, amplitude_v: 1.0, frequency_hz: 1e6, closed_hz: None },
-            D::NiobiumThreshold(NiobiumThreshold::usual());
+        "stt_mram/arm_50nm", Recalled, pinched(0.5, 1e6), D::SttMram(SttMram::arm_50nm());
+        "nbo2_threshold/usual", Recalled, pinched(1.0, 1e6), D::NiobiumThreshold(NiobiumThreshold::usual());
+        // Unipolar: current and time of a pulse tell what it does.
+        "pcm_mushroom/gst_90nm", Recalled, pinched(1.0, 1e6), D::PcmMushroom(PcmMushroom::gst_90nm());
+        "pcm_mushroom/projected", Recalled, pinched(1.0, 1e6), D::PcmMushroom(PcmMushroom::projected());
+        // 20 domains at random, but all of them within half a period, and none within 0.1 ns.
+        "fefet/scalable", Recalled, Behaviour { closed_hz: Some(1e10), ..bipolar(true, 5.0, 1e6) },
+            D::Fefet(Fefet::scalable());
     }
 }
 

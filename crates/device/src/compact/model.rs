@@ -1,11 +1,13 @@
 //! The models, a file each: formula, symbols, units, source and valid range beside the code, published parameter sets
 //! and check values below it.
 
+mod fefet;
 mod ion_drift;
 mod knowm;
 mod messaris;
 mod niobium;
 mod nonlinear_drift;
+mod pcm_mushroom;
 mod pershin;
 mod simmons;
 mod stanford;
@@ -16,11 +18,13 @@ mod window;
 mod wox;
 mod yakopcic;
 
+pub use fefet::{Fefet, Gate};
 pub use ion_drift::LinearIonDrift;
 pub use knowm::MeanMetastableSwitch;
 pub use messaris::Messaris;
 pub use niobium::NiobiumThreshold;
 pub use nonlinear_drift::NonlinearIonDrift;
+pub use pcm_mushroom::PcmMushroom;
 pub use pershin::PershinDiVentra;
 pub use simmons::SimmonsTunnelBarrier;
 pub use stanford::StanfordPku;
