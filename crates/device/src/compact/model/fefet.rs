@@ -283,7 +283,7 @@ mod tests {
         let largest = |domains: f64| {
             let model = Fefet { domains, ..Fefet::scalable() };
             let parts = switched(&model, 1, 2.0, 1e-8, 60, 1);
-            assert_eq!(*parts.last().unwrap() > 0.5, true, "{parts:?}");
+            assert!(*parts.last().unwrap() > 0.5, "{parts:?}");
             parts.windows(2).map(|w| w[1] - w[0]).fold(parts[0], f64::max)
         };
         assert_eq!(largest(1.0), 1.0);
