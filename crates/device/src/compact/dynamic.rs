@@ -131,6 +131,8 @@ pub struct Behaviour {
     pub frequency_hz: f64,
     /// A frequency at which the loop is closed again, if that is claimed, Hz.
     pub closed_hz: Option<f64>,
+    /// Without a voltage it forgets what it was driven to, within ten million periods of the drive at most.
+    pub volatile: bool,
 }
 
 /// A parameter set by name.
@@ -154,12 +156,23 @@ impl Published {
 
 const fn bipolar(positive_sets: bool, amplitude_v: f64, frequency_hz: f64) -> Behaviour {
     let closed_hz = Some(1e5 * frequency_hz);
-    Behaviour { pinched: true, bipolar: Some(positive_sets), amplitude_v, frequency_hz, closed_hz }
+    Behaviour {
+        pinched: true,
+        bipolar: Some(positive_sets),
+        amplitude_v,
+        frequency_hz,
+        closed_hz,
+        volatile: false,
+    }
 }
 
 /// Pinched, but its switching is neither told by the polarity nor slower than the drive.
 const fn pinched(amplitude_v: f64, frequency_hz: f64) -> Behaviour {
-    Behaviour { pinched: true, bipolar: None, amplitude_v, frequency_hz, closed_hz: None }
+    Behaviour { pinched: true, bipolar: None, amplitude_v, frequency_hz, closed_hz: None, volatile: false }
+}
+
+const fn volatile(behaviour: Behaviour) -> Behaviour {
+    Behaviour { volatile: true, ..behaviour }
 }
 
 /// All parameter sets that we know.
@@ -210,16 +223,16 @@ pub fn published() -> &'static [Published] {
         "messaris/taox_tiox", Recalled, bipolar(true, 6.0, 1.0), D::Messaris(Messaris::taox_tiox());
         "messaris_quadratic/memtorch", Code, bipolar(true, 1.2, 1e4),
             D::MessarisQuadratic(MessarisQuadratic::memtorch());
-        "mean_metastable_switch/knowm", Code, bipolar(true, 0.5, 100.0),
+        "mean_metastable_switch/knowm", Code, volatile(bipolar(true, 0.5, 100.0)),
             D::MeanMetastableSwitch(MeanMetastableSwitch::knowm());
-        "mean_metastable_switch/knowm_schottky", Code, bipolar(true, 0.5, 100.0),
+        "mean_metastable_switch/knowm_schottky", Code, volatile(bipolar(true, 0.5, 100.0)),
             D::MeanMetastableSwitch(MeanMetastableSwitch::knowm_schottky());
-        "tungsten_oxide/chang", Code, bipolar(true, 1.0, 0.5), D::TungstenOxide(TungstenOxide::chang());
+        "tungsten_oxide/chang", Code, volatile(bipolar(true, 1.0, 0.5)), D::TungstenOxide(TungstenOxide::chang());
         "pershin_di_ventra/threshold", Recalled, bipolar(false, 2.5, 1.0),
             D::PershinDiVentra(PershinDiVentra::threshold());
         // Jumps at random: what it does is tested as probabilities.
         "stt_mram/arm_50nm", Recalled, pinched(0.5, 1e6), D::SttMram(SttMram::arm_50nm());
-        "nbo2_threshold/usual", Recalled, pinched(1.0, 1e6), D::NiobiumThreshold(NiobiumThreshold::usual());
+        "nbo2_threshold/usual", Recalled, volatile(pinched(1.0, 1e6)), D::NiobiumThreshold(NiobiumThreshold::usual());
         // Unipolar: current and time of a pulse tell what it does.
         "pcm_mushroom/gst_90nm", Recalled, pinched(1.0, 1e6), D::PcmMushroom(PcmMushroom::gst_90nm());
         "pcm_mushroom/projected", Recalled, pinched(1.0, 1e6), D::PcmMushroom(PcmMushroom::projected());
@@ -228,10 +241,10 @@ pub fn published() -> &'static [Published] {
             D::Fefet(Fefet::scalable());
         // Unipolar: the amplitude tells, not the sign.
         "thermochemical/nio", Recalled, pinched(1.5, 1e3), D::Thermochemical(Thermochemical::nio());
-        "schottky_interface/oxide", Recalled, bipolar(true, 1.5, 100.0),
+        "schottky_interface/oxide", Recalled, volatile(bipolar(true, 1.5, 100.0)),
             D::SchottkyInterface(SchottkyInterface::oxide());
-        "mott_pillar/vo2", Recalled, pinched(0.5, 1e6), D::MottPillar(MottPillar::vo2());
-        "mott_pillar/nbo2", Recalled, pinched(1.5, 1e6), D::MottPillar(MottPillar::nbo2());
+        "mott_pillar/vo2", Recalled, volatile(pinched(1.1, 1e6)), D::MottPillar(MottPillar::vo2());
+        "mott_pillar/nbo2", Recalled, volatile(pinched(2.0, 1e6)), D::MottPillar(MottPillar::nbo2());
         // Once and for all.
         "soft_breakdown/hfox", Recalled, pinched(3.0, 1.0), D::SoftBreakdown(SoftBreakdown::hfox());
     }
