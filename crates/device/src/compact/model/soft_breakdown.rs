@@ -8,7 +8,8 @@ parameters! {
     /// F(t) = 1 - exp(-(t/eta)^beta) at a constant voltage, eta = eta0 exp(-gamma |V| d_ref/d) (A/A_ref)^(-1/beta):
     /// accelerated by the field (E model; at d = d_ref it is eta0 exp(-gamma |V|)), and by the area, since the weakest spot
     /// breaks first (Poisson). Under a changing voltage the damage a = integral of dt/eta counts (cumulative exposure):
-    /// F = 1 - exp(-a^beta), whose hazard is beta a^(beta - 1)/eta. The percolation model gives beta = `slope_per_metre` d.
+    /// F = 1 - exp(-a^beta), whose hazard is beta a^(beta - 1)/eta. The percolation model gives a beta proportional to d,
+    /// about d over 1 nm.
     ///
     /// The first state is the damage, the second 0 while pristine, 1 when formed. A pristine cell is a leakage,
     /// proportional to area over thickness; a formed one a resistance that depends on neither. What the filament does
