@@ -142,7 +142,8 @@ mod tests {
 
     #[test]
     fn an_interval_counts_as_a_whole() {
-        let claim = Claim { key: "k", claim: "c", published: review("p"), unit: "1", rule: Rule::AtLeast(10.0) };
+        let claim =
+            Claim { key: "k", claim: "c", published: review("p"), unit: "1", rule: Rule::AtLeast(10.0) };
         let verdict = |value, ci95| claim.judge(Some(Found { value, ci95 })).verdict;
         assert_eq!(verdict(11.0, None), Verdict::Reproduced);
         assert_eq!(verdict(11.0, Some([9.0, 13.0])), Verdict::Differs);

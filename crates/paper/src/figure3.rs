@@ -112,7 +112,9 @@ pub(crate) const BINARY: Entry = Entry {
             claim: "The window stands for more than 1e8 cycles",
             published: axis("cycles on the axis up to 1e8 and more"),
             unit: "1",
-            rule: Rule::NotComparable("the equations have no wear: they would cycle for ever, which says nothing"),
+            rule: Rule::NotComparable(
+                "the equations have no wear: they would cycle for ever, which says nothing",
+            ),
         },
     ],
     run: binary,
@@ -146,7 +148,10 @@ fn binary(setting: &Setting) -> Result<Evidence, LabError> {
         y: ohm_axis(),
         lines: vec![line("SET", x.clone(), set), line("RESET", x, reset)],
     });
-    caution(&mut evidence, "One cell without spread: how repeatable cells are in silicon is not in the equations.");
+    caution(
+        &mut evidence,
+        "One cell without spread: how repeatable cells are in silicon is not in the equations.",
+    );
     Ok(evidence)
 }
 
@@ -180,7 +185,9 @@ pub(crate) const CONTINUUM: Entry = Entry {
         Claim {
             key: "rising",
             claim: "The resistance never falls while the amplitude rises: largest fall between two pulses",
-            published: review("RESET pulses with progressively increasing amplitude give a continuum of resistance levels"),
+            published: review(
+                "RESET pulses with progressively increasing amplitude give a continuum of resistance levels",
+            ),
             unit: "1",
             rule: Rule::AtMost(0.05),
         },
@@ -236,7 +243,9 @@ pub(crate) const ACCUMULATION: Entry = Entry {
         Claim {
             key: "falls",
             claim: "Every pulse lowers the mean resistance: pulses among 20 that raise it",
-            published: review("progressively reduce the resistance by successive SET pulses of the same amplitude"),
+            published: review(
+                "progressively reduce the resistance by successive SET pulses of the same amplitude",
+            ),
             unit: "1",
             rule: Rule::AtMost(0.0),
         },

@@ -140,7 +140,8 @@ impl Entry {
     /// A simulation that fails, or cancellation.
     pub fn page(&self, setting: &Setting) -> Result<Page, LabError> {
         let evidence = (self.run)(setting)?;
-        let claims = self.claims.iter().map(|claim| claim.judge(evidence.found.get(claim.key).copied())).collect();
+        let claims =
+            self.claims.iter().map(|claim| claim.judge(evidence.found.get(claim.key).copied())).collect();
         Ok(Page {
             figure: self.figure,
             title: self.title,
@@ -168,7 +169,11 @@ mod tests {
                 assert!(silent || found, "{}: nothing answers {}", entry.figure, claim.key);
             }
             for key in evidence.found.keys() {
-                assert!(entry.claims.iter().any(|c| c.key == *key), "{}: nobody asks for {key}", entry.figure);
+                assert!(
+                    entry.claims.iter().any(|c| c.key == *key),
+                    "{}: nobody asks for {key}",
+                    entry.figure
+                );
             }
             for pair in entry.claims.iter().enumerate() {
                 let same = entry.claims.iter().filter(|c| c.key == pair.1.key).count();

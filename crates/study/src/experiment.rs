@@ -90,7 +90,8 @@ impl Asked<'_> {
     /// # Errors
     /// A description without a TOML form.
     pub fn finding(&self, found: Findings) -> Result<Finding, StudyError> {
-        let invalid = |e: &dyn std::error::Error| StudyError::Invalid(format!("a description has no form: {e}"));
+        let invalid =
+            |e: &dyn std::error::Error| StudyError::Invalid(format!("a description has no form: {e}"));
         let device = Value::try_from(self.device).map_err(|e| invalid(&e))?;
         let mut table = Settings::new();
         table.insert("experiment".into(), Value::from(self.name));

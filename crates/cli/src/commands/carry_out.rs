@@ -92,7 +92,11 @@ pub fn deliver(finding: Finding, folder: Option<RunFolder>, terminal: &Terminal)
         let others = folder.write(&[finding], Some(&page))?.len().saturating_sub(1);
         terminal.tell(&format!("Wrote {} and {others} more files beside it.", report.display()));
     }
-    if terminal.json() { terminal.print_json(&record) } else { terminal.print(&summary::record(terminal, &record)) }
+    if terminal.json() {
+        terminal.print_json(&record)
+    } else {
+        terminal.print(&summary::record(terminal, &record))
+    }
 }
 
 /// The folder that results go to: the one asked for, else one named after the request, else, where standard

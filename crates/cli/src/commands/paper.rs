@@ -151,7 +151,10 @@ fn shown(pages: &[Page], terminal: &Terminal) -> String {
         out += &columns.show(terminal);
         out.push('\n');
     }
-    out + &format!("{agree} of {judged} comparable claims are reproduced; {} are not comparable.\n", all - judged)
+    out + &format!(
+        "{agree} of {judged} comparable claims are reproduced; {} are not comparable.\n",
+        all - judged
+    )
 }
 
 /// An entry as a record, which the report draws.
@@ -166,7 +169,13 @@ fn record(page: &Page, options: &Options) -> Record {
             .iter()
             .map(|c| {
                 let text = |t: &str| Cell::Text(t.into());
-                vec![text(c.claim), text(c.published), Cell::Text(ours(c)), text(c.verdict.words()), text(&c.rule)]
+                vec![
+                    text(c.claim),
+                    text(c.published),
+                    Cell::Text(ours(c)),
+                    text(c.verdict.words()),
+                    text(&c.rule),
+                ]
             })
             .collect(),
     };

@@ -93,10 +93,14 @@ models! {
     Vteam(Vteam) = "vteam", "Kvatinsky et al. 2015, IEEE TCAS-II 62:786";
     /// Yakopcic's model.
     Yakopcic(Yakopcic) = "yakopcic", "Yakopcic et al. 2011, IEEE EDL 32:1436; 2013, IEEE TCAD 32:1201";
+    /// Yakopcic's model with two branches of current.
+    YakopcicTwoBranch(YakopcicTwoBranch) = "yakopcic_two_branch", "Yakopcic et al. 2020; thomastiotto/Memristor-Models";
     /// Stanford-PKU model of filamentary resistive memory.
     StanfordPku(StanfordPku) = "stanford_pku", "Jiang et al. 2014, doi 10.4231/D37H1DN48";
     /// Messaris's data-driven model.
     Messaris(Messaris) = "messaris", "Messaris et al. 2018, IEEE TCAD 37:3151";
+    /// Messaris's model with a quadratic approach.
+    MessarisQuadratic(MessarisQuadratic) = "messaris_quadratic", "MemTorch, Data_Driven2021; arXiv:2012.02267";
     /// Mean metastable switch (Molter and Nugent).
     MeanMetastableSwitch(MeanMetastableSwitch) = "mean_metastable_switch", "Molter and Nugent 2016; knowm/memristor-models-4-all";
     /// Tungsten oxide with decay (Chang 2011).
@@ -117,6 +121,18 @@ models! {
     FilamentPaths(FilamentPaths) = "filament_paths", "ours, over Jiang et al. 2014, doi 10.4231/D37H1DN48";
     /// NbO2 threshold switch.
     NiobiumThreshold(NiobiumThreshold) = "nbo2_threshold", "Slesazeck et al. 2015, RSC Adv. 5:102318; Gibson et al. 2016, Appl. Phys. Lett. 108:023505";
+    /// Phase-change mushroom cell.
+    PcmMushroom(PcmMushroom) = "pcm_mushroom", "Sebastian et al. 2017, Nat. Commun. 8:1115; Marrone et al. 2022, Sci. Rep. 12; Le Gallo et al. 2018, Adv. Electron. Mater. 4:1700627";
+    /// Ferroelectric field-effect transistor.
+    Fefet(Fefet) = "fefet", "Scalable-FeFET (boltma), after Deng et al. and Alessandri et al.";
+    /// Thermochemical (unipolar) memory.
+    Thermochemical(Thermochemical) = "thermochemical", "Russo et al. 2009, IEEE TED 56:186 and 193; Ielmini et al. 2011";
+    /// Interface-type memory: a Schottky barrier and trapped charge.
+    SchottkyInterface(SchottkyInterface) = "schottky_interface", "Mikheev et al. 2014, Nat. Commun. 5:3990";
+    /// Mott threshold switch (Pickett 2013).
+    MottPillar(MottPillar) = "mott_pillar", "Pickett et al. 2013, Nat. Mater. 12:114";
+    /// Electroforming as a soft breakdown.
+    SoftBreakdown(SoftBreakdown) = "soft_breakdown", "Weibull statistics of oxide breakdown: E model, Poisson area scaling";
 }
 
 impl Dynamic {
@@ -183,6 +199,8 @@ pub struct Behaviour {
     pub frequency_hz: f64,
     /// A frequency at which the loop is closed again, if that is claimed, Hz.
     pub closed_hz: Option<f64>,
+    /// Without a voltage it forgets what it was driven to, within ten million periods of the drive at most.
+    pub volatile: bool,
 }
 
 /// A parameter set by name.
@@ -206,12 +224,23 @@ impl Published {
 
 const fn bipolar(positive_sets: bool, amplitude_v: f64, frequency_hz: f64) -> Behaviour {
     let closed_hz = Some(1e5 * frequency_hz);
-    Behaviour { pinched: true, bipolar: Some(positive_sets), amplitude_v, frequency_hz, closed_hz }
+    Behaviour {
+        pinched: true,
+        bipolar: Some(positive_sets),
+        amplitude_v,
+        frequency_hz,
+        closed_hz,
+        volatile: false,
+    }
 }
 
-/// Opens loops in both polarities and keeps nothing.
-const fn volatile(amplitude_v: f64, frequency_hz: f64) -> Behaviour {
-    Behaviour { bipolar: None, ..bipolar(true, amplitude_v, frequency_hz) }
+/// Pinched, but its switching is neither told by the polarity nor slower than the drive.
+const fn pinched(amplitude_v: f64, frequency_hz: f64) -> Behaviour {
+    Behaviour { pinched: true, bipolar: None, amplitude_v, frequency_hz, closed_hz: None, volatile: false }
+}
+
+const fn volatile(behaviour: Behaviour) -> Behaviour {
+    Behaviour { volatile: true, ..behaviour }
 }
 
 /// All parameter sets that we know.
@@ -241,43 +270,66 @@ pub fn published() -> &'static [Published] {
             D::Simmons(SimmonsTunnelBarrier::pickett());
         // So does that of its fit, with the tenth power.
         "team/pickett", Paper, Behaviour { closed_hz: None, ..bipolar(false, 1.0, 1.0) }, D::Team(Team::pickett());
+        "team/memtorch", Code, Behaviour { closed_hz: None, ..bipolar(false, 1.0, 1.0) },
+            D::Team(Team::memtorch());
         "vteam/memtorch", Code, bipolar(false, 0.3, 1e6), D::Vteam(Vteam::memtorch());
         "yakopcic/oblea_sine", Code, bipolar(true, 0.45, 100.0), D::Yakopcic(Yakopcic::oblea_sine());
         "yakopcic/oblea_pulsed", Code, bipolar(true, 0.25, 100.0), D::Yakopcic(Yakopcic::oblea_pulsed());
         "yakopcic/miao", Code, bipolar(true, 1.0, 0.05), D::Yakopcic(Yakopcic::miao());
         "yakopcic/jo", Code, bipolar(true, 3.0, 0.2), D::Yakopcic(Yakopcic::jo());
+        "yakopcic_two_branch/nb_srtio3", Code, bipolar(true, 1.5, 10.0),
+            D::YakopcicTwoBranch(YakopcicTwoBranch::nb_srtio3());
         "stanford_pku/v1", Code, bipolar(true, 2.0, 1e6), D::StanfordPku(StanfordPku::v1());
         "jart_vcm/v1b", Code, bipolar(false, 1.5, 1e3), D::JartVcm(JartVcm::v1b());
         // Its standard deviations are ours.
         "jart_vcm/v1b_var", Recalled, bipolar(false, 1.5, 1e3), D::JartVcm(JartVcm::v1b_var());
+        // Both move the faster the thinner the oxide: no frequency of a circuit closes their loops.
+        "stanford_pku/thin", Code, Behaviour { closed_hz: None, ..bipolar(true, 0.8, 1e6) },
+            D::StanfordPku(StanfordPku::thin());
+        "stanford_pku/siena", Recalled, Behaviour { closed_hz: None, ..bipolar(true, 2.2, 1e3) },
+            D::StanfordPku(StanfordPku::siena());
         "messaris/tiox", Paper, bipolar(false, 1.2, 0.01), D::Messaris(Messaris::tiox());
         "messaris/taox", Paper, bipolar(true, 0.7, 1e4), D::Messaris(Messaris::taox());
-        "mean_metastable_switch/knowm", Code, bipolar(true, 0.5, 100.0),
+        "messaris/tiox_2", Recalled, bipolar(false, 0.7, 10.0), D::Messaris(Messaris::tiox_2());
+        "messaris/taox_tiox", Recalled, bipolar(true, 6.0, 1.0), D::Messaris(Messaris::taox_tiox());
+        "messaris_quadratic/memtorch", Code, bipolar(true, 1.2, 1e4),
+            D::MessarisQuadratic(MessarisQuadratic::memtorch());
+        "mean_metastable_switch/knowm", Code, volatile(bipolar(true, 0.5, 100.0)),
             D::MeanMetastableSwitch(MeanMetastableSwitch::knowm());
-        "mean_metastable_switch/knowm_schottky", Code, bipolar(true, 0.5, 100.0),
+        "mean_metastable_switch/knowm_schottky", Code, volatile(bipolar(true, 0.5, 100.0)),
             D::MeanMetastableSwitch(MeanMetastableSwitch::knowm_schottky());
-        "tungsten_oxide/chang", Code, bipolar(true, 1.0, 0.5), D::TungstenOxide(TungstenOxide::chang());
+        "tungsten_oxide/chang", Code, volatile(bipolar(true, 1.0, 0.5)), D::TungstenOxide(TungstenOxide::chang());
         "pershin_di_ventra/threshold", Recalled, bipolar(false, 2.5, 1.0),
             D::PershinDiVentra(PershinDiVentra::threshold());
         // Jumps at random: what it does is tested as probabilities.
-        "stt_mram/arm_50nm", Recalled,
-            Behaviour { pinched: true, bipolar: None, amplitude_v: 0.5, frequency_hz: 1e6, closed_hz: None },
-            D::SttMram(SttMram::arm_50nm());
         // A nucleus forms at once at this voltage, and the ions' current with it: a loop at any frequency.
         "ecm/silver", Recalled, Behaviour { closed_hz: None, ..bipolar(true, 0.6, 1e3) }, D::Ecm(Ecm::silver());
         // Volatile: what positive and negative voltages form is the same, and it goes by itself.
-        "diffusive_ag/wang", Code, volatile(1.0, 0.05), D::DiffusiveAg(DiffusiveAg::wang());
-        "diffusive_ag/wang_stochastic", Code, volatile(1.0, 0.05), D::DiffusiveAg(DiffusiveAg::wang_stochastic());
+        "diffusive_ag/wang", Code, volatile(Behaviour { bipolar: None, ..bipolar(true, 1.0, 0.05) }), D::DiffusiveAg(DiffusiveAg::wang());
+        "diffusive_ag/wang_stochastic", Code, volatile(Behaviour { bipolar: None, ..bipolar(true, 1.0, 0.05) }), D::DiffusiveAg(DiffusiveAg::wang_stochastic());
         // Begins with no filament at all, so that within a cycle of any frequency the current grows many times over.
-        "and_ts/reference", Paper, Behaviour { closed_hz: None, ..volatile(0.5, 1e3) },
+        "and_ts/reference", Paper, volatile(pinched(0.5, 1e3)),
             D::AndTs(AndTs::reference());
-        "and_ts/stochastic", Paper, Behaviour { closed_hz: None, ..volatile(0.5, 1e3) },
+        "and_ts/stochastic", Paper, volatile(pinched(0.5, 1e3)),
             D::AndTs(AndTs::stochastic());
         "filament_paths/free", Recalled, bipolar(true, 2.0, 1e6), D::FilamentPaths(FilamentPaths::free());
         "filament_paths/confined", Recalled, bipolar(true, 2.0, 1e6), D::FilamentPaths(FilamentPaths::confined());
-        "nbo2_threshold/usual", Recalled,
-            Behaviour { pinched: true, bipolar: None, amplitude_v: 1.0, frequency_hz: 1e6, closed_hz: None },
-            D::NiobiumThreshold(NiobiumThreshold::usual());
+        "stt_mram/arm_50nm", Recalled, pinched(0.5, 1e6), D::SttMram(SttMram::arm_50nm());
+        "nbo2_threshold/usual", Recalled, volatile(pinched(1.0, 1e6)), D::NiobiumThreshold(NiobiumThreshold::usual());
+        // Unipolar: current and time of a pulse tell what it does.
+        "pcm_mushroom/gst_90nm", Recalled, pinched(1.0, 1e6), D::PcmMushroom(PcmMushroom::gst_90nm());
+        "pcm_mushroom/projected", Recalled, pinched(1.0, 1e6), D::PcmMushroom(PcmMushroom::projected());
+        // 20 domains at random, but all of them within half a period, and none within 0.1 ns.
+        "fefet/scalable", Recalled, Behaviour { closed_hz: Some(1e10), ..bipolar(true, 5.0, 1e6) },
+            D::Fefet(Fefet::scalable());
+        // Unipolar: the amplitude tells, not the sign.
+        "thermochemical/nio", Recalled, pinched(1.5, 1e3), D::Thermochemical(Thermochemical::nio());
+        "schottky_interface/oxide", Recalled, volatile(bipolar(true, 1.5, 100.0)),
+            D::SchottkyInterface(SchottkyInterface::oxide());
+        "mott_pillar/vo2", Recalled, volatile(pinched(1.1, 1e6)), D::MottPillar(MottPillar::vo2());
+        "mott_pillar/nbo2", Recalled, volatile(pinched(2.0, 1e6)), D::MottPillar(MottPillar::nbo2());
+        // Once and for all.
+        "soft_breakdown/hfox", Recalled, pinched(3.0, 1.0), D::SoftBreakdown(SoftBreakdown::hfox());
     }
 }
 

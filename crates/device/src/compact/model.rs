@@ -4,42 +4,58 @@
 mod and_ts;
 mod diffusive_ag;
 mod ecm;
+mod fefet;
 mod filament_paths;
 mod ion_drift;
 mod jart_vcm;
 mod knowm;
 mod messaris;
+mod messaris_quadratic;
+mod mott_pillar;
 mod niobium;
 mod nonlinear_drift;
+mod pcm_mushroom;
 mod pershin;
+mod schottky;
 mod simmons;
+mod soft_breakdown;
 mod stanford;
 mod stt_mram;
 mod team;
+mod thermochemical;
 mod vteam;
 mod window;
 mod wox;
 mod yakopcic;
+mod yakopcic_two_branch;
 
 pub use and_ts::AndTs;
 pub use diffusive_ag::DiffusiveAg;
 pub use ecm::Ecm;
+pub use fefet::{Fefet, Gate};
 pub use filament_paths::FilamentPaths;
 pub use ion_drift::LinearIonDrift;
 pub use jart_vcm::JartVcm;
 pub use knowm::MeanMetastableSwitch;
 pub use messaris::Messaris;
+pub use messaris_quadratic::MessarisQuadratic;
+pub use mott_pillar::MottPillar;
 pub use niobium::NiobiumThreshold;
 pub use nonlinear_drift::NonlinearIonDrift;
+pub use pcm_mushroom::PcmMushroom;
 pub use pershin::PershinDiVentra;
+pub use schottky::SchottkyInterface;
 pub use simmons::SimmonsTunnelBarrier;
+pub use soft_breakdown::SoftBreakdown;
 pub use stanford::StanfordPku;
 pub use stt_mram::SttMram;
 pub use team::Team;
+pub use thermochemical::{Heating, Thermochemical};
 pub use vteam::Vteam;
 pub use window::Window;
 pub use wox::TungstenOxide;
 pub use yakopcic::Yakopcic;
+pub use yakopcic_two_branch::YakopcicTwoBranch;
 
 /// What every model's file needs.
 mod prelude {

@@ -192,10 +192,7 @@ pub fn operation<'a>(spec: &'a DeviceSpec, options: &str) -> Result<&'a Operatio
 
 /// A pulse with another voltage or width.
 pub fn changed(pulse: Stimulus, voltage_v: Option<f64>, width_s: Option<f64>) -> Stimulus {
-    Stimulus {
-        voltage_v: voltage_v.unwrap_or(pulse.voltage_v),
-        width_s: width_s.unwrap_or(pulse.width_s),
-    }
+    Stimulus { voltage_v: voltage_v.unwrap_or(pulse.voltage_v), width_s: width_s.unwrap_or(pulse.width_s) }
 }
 
 impl From<LabError> for Failure {

@@ -50,7 +50,8 @@ pub fn sweep(options: Sweep, terminal: &Terminal) -> Result<(), Failure> {
     let operation = || bench::operation(&spec, "--amplitude and --frequency");
     let (shape, amplitude_v, frequency_hz) = match options.waveform.as_str() {
         "sine" | "triangle" => {
-            let amplitude_v = options.amplitude.map_or_else(|| Ok::<_, Failure>(operation()?.set.voltage_v), Ok)?;
+            let amplitude_v =
+                options.amplitude.map_or_else(|| Ok::<_, Failure>(operation()?.set.voltage_v), Ok)?;
             let set_s = || Ok::<_, Failure>(0.25 / operation()?.set.width_s);
             let frequency_hz = options.frequency.map_or_else(set_s, Ok)?;
             let sine = options.waveform == "sine";
@@ -89,7 +90,12 @@ pub fn sweep(options: Sweep, terminal: &Terminal) -> Result<(), Failure> {
         words.push(format!("{frequency_hz}Hz"));
     }
     words.extend(["--cycles".into(), options.cycles.to_string()]);
-    words.extend(["--samples".into(), options.samples.to_string(), "--read".into(), format!("{}V", sweep.read_v)]);
+    words.extend([
+        "--samples".into(),
+        options.samples.to_string(),
+        "--read".into(),
+        format!("{}V", sweep.read_v),
+    ]);
     words.extend(options.no_frequencies.then(|| "--no-frequencies".into()));
     let experiment = Experiment {
         name: "sweep",
@@ -180,14 +186,20 @@ pub fn pulse(options: Pulse, terminal: &Terminal) -> Result<(), Failure> {
         ("gap", text(pulses.gap_s, Dimension::Second)),
         ("read", text(read_v, Dimension::Volt)),
     ];
-    let mut words = vec!["--up".into(), format!("{}V", up.voltage_v), "--up-width".into(), format!("{}s", up.width_s)];
+    let mut words =
+        vec!["--up".into(), format!("{}V", up.voltage_v), "--up-width".into(), format!("{}s", up.width_s)];
     if let Some(down) = down {
         settings.push(("down", text(down.voltage_v, Dimension::Volt)));
         settings.push(("down_width", text(down.width_s, Dimension::Second)));
         words.extend(["--down".into(), format!("{}V", down.voltage_v)]);
         words.extend(["--down-width".into(), format!("{}s", down.width_s)]);
     }
-    words.extend(["--count".into(), options.count.to_string(), "--cycles".into(), options.cycles.to_string()]);
+    words.extend([
+        "--count".into(),
+        options.count.to_string(),
+        "--cycles".into(),
+        options.cycles.to_string(),
+    ]);
     words.extend(["--gap".into(), format!("{}s", pulses.gap_s), "--read".into(), format!("{read_v}V")]);
     let experiment = Experiment {
         name: "pulse",
@@ -342,7 +354,8 @@ pub struct Disturb {
 pub fn disturb(options: Disturb, terminal: &Terminal) -> Result<(), Failure> {
     let spec = bench::device(&options.bench)?;
     spec.equations()?;
-    let read = changed(bench::operation(&spec, "a description that has one")?.read, options.read, options.width);
+    let read =
+        changed(bench::operation(&spec, "a description that has one")?.read, options.read, options.width);
     let disturb = lab::Disturb { read_v: read.voltage_v, width_s: read.width_s, decades: options.decades };
     let words = [
         ("--read", format!("{}V", read.voltage_v)),

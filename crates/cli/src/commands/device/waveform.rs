@@ -27,9 +27,11 @@ pub fn read(path: &str, bytes: &[u8]) -> Result<Vec<(f64, f64)>, Failure> {
             continue;
         }
         let number_at = |column: usize| {
-            let field = fields.get(column).ok_or_else(|| wrong(number, format!("has no column {}", column + 1)))?;
+            let field =
+                fields.get(column).ok_or_else(|| wrong(number, format!("has no column {}", column + 1)))?;
             let value = field.parse::<f64>().ok().filter(|v| v.is_finite());
-            value.ok_or_else(|| wrong(number, format!("column {}: {field:?} is no finite number", column + 1)))
+            value
+                .ok_or_else(|| wrong(number, format!("column {}: {field:?} is no finite number", column + 1)))
         };
         let point = (number_at(columns[0])?, number_at(columns[1])?);
         if points.last().is_some_and(|last| last.0 > point.0) {

@@ -185,6 +185,15 @@ impl<'a, M: CompactModel> Step<'a, M> {
             let mut change = 0.0_f64;
             let mut stuck = false;
             let before = x;
+            // Where the slope has the wrong sign Newton pushes a state against the bound that it ought to leave: that
+            // would pass for settled.
+            let stuck = |i: usize| {
+                (x[i] <= self.low[i] && d[i] < 0.0 && rhs[i] > 0.0)
+                    || (x[i] >= self.high[i] && d[i] > 0.0 && rhs[i] < 0.0)
+            };
+            if (0..M::N).any(stuck) {
+                break;
+            }
             for i in 0..M::N {
                 // Nan stays out of `x`: it would compare as settled.
                 if !d[i].is_finite() {
@@ -356,6 +365,8 @@ impl<'a, M: CompactModel> Step<'a, M> {
                 if way > 0.0 {
                     let explained = 2.0 * dt_s * (at0.dx[j] + push[j]).abs();
                     trial.error = trial.error.max((way / explained.max(1e-3 * way)).min(1e3) - 1e-9);
+                    // Nor is it known where that rate would carry it far beyond: on the way it may die.
+                    trial.error = trial.error.max((explained / (4.0 * way)).min(1e3));
                 }
             } else {
                 let inner_rate = if inner.held[j] { -push[j] } else { inner.at.dx[j] };

@@ -201,3 +201,42 @@ fn the_method_is_of_second_order() {
     let order = (error(4) / error(16)).log2() / 2.0;
     assert!((1.8..2.3).contains(&order), "{order}");
 }
+
+/// A state between 0 and 1 that moves by its own rate, and where it starts.
+#[derive(Clone)]
+struct Alone(fn(f64) -> f64, f64);
+
+impl CompactModel for Alone {
+    const N: usize = 1;
+    const H: usize = 0;
+    type Cell = ();
+
+    fn draw(&self, _: Key, _: u64) {}
+    fn initial(&self, (): &(), x: &mut [f64]) {
+        x[0] = self.1;
+    }
+    fn eval(&self, (): &(), At { x, v, .. }: At, _: &mut f64) -> Result<Response, ModelError> {
+        Ok(Response { i_a: v, di_dv_s: 1.0, dx: [(self.0)(x[0]), 0.0, 0.0, 0.0], ..Response::default() })
+    }
+    fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
+        (low[0], high[0]) = (0.0, 1.0);
+    }
+    fn scale(&self, (): &(), x: &mut [f64]) {
+        x[0] = 1.0;
+    }
+}
+
+#[test]
+fn steps_that_are_far_too_long_do_not_end_in_a_bound() {
+    let end = |rate: fn(f64) -> f64, start: f64| {
+        let mut bank = Bank::new(Alone(rate, start), 1, Key::root(0));
+        let waveform = Waveform::Constant(0.0);
+        let how = Drive { waveform: &waveform, t_end_s: 1.0, t_k: 300.0, max_step_s: 1.0 };
+        drive(&mut bank, &how).unwrap().last()[0]
+    };
+    // A rate that dies on the way: x = 1 - ln(1 + k r t)/k, far from the 0 that the first rate points beyond.
+    let x = end(|x| -1e6 * libm::exp(50.0 * (x - 1.0)), 1.0);
+    assert!((x - (1.0 - 5e7_f64.ln() / 50.0)).abs() < 1e-3, "{x}");
+    // One that grows faster than a step is short: x = 1e-3 (e^(1000 t) - 1), at its end after 7 ms.
+    assert_eq!(end(|x| 1e3 * (x + 1e-3), 0.0), 1.0);
+}

@@ -109,6 +109,57 @@ impl Messaris {
         }
     }
 
+    /// The second device of table I, TiOx, 10 to 17 kohm. Its motion is published (of rn's slope the table prints ten times
+    /// what MemTorch and the range of R say: a misprint); the current is ours, sinh(v) over R.
+    pub fn tiox_2() -> Self {
+        Messaris {
+            ap_v: 1.0,
+            an_v: 1.0,
+            bp_per_v: 1.0,
+            bn_per_v: 1.0,
+            rate_p_ohm_per_s: 743.47,
+            rate_n_ohm_per_s: -6.80e4,
+            tp_per_v: 6.51,
+            tn_per_v: 0.31,
+            kp_per_ohm: 5.11e-4,
+            kn_per_ohm: 1.17e-3,
+            rp0_ohm: 16.71e3,
+            rp1_ohm_per_v: 0.0,
+            rp2_ohm_per_v2: 0.0,
+            rn0_ohm: 29.30e3,
+            rn1_ohm_per_v: 23.69e3,
+            rn2_ohm_per_v2: 0.0,
+            r_min_ohm: 10e3,
+            r_max_ohm: 17e3,
+            r_initial_ohm: 14e3,
+            eta: 1.0,
+        }
+    }
+
+    /// The non-filamentary TaOx/TiO2 device of table II, 1 to 4 Mohm, lowered by positive voltages. Its motion is
+    /// published; the current is ours, sinh(v) over R. The bounds here are wider than the fitted range.
+    pub fn taox_tiox() -> Self {
+        Messaris {
+            rate_p_ohm_per_s: -2.06e5,
+            rate_n_ohm_per_s: 3.66,
+            tp_per_v: 0.38,
+            tn_per_v: 0.015,
+            kp_per_ohm: 6.13e-6,
+            kn_per_ohm: 2.17e-6,
+            rp0_ohm: 1.23e7,
+            rp1_ohm_per_v: -2.39e6,
+            rp2_ohm_per_v2: 1.21e5,
+            rn0_ohm: 1.29e7,
+            rn1_ohm_per_v: 58.07e4,
+            rn2_ohm_per_v2: 56.45e3,
+            r_min_ohm: 0.5e6,
+            r_max_ohm: 6e6,
+            r_initial_ohm: 4e6,
+            eta: -1.0,
+            ..Messaris::tiox_2()
+        }
+    }
+
     /// Where the resistance ends at `v`, ohm.
     pub fn end(&self, v: f64) -> f64 {
         if v > 0.0 {
@@ -204,6 +255,8 @@ mod tests {
             (Messaris::tiox(), 5600.0, -1.2, 1e-2),
             (Messaris::taox(), 900.0, 0.9, 1e-9),
             (Messaris::taox(), 300.0, -0.5, 1e-7),
+            (Messaris::tiox_2(), 11e3, 0.5, 0.02),
+            (Messaris::tiox_2(), 16e3, -0.7, 1e-3),
         ];
         for (model, r0, v, t_end_s) in cases {
             let exact = model.closed_form(r0, v, t_end_s);
@@ -213,7 +266,7 @@ mod tests {
             let waveform = Waveform::Constant(v);
             let how = Drive { waveform: &waveform, t_end_s, t_k: 300.0, max_step_s: t_end_s / 5.0 };
             let r = drive(&mut bank, &how).unwrap().last()[0];
-            assert!((r - exact).abs() < 1e-3, "{r} instead of {exact} at {v} V");
+            assert!((r - exact).abs() < 1e-3_f64.max(2e-7 * r), "{r} instead of {exact} at {v} V");
         }
     }
 

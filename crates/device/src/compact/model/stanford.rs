@@ -80,6 +80,28 @@ impl StanfordPku {
         }
     }
 
+    /// The alternative set of public code, as in version 2: an oxide of 5 nm, gaps from 0.1 nm; all else as [`v1`](Self::v1).
+    pub fn thin() -> Self {
+        StanfordPku { tox_m: 5e-9, g_min_m: 0.1e-9, ..StanfordPku::v1() }
+    }
+
+    /// The set of Siena (public code): I0, V0, g0, v0 and the barrier, of which the two of growth and rupture, 1.501 and
+    /// 1.5 eV, are one here. Field enhancement 16.5 - 1.25 (g/1 nm)^3 and an oxide of 5 nm are recalled, gaps ours.
+    pub fn siena() -> Self {
+        StanfordPku {
+            i0_a: 61.4e-6,
+            v0_v: 0.43,
+            g0_m: 0.275e-9,
+            velocity_m_per_s: 150.0,
+            ea_ev: 1.5,
+            tox_m: 5e-9,
+            f_min_v_per_m: 0.0,
+            gamma0: 16.5,
+            beta: 1.25,
+            ..StanfordPku::v1()
+        }
+    }
+
     /// Temperature of the filament, K.
     pub fn temperature(&self, v: f64, i_a: f64, t_k: f64) -> f64 {
         t_k + (v * i_a).abs() * self.r_th_k_per_w

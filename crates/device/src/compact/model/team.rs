@@ -68,6 +68,21 @@ impl Team {
         }
     }
 
+    /// MemTorch's motion (public code), k = 8e-13 m/s with alpha 3 either way, over its 3 nm and 50 ohm to 1 kohm, at the
+    /// thresholds of Pickett's fit (published).
+    pub fn memtorch() -> Self {
+        Team {
+            w_on_m: 0.0,
+            w_off_m: 3e-9,
+            w_initial_m: 1.5e-9,
+            k_off_m_per_s: 8e-13,
+            k_on_m_per_s: -8e-13,
+            alpha_off: 3.0,
+            alpha_on: 3.0,
+            ..Team::pickett()
+        }
+    }
+
     /// Velocity of the state `w` (m) under `i` (A), m/s.
     pub fn velocity(&self, w: f64, i: f64) -> f64 {
         let (off, on) = self.taper.as_ref().map_or((1.0, 1.0), |t| (t.off(w), t.on(w)));

@@ -94,3 +94,59 @@ fn opposite_polarities_switch_in_opposite_directions() {
         }
     }
 }
+
+#[test]
+fn volatile_sets_forget_and_the_others_keep() {
+    let mut wrong = Vec::new();
+    for set in published() {
+        let behaviour = set.behaviour;
+        // Those that neither claim leave the question open.
+        if !behaviour.volatile && behaviour.bipolar.is_none() {
+            continue;
+        }
+        let period = 1.0 / behaviour.frequency_hz;
+        let rested = |top: f64| {
+            let mut bank = set.dynamic().bank(1, Key::root(0)).unwrap();
+            let half = period / 2.0;
+            let waveform = Waveform::Points(vec![(0.0, 0.0), (half / 2.0, top), (half, 0.0)]);
+            let how = Drive { waveform: &waveform, t_end_s: half, t_k: 300.0, max_step_s: half / 50.0 };
+            drive(bank.as_mut(), &how).unwrap();
+            let waveform = Waveform::Constant(0.0);
+            let rest = 1e7 * period;
+            let how = Drive { waveform: &waveform, t_end_s: rest, t_k: 300.0, max_step_s: rest };
+            drive(bank.as_mut(), &how).unwrap();
+            let (mut i, mut g) = ([0.0], [0.0]);
+            bank.solve(&[0.01 * behaviour.amplitude_v], 300.0, 0.0, &mut i, &mut g).unwrap();
+            i[0]
+        };
+        // What a half wave of either sign leaves.
+        let (up, down) = (rested(behaviour.amplitude_v), rested(-behaviour.amplitude_v));
+        let forgot = (up / down - 1.0).abs() < 1e-3;
+        if forgot != behaviour.volatile {
+            wrong.push(format!("{}: {up} A and {down} A", set.name));
+        }
+    }
+    assert!(wrong.is_empty(), "{wrong:#?}");
+}
+
+#[test]
+fn conductances_are_the_derivatives_of_currents() {
+    for set in published() {
+        let mut bank = set.dynamic().bank(1, Key::root(0)).unwrap();
+        let mut at = |v: f64| {
+            let (mut i, mut g) = ([0.0], [0.0]);
+            bank.solve(&[v], 300.0, 0.0, &mut i, &mut g).unwrap();
+            (i[0], g[0])
+        };
+        for part in [-0.9, -0.37, 0.013, 0.5, 0.83] {
+            let v = part * set.behaviour.amplitude_v;
+            let d = 1e-4 * v.abs();
+            let (above, below) = (at(v + d).0, at(v - d).0);
+            // What rounding leaves of the difference.
+            let rounding = 1e-14 * at(v).0.abs() / d;
+            let numeric = (above - below) / (2.0 * d);
+            let g = at(v).1;
+            assert!((g - numeric).abs() < 1e-4 * g.abs() + rounding, "{}: {g} {numeric} at {v} V", set.name);
+        }
+    }
+}
