@@ -169,6 +169,14 @@ pub enum CircuitError {
         /// When, s.
         t_s: f64,
     },
+    /// A part that cannot be written for SPICE.
+    #[error("{part} has no SPICE form: {reason}")]
+    NoSpice {
+        /// The part.
+        part: String,
+        /// Why.
+        reason: String,
+    },
     /// The watch said stop. What was reached stays.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),

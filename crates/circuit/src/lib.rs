@@ -28,6 +28,7 @@ mod operating;
 mod options;
 mod polyline;
 mod solution;
+mod spice;
 mod step;
 mod system;
 mod topology;

@@ -11,6 +11,7 @@ mod drive;
 mod dynamic;
 mod model;
 mod parameters;
+mod spice;
 mod waveform;
 mod wiener;
 
@@ -18,6 +19,7 @@ pub use bank::Bank;
 pub use drive::{Drive, DriveError, Trace, drive};
 pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
 pub use model::*;
+pub use spice::{Equations, spice_netlist, spice_points};
 pub use waveform::Waveform;
 
 /// Most states a model may have.
@@ -62,6 +64,15 @@ pub trait CompactModel: Clone + Send + Sync + 'static {
     fn noise(&self, cell: &Self::Cell, x: &[f64], v: f64, i_a: f64, t_k: f64, strength: &mut [f64]) -> bool {
         let _ = (cell, x, v, i_a, t_k, strength);
         false
+    }
+
+    /// The equations in SPICE's language, for circuits that are simulated elsewhere.
+    ///
+    /// # Errors
+    /// Why there are none.
+    fn spice(&self, cell: &Self::Cell) -> Result<Equations, &'static str> {
+        let _ = cell;
+        Err("its equations are not written in SPICE's language")
     }
 
     /// A jump of `channel`, the `nth` of this cell.
@@ -190,6 +201,15 @@ pub trait CellBank: Send + Sync {
 
     /// States of all cells, cell by cell.
     fn state(&self) -> &[f64];
+
+    /// A cell, from its present states on, as a SPICE subcircuit `name` of the ports `p` and `n`.
+    ///
+    /// # Errors
+    /// Why that cannot be.
+    fn spice(&self, cell: usize, name: &str, t_k: f64) -> Result<String, String> {
+        let _ = (cell, name, t_k);
+        Err("its equations are not known".to_owned())
+    }
 
     /// A copy that can be gone back to.
     fn snapshot(&self) -> Box<dyn CellBank>;

@@ -212,6 +212,28 @@ impl<M: CompactModel> CellBank for Bank<M> {
         &self.x
     }
 
+    fn spice(&self, cell: usize, name: &str, t_k: f64) -> Result<String, String> {
+        let Some(life) = self.cells.get(cell) else {
+            return Err(format!("there is no cell {cell} of {}", self.cells.len()));
+        };
+        if M::H > 0 {
+            return Err("it jumps at random, and SPICE only integrates".to_owned());
+        }
+        let x = &self.x[cell * M::N..(cell + 1) * M::N];
+        let mut strength = [0.0; MAX_STATES];
+        if self.model.noise(&life.cell, x, 0.0, 0.0, t_k, &mut strength[..M::N]) {
+            return Err("noise drives its states, and SPICE only integrates; set its noise to zero".to_owned());
+        }
+        let equations = self.model.spice(&life.cell)?;
+        if equations.names().len() != M::N {
+            return Err(format!("{} of its {} states have equations", equations.names().len(), M::N));
+        }
+        let (mut low, mut high, mut scale) = ([0.0; MAX_STATES], [0.0; MAX_STATES], [1.0; MAX_STATES]);
+        self.model.bounds(&life.cell, &mut low[..M::N], &mut high[..M::N]);
+        self.model.scale(&life.cell, &mut scale[..M::N]);
+        Ok(equations.subcircuit(name, t_k, x, &scale, &low, &high))
+    }
+
     fn snapshot(&self) -> Box<dyn CellBank> {
         Box::new(self.clone())
     }
