@@ -11,6 +11,7 @@ mod drive;
 mod dynamic;
 mod model;
 mod parameters;
+mod rates;
 mod spice;
 mod waveform;
 mod wiener;
@@ -19,6 +20,7 @@ pub use bank::Bank;
 pub use drive::{Drive, DriveError, Trace, drive};
 pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
 pub use model::*;
+pub use rates::Rates;
 pub use spice::{Equations, spice_netlist, spice_points};
 pub use waveform::Waveform;
 
@@ -173,7 +175,8 @@ pub trait CellBank: Send + Sync {
     /// follows its voltage, states included (the step solves their implicit equations). Within the step the voltage is
     /// taken to be linear in time, from the last accepted one. `dt_s = 0` is the operating point: states stay. Where
     /// voltages jump (an edge of a source, a switch), solve and accept the operating point after the jump before going
-    /// on, or the first step sees a ramp.
+    /// on, or the first step sees a ramp. Under an ideal source nobody asks how currents follow: `g_total` may be empty
+    /// then, which is cheaper.
     ///
     /// # Errors
     /// The cell, and why. The circuit then shortens the step.
@@ -201,6 +204,11 @@ pub trait CellBank: Send + Sync {
 
     /// States of all cells, cell by cell.
     fn state(&self) -> &[f64];
+
+    /// Another tolerance for the states' errors, relative to their scale; who has none of its own stays as it is.
+    fn set_tolerance(&mut self, tolerance: f64) {
+        let _ = tolerance;
+    }
 
     /// A cell, from its present states on, as a SPICE subcircuit `name` of the ports `p` and `n`.
     ///

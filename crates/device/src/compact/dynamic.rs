@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::model::*;
-use super::{Bank, CellBank};
+use super::{Bank, CellBank, Rates};
 use crate::error::DeviceError;
 
 /// Declares [`Dynamic`] with all that has to be done once for every model.
@@ -40,6 +40,15 @@ macro_rules! models {
             pub fn bank(&self, len: usize, key: Key) -> Result<Box<dyn CellBank>, DeviceError> {
                 self.validate()?;
                 Ok(match self { $(Dynamic::$variant(m) => Box::new(Bank::new(m.clone(), len, key)),)* })
+            }
+
+            /// The equations of the first of the cells that grow from `key`, for other integrators.
+            ///
+            /// # Errors
+            /// The first parameter that physics or the model does not allow.
+            pub fn rates(&self, key: Key) -> Result<Rates, DeviceError> {
+                self.validate()?;
+                Ok(match self { $(Dynamic::$variant(m) => Rates::new(m.clone(), key),)* })
             }
 
             fn problem(&self) -> Option<(String, String)> {
