@@ -116,7 +116,10 @@ pub enum CircuitError {
         t_s: f64,
     },
     /// A cell that has no answer even for the shortest step.
-    #[error("cell {cell} of bank {bank} at {voltage_v} V, {t_s} s (step {step_s} s): {source}")]
+    #[error(
+        "cell {cell} of bank {bank} at {voltage_v} V, {t_s} s (step {step_s} s): {source}; its last good state, at \
+         {good_s} s, is {good_x:?}"
+    )]
     Cell {
         /// The bank.
         bank: usize,
@@ -128,6 +131,10 @@ pub enum CircuitError {
         t_s: f64,
         /// The step that failed, s; zero at the operating point.
         step_s: f64,
+        /// The last good instant, s: where the circuit stays.
+        good_s: f64,
+        /// The cell's states then.
+        good_x: Vec<f64>,
         /// Why.
         source: ModelError,
     },

@@ -86,7 +86,8 @@ impl Circuit {
 
     fn wave_spice(&self, part: &Part, wave: &Waveform, span_s: f64) -> Result<String, CircuitError> {
         let now_s = self.history.t_s;
-        let cannot = |reason: &str| CircuitError::NoSpice { part: part.describe(self), reason: reason.into() };
+        let cannot =
+            |reason: &str| CircuitError::NoSpice { part: part.describe(self), reason: reason.into() };
         if let Some((offset, amplitude, hz, delay_s)) = wave.as_sine() {
             let late_s = delay_s - now_s;
             let turns = (-late_s * hz).max(0.0).fract();

@@ -7,6 +7,7 @@ use neurohm_num::Key;
 
 mod bank;
 mod constants;
+mod curve;
 mod drive;
 mod dynamic;
 mod model;
@@ -17,6 +18,7 @@ mod waveform;
 mod wiener;
 
 pub use bank::Bank;
+pub use curve::curve_distance;
 pub use drive::{Drive, DriveError, Trace, drive};
 pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
 pub use model::*;

@@ -6,7 +6,7 @@
 //! and not the value.
 
 use diffsol::{NalgebraLU, NalgebraMat, OdeBuilder, OdeSolverMethod, OdeSolverStopReason};
-use neurohm_device::compact::{Drive, Published, Rates, Waveform, drive, published};
+use neurohm_device::compact::{Drive, Published, Rates, Waveform, curve_distance, drive, published};
 use neurohm_num::Key;
 
 type Solver = NalgebraLU<f64>;
@@ -43,9 +43,7 @@ impl Scaled {
         let x: Vec<f64> = (0..self.n()).map(|j| (y[j] * r.scale[j]).clamp(r.low[j], r.high[j])).collect();
         let mut dx = vec![0.0; self.n()];
         r.at(&x, self.waveform.before(t * self.period_s), T_K, &mut dx).unwrap();
-        (0..self.n())
-            .map(|j| (dx[j] * self.period_s / r.scale[j]).clamp(-FASTEST, FASTEST))
-            .collect()
+        (0..self.n()).map(|j| (dx[j] * self.period_s / r.scale[j]).clamp(-FASTEST, FASTEST)).collect()
     }
 
     /// A point `(time, states)` for every step, and some within each.
@@ -72,7 +70,8 @@ impl Scaled {
             let moving = |y: &[f64], t: f64| -> Vec<f64> {
                 self.at(y, t).iter().zip(&held).map(|(d, h)| if *h == 0.0 { *d } else { 0.0 }).collect()
             };
-            let problem = OdeBuilder::<NalgebraMat<f64>>::new()
+            let from = y.clone();
+            let mut problem = OdeBuilder::<NalgebraMat<f64>>::new()
                 .t0(t)
                 .h0(1e-8)
                 .rtol(REFERENCE)
@@ -89,7 +88,7 @@ impl Scaled {
                         }
                     },
                 )
-                .init(|_, _, y0| y0.copy_from_slice(&y), n)
+                .init(|_, _, y0| y0.copy_from_slice(&from), n)
                 .root(
                     |y, _, t, g| {
                         let rate = self.at(y, t);
@@ -106,6 +105,10 @@ impl Scaled {
                 )
                 .build()
                 .unwrap();
+            // With a Jacobian from before, that of a runaway makes Newton's corrections vanish long after it, and a
+            // state that should move again stands still within the tolerance (seen in Messaris's TaOx).
+            problem.ode_options.update_jacobian_after_steps = 1;
+            problem.ode_options.update_rhs_jacobian_after_steps = 1;
             let mut solver = problem.bdf::<Solver>().unwrap();
             solver.set_stop_time(t_end).unwrap();
             let event = loop {
@@ -140,27 +143,6 @@ impl Scaled {
     }
 }
 
-/// Largest distance of the points of one curve from the other.
-fn distance(points: &[(f64, f64)], curve: &[(f64, f64)]) -> f64 {
-    let mut worst = 0.0_f64;
-    for &(t, x) in points {
-        let from = curve.partition_point(|p| p.0 < t - 1e-3).saturating_sub(1);
-        let mut nearest = f64::INFINITY;
-        for pair in curve[from..].windows(2) {
-            let ((t0, x0), (t1, x1)) = (pair[0], pair[1]);
-            if t0 > t + 1e-3 {
-                break;
-            }
-            let (dt, dx) = (t1 - t0, x1 - x0);
-            let along = ((t - t0) * dt + (x - x0) * dx) / (dt * dt + dx * dx).max(f64::MIN_POSITIVE);
-            let along = along.clamp(0.0, 1.0);
-            nearest = nearest.min((t0 + along * dt - t).hypot(x0 + along * dx - x));
-        }
-        worst = worst.max(nearest);
-    }
-    worst
-}
-
 /// Largest distance of our states from diffsol's over a period, of their scale.
 fn apart(set: &Published) -> Option<f64> {
     let dynamic = set.dynamic();
@@ -186,7 +168,7 @@ fn apart(set: &Published) -> Option<f64> {
             .map(|k| (trace.t_s[k] / period_s, trace.x[k * trace.states + j] / scaled.rates.scale[j]))
             .collect();
         let theirs: Vec<_> = reference.iter().map(|(t, y)| (*t, y[j])).collect();
-        distance(&ours, &theirs).max(distance(&theirs, &ours))
+        { curve_distance(&ours, &theirs, 1e-3) }
     });
     Some(worst.fold(0.0, f64::max))
 }

@@ -2,6 +2,8 @@
 
 use std::process::Command;
 
+use neurohm_device::compact::curve_distance;
+
 /// Runs a netlist that writes vectors to the file `out` with `wrdata`; rows of `time, vector, ...`. `None` where
 /// ngspice is not installed.
 pub fn ngspice(test: &str, netlist: &str, out: &str) -> Option<Vec<Vec<f64>>> {
@@ -10,14 +12,12 @@ pub fn ngspice(test: &str, netlist: &str, out: &str) -> Option<Vec<Vec<f64>>> {
     std::fs::write(folder.join("circuit.cir"), netlist).unwrap();
     let run = Command::new("ngspice").args(["-b", "circuit.cir"]).current_dir(&folder).output();
     let rows = run.ok().map(|output| {
-        let said = format!(
-            "{}{}",
-            String::from_utf8_lossy(&output.stdout),
-            String::from_utf8_lossy(&output.stderr)
-        );
+        let said =
+            format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
         assert!(!said.contains("Timestep too small") && !said.contains("singular"), "{said}");
         let text = std::fs::read_to_string(folder.join(out)).unwrap_or_else(|e| panic!("{e}: {said}"));
-        let number = |line: &str| line.split_whitespace().map(|x| x.parse().ok()).collect::<Option<Vec<f64>>>();
+        let number =
+            |line: &str| line.split_whitespace().map(|x| x.parse().ok()).collect::<Option<Vec<f64>>>();
         // A first line of names is none of numbers.
         let rows: Vec<Vec<f64>> = text.lines().filter_map(number).filter(|row| !row.is_empty()).collect();
         assert!(rows.len() > 500, "{} rows", rows.len());
@@ -43,29 +43,12 @@ fn eprintln_skip(test: &str) {
     eprintln!("skipped: {test}: ngspice is not installed");
 }
 
-/// Largest distance of a curve from ours over time, both drawn with `t_scale_s` and the largest value of theirs as
-/// unit: where a current jumps, a difference in time counts as one.
+/// Largest distance of a curve from ours over time, with `t_scale_s` and the largest value of theirs as units.
 pub fn distance(theirs: &[Vec<f64>], column: usize, ours: &[(f64, f64)], t_scale_s: f64) -> f64 {
     let scale = theirs.iter().map(|r| r[column].abs()).fold(0.0, f64::max);
-    let at = |p: (f64, f64)| (p.0 / t_scale_s, p.1 / scale);
-    let mut worst = 0.0f64;
-    for row in theirs {
-        let (t, i) = at((row[0], row[column]));
-        let from = ours.partition_point(|p| p.0 < row[0] - 0.02 * t_scale_s).saturating_sub(1);
-        let mut nearest = f64::INFINITY;
-        for pair in ours[from..].windows(2) {
-            let ((t0, i0), (t1, i1)) = (at(pair[0]), at(pair[1]));
-            if t0 > t + 0.02 {
-                break;
-            }
-            let (dt, di) = (t1 - t0, i1 - i0);
-            let along = ((t - t0) * dt + (i - i0) * di) / (dt * dt + di * di).max(f64::MIN_POSITIVE);
-            let along = along.clamp(0.0, 1.0);
-            nearest = nearest.min((t0 + along * dt - t).hypot(i0 + along * di - i));
-        }
-        worst = worst.max(nearest);
-    }
-    worst
+    let theirs: Vec<_> = theirs.iter().map(|r| (r[0] / t_scale_s, r[column] / scale)).collect();
+    let ours: Vec<_> = ours.iter().map(|p| (p.0 / t_scale_s, p.1 / scale)).collect();
+    curve_distance(&theirs, &ours, 0.02).max(curve_distance(&ours, &theirs, 0.02))
 }
 
 /// Largest difference between a curve and ours, linear between our points, relative to the largest value of theirs.

@@ -230,7 +230,9 @@ impl<M: CompactModel> CellBank for Bank<M> {
         let x = &self.x[cell * M::N..(cell + 1) * M::N];
         let mut strength = [0.0; MAX_STATES];
         if self.model.noise(&life.cell, x, 0.0, 0.0, t_k, &mut strength[..M::N]) {
-            return Err("noise drives its states, and SPICE only integrates; set its noise to zero".to_owned());
+            return Err(
+                "noise drives its states, and SPICE only integrates; set its noise to zero".to_owned()
+            );
         }
         let equations = self.model.spice(&life.cell)?;
         if equations.names().len() != M::N {

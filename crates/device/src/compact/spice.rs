@@ -105,7 +105,10 @@ impl Equations {
             let rate = self.spell(&state.rate);
             if state.bounded {
                 // Rates of states with bounds get a node of their own, since each is read twice.
-                let _ = writeln!(text, "B{s}_rate {s}_rate 0 V=max(min(({rate})/{{{s}_size}},{{fastest}}),-{{fastest}})");
+                let _ = writeln!(
+                    text,
+                    "B{s}_rate {s}_rate 0 V=max(min(({rate})/{{{s}_size}},{{fastest}}),-{{fastest}})"
+                );
                 let _ = writeln!(
                     text,
                     "B{s} 0 {s} I=max(V({s}_rate),0)*min(max(1+({{{s}_high/{s}_size}}-V({s}))/{MARGIN:e},0),1)\
@@ -206,7 +209,8 @@ impl Dynamic {
         let mut text = String::new();
         let _ = writeln!(text, "* {}: the model `{}`, written by neurohm", identifier(name), self.name());
         let _ = writeln!(text, "* {}", self.source());
-        let _ = writeln!(text, "* Start transients with `uic`: states then begin as parameters NAME_start say.");
+        let _ =
+            writeln!(text, "* Start transients with `uic`: states then begin as parameters NAME_start say.");
         let _ = writeln!(text, "* Parameters with their units (the subcircuit holds them in SI units):");
         // A model that was checked can be written; its description is TOML.
         if let Ok(toml::Value::Table(all)) = toml::Value::try_from(self) {
@@ -252,4 +256,75 @@ pub fn spice_netlist(dynamic: &Dynamic, how: &Drive) -> Result<String, DeviceErr
         1.0 / (BLINK * longest),
         how.t_end_s,
     ))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{NiobiumThreshold, StanfordPku, SttMram, Vteam, published};
+    use super::*;
+
+    #[test]
+    fn a_netlist_says_what_it_is() {
+        let vteam = Dynamic::Vteam(Vteam { w_initial_m: 0.6e-9, ..Vteam::memtorch() });
+        let text = vteam.spice("My device!", 300.0, Key::root(0)).unwrap();
+        for line in [
+            "* my_device_: the model `vteam`, written by neurohm",
+            "* Kvatinsky et al. 2015, IEEE TCAS-II 62:786",
+            "*   k_off = \"500 um/s\"",
+            "*   alpha_on = 3.0",
+            ".subckt my_device_ p n params:",
+            "+ k_off=5e-4",
+            "+ w_start=6e-10",
+            "+ w_high=3e-9",
+            ".ends my_device_",
+        ] {
+            assert!(text.lines().any(|l| l == line), "{line}: {text}");
+        }
+        // Every parameter that is used is there, and nothing is left of our own way of writing.
+        assert!(!text.contains('$'), "{text}");
+    }
+
+    #[test]
+    fn every_set_has_a_netlist_or_a_reason() {
+        for set in published() {
+            match set.dynamic().spice("cell", 300.0, Key::root(0)) {
+                Ok(text) => {
+                    let given: Vec<&str> =
+                        text.lines().filter_map(|l| l.strip_prefix("+ ")?.split('=').next()).collect();
+                    let body = text.split(".subckt").nth(1).unwrap();
+                    for used in body.split('{').skip(1).filter_map(|part| part.split('}').next()) {
+                        let names = used.split(|c: char| !c.is_ascii_alphanumeric() && c != '_');
+                        for name in names.filter(|n| n.starts_with(char::is_alphabetic)) {
+                            assert!(given.contains(&name), "{}: {name} in {text}", set.name);
+                        }
+                    }
+                }
+                Err(error) => {
+                    let text = error.to_string();
+                    assert!(text.contains("has no SPICE form: "), "{}: {text}", set.name);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_random_or_wrong_is_refused() {
+        let refused = |d: Dynamic| d.spice("cell", 300.0, Key::root(0)).unwrap_err().to_string();
+        let text = refused(Dynamic::SttMram(SttMram::arm_50nm()));
+        assert_eq!(text, "`stt_mram` has no SPICE form: it jumps at random, and SPICE only integrates");
+        let text = refused(Dynamic::StanfordPku(StanfordPku { noise_m: 1e-6, ..StanfordPku::v1() }));
+        assert!(text.contains("noise drives its states"), "{text}");
+        let text = refused(Dynamic::Vteam(Vteam { r_on_ohm: -1.0, ..Vteam::memtorch() }));
+        assert!(text.contains("compact.vteam.r_on"), "{text}");
+        let nbo2 = Dynamic::NiobiumThreshold(NiobiumThreshold::usual());
+        let waveform = Waveform::Points(Vec::new());
+        let how = Drive { waveform: &waveform, t_end_s: 1.0, t_k: 300.0, max_step_s: 1.0 };
+        assert!(spice_netlist(&nbo2, &how).unwrap_err().to_string().contains("waveform is no points"));
+    }
+
+    #[test]
+    fn jumps_become_steep_and_times_rise() {
+        let text = Waveform::pulse(1.5, 1e-6).spice(3e-6);
+        assert_eq!(text, "PWL( 0e0 1.5e0 1e-6 1.5e0 1.0000003e-6 0e0)");
+    }
 }

@@ -182,8 +182,10 @@ impl<'a, M: CompactModel> Step<'a, M> {
             for i in 0..M::N {
                 rhs[i] = base[i] + a * (at.dx[i] + push[i]) - x[i];
             }
+            let mut fresh = last.is_finite();
             if slopes.is_none() && rhs.iter().any(|r| *r != 0.0) {
                 *slopes = Some(self.slopes(&x, v, &at, start).ok()?);
+                fresh = true;
             }
             // Nothing is left to do where none are needed.
             let (jacobian, di_dx) = slopes.unwrap_or_default();
@@ -201,7 +203,10 @@ impl<'a, M: CompactModel> Step<'a, M> {
             for i in 0..M::N {
                 x[i] += d[i];
             }
-            if change <= QUICK_SETTLED * tolerance {
+            // With the inner stage's Jacobian, if that is of a runaway, any change is small: the residual has to be so
+            // too, or a second change has to say that the iteration converges.
+            let residual = (0..M::N).map(|i| rhs[i].abs() / self.scale[i]).fold(0.0, f64::max);
+            if change <= QUICK_SETTLED * tolerance && (fresh || residual <= 4.0 * QUICK_SETTLED * tolerance) {
                 if !inside(&x) {
                     return None;
                 }
@@ -416,8 +421,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
             let (rest, bend) = ((1.0 - GAMMA) * dt_s, (1.0 - GAMMA) / (2.0 * GAMMA));
             let mut predicted = inner.x;
             for j in 0..n {
-                predicted[j] +=
-                    rest * (inner.at.dx[j] + push[j] + bend * (inner.at.dx[j] - at0.dx[j]));
+                predicted[j] += rest * (inner.at.dx[j] + push[j] + bend * (inner.at.dx[j] - at0.dx[j]));
             }
             end = self.quick(&base, &push, a, v1, predicted, tolerance, &mut shared, &mut guess);
         }

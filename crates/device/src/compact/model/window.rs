@@ -70,9 +70,7 @@ impl Window {
             Window::Biolek { p } => format!("(1-pwr(abs({x}-({u}<=0 ? 1 : 0)),{:e}))", 2.0 * p),
             Window::Prodromakis { p, j } => format!("({j:e}*(1-pwr(({x}-0.5)*({x}-0.5)+0.75,{p:e})))"),
             Window::Team { a_rise, a_fall, w_c } => {
-                format!(
-                    "exp(-exp({u}>0 ? ({x}-({a_rise:e}))/{w_c:e} : -({x}-({a_fall:e}))/{w_c:e}))"
-                )
+                format!("exp(-exp({u}>0 ? ({x}-({a_rise:e}))/{w_c:e} : -({x}-({a_fall:e}))/{w_c:e}))")
             }
         }
     }
