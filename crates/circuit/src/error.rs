@@ -118,7 +118,8 @@ pub enum CircuitError {
     /// A cell that has no answer even for the shortest step.
     #[error(
         "cell {cell} of bank {bank} at {voltage_v} V, {t_s} s (step {step_s} s): {source}; its last good state, at \
-         {good_s} s, is {good_x:?}"
+         {} s, is {:?}",
+        .good.t_s, .good.x
     )]
     Cell {
         /// The bank.
@@ -131,10 +132,8 @@ pub enum CircuitError {
         t_s: f64,
         /// The step that failed, s; zero at the operating point.
         step_s: f64,
-        /// The last good instant, s: where the circuit stays.
-        good_s: f64,
-        /// The cell's states then.
-        good_x: Vec<f64>,
+        /// Where the circuit stays.
+        good: Box<Good>,
         /// Why.
         source: ModelError,
     },
@@ -187,6 +186,15 @@ pub enum CircuitError {
     /// The watch said stop. What was reached stays.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+/// A cell at the last instant that was solved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Good {
+    /// When, s.
+    pub t_s: f64,
+    /// The cell's states.
+    pub x: Vec<f64>,
 }
 
 fn list(voltages: &[(String, f64)]) -> String {

@@ -6,6 +6,7 @@ use neurohm_device::compact::ModelError;
 use crate::CircuitError;
 use crate::circuit::Circuit;
 use crate::element::Part;
+use crate::error::Good;
 use crate::waveform::Side;
 
 /// How time enters the equations.
@@ -153,9 +154,9 @@ impl Circuit {
                 let states = cells.state();
                 // Banks whose cells have one number of states each; others keep theirs to themselves.
                 let each = states.len() / cells.len().max(1);
-                let good_x = states.get(cell * each..(cell + 1) * each).unwrap_or_default().to_vec();
-                let good_s = self.history.t_s;
-                CircuitError::Cell { bank, cell, voltage_v, t_s, step_s, good_s, good_x, source }
+                let x = states.get(cell * each..(cell + 1) * each).unwrap_or_default().to_vec();
+                let good = Box::new(Good { t_s: self.history.t_s, x });
+                CircuitError::Cell { bank, cell, voltage_v, t_s, step_s, good, source }
             }
             Trouble::Singular { unknown } => {
                 CircuitError::Singular { unknown: self.unknown_name(unknown), t_s }

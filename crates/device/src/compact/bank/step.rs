@@ -197,7 +197,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
             }
             let d = solve(&matrix, &rhs, M::N)?;
             let change = (0..M::N).map(|i| d[i].abs() / self.scale[i]).fold(0.0, f64::max);
-            if !(change < 0.3 * last) {
+            if change.is_nan() || change >= 0.3 * last {
                 return None;
             }
             for i in 0..M::N {
