@@ -40,7 +40,7 @@ class Loop:
         for line in self.process.stdout:
             if MARK in line and "echo" not in line:
                 text = "".join(said)
-                if re.search(r"(?i)timestep too small|aborted|error:", text):
+                if re.search(r"(?i)timestep too small|aborted|no such", text):
                     raise RuntimeError(text[-500:])
                 return text
             said.append(line)
