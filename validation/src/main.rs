@@ -4,6 +4,7 @@
 mod agree;
 mod aihwkit;
 mod chain;
+mod ngspice;
 mod onnxruntime;
 mod peer;
 mod pytorch;
@@ -48,6 +49,8 @@ enum Tool {
     Pytorch,
     /// onnxruntime: the same networks in float.
     Onnxruntime,
+    /// ngspice: loops of single devices, on netlists that we write.
+    Ngspice,
 }
 
 impl Tool {
@@ -56,6 +59,7 @@ impl Tool {
             Tool::Aihwkit => "aihwkit",
             Tool::Pytorch => "pytorch",
             Tool::Onnxruntime => "onnxruntime",
+            Tool::Ngspice => "ngspice",
         }
     }
 
@@ -64,6 +68,7 @@ impl Tool {
             Tool::Aihwkit => aihwkit::CASES,
             Tool::Pytorch => pytorch::CASES,
             Tool::Onnxruntime => onnxruntime::CASES,
+            Tool::Ngspice => ngspice::CASES,
         }
     }
 }

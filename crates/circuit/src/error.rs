@@ -116,7 +116,11 @@ pub enum CircuitError {
         t_s: f64,
     },
     /// A cell that has no answer even for the shortest step.
-    #[error("cell {cell} of bank {bank} at {voltage_v} V, {t_s} s (step {step_s} s): {source}")]
+    #[error(
+        "cell {cell} of bank {bank} at {voltage_v} V, {t_s} s (step {step_s} s): {source}; its last good state, at \
+         {} s, is {:?}",
+        .good.t_s, .good.x
+    )]
     Cell {
         /// The bank.
         bank: usize,
@@ -128,6 +132,8 @@ pub enum CircuitError {
         t_s: f64,
         /// The step that failed, s; zero at the operating point.
         step_s: f64,
+        /// Where the circuit stays.
+        good: Box<Good>,
         /// Why.
         source: ModelError,
     },
@@ -169,9 +175,26 @@ pub enum CircuitError {
         /// When, s.
         t_s: f64,
     },
+    /// A part that cannot be written for SPICE.
+    #[error("{part} has no SPICE form: {reason}")]
+    NoSpice {
+        /// The part.
+        part: String,
+        /// Why.
+        reason: String,
+    },
     /// The watch said stop. What was reached stays.
     #[error(transparent)]
     Cancelled(#[from] Cancelled),
+}
+
+/// A cell at the last instant that was solved.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Good {
+    /// When, s.
+    pub t_s: f64,
+    /// The cell's states.
+    pub x: Vec<f64>,
 }
 
 fn list(voltages: &[(String, f64)]) -> String {

@@ -28,6 +28,7 @@ mod operating;
 mod options;
 mod polyline;
 mod solution;
+mod spice;
 mod step;
 mod system;
 mod topology;
@@ -36,7 +37,7 @@ mod waveform;
 
 pub use circuit::{Bank, Circuit, Node};
 pub use element::Element;
-pub use error::CircuitError;
+pub use error::{CircuitError, Good};
 pub use fixture::{Compliance, Oscillator, RelaxationOscillator};
 pub use options::{Options, Statistics};
 pub use solution::Solution;

@@ -6,6 +6,7 @@ use neurohm_device::compact::ModelError;
 use crate::CircuitError;
 use crate::circuit::Circuit;
 use crate::element::Part;
+use crate::error::Good;
 use crate::waveform::Side;
 
 /// How time enters the equations.
@@ -149,7 +150,13 @@ impl Circuit {
     pub(crate) fn give_up(&self, trouble: Trouble, t_s: f64, step_s: f64) -> CircuitError {
         match trouble {
             Trouble::Cell { bank, cell, voltage_v, source } => {
-                CircuitError::Cell { bank, cell, voltage_v, t_s, step_s, source }
+                let cells = &self.banks[bank].cells;
+                let states = cells.state();
+                // Banks whose cells have one number of states each; others keep theirs to themselves.
+                let each = states.len() / cells.len().max(1);
+                let x = states.get(cell * each..(cell + 1) * each).unwrap_or_default().to_vec();
+                let good = Box::new(Good { t_s: self.history.t_s, x });
+                CircuitError::Cell { bank, cell, voltage_v, t_s, step_s, good, source }
             }
             Trouble::Singular { unknown } => {
                 CircuitError::Singular { unknown: self.unknown_name(unknown), t_s }

@@ -54,7 +54,8 @@ impl Circuit {
     /// Goes on from the circuit's clock to `t_end_s`. The first transient starts from the capacitors' initial voltages,
     /// or from the operating point where [`operating_point`](Self::operating_point) was called before. `probe` is
     /// given the time (s) and the solution at the start and after every step; right after a corner the next probe
-    /// comes a fraction of a step later, so that edges are drawn as edges. `watch` is told of every step.
+    /// comes a fraction of a step later, so that edges are drawn as edges. `watch` is told of the beginning and of every
+    /// step.
     ///
     /// A step is implicit (BDF2, anew after corners) and accepted when its estimated error in every node voltage,
     /// capacitor charge and inductor current, and that of the banks' own states, is below tolerance. A jump that a bank
@@ -78,6 +79,7 @@ impl Circuit {
         if t_end_s == begin_s {
             return Ok(statistics);
         }
+        watch.begin("transient", None);
         for part in &self.parts {
             if let Part::Source { wave, .. } = part {
                 self.history.scale_v = self.history.scale_v.max(wave.peak());

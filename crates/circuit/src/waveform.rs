@@ -233,6 +233,21 @@ impl Waveform {
         }
     }
 
+    /// Offset, amplitude, frequency (Hz) and delay (s) of a sine that is always connected.
+    pub(crate) fn as_sine(&self) -> Option<(f64, f64, f64, f64)> {
+        match &self.shape {
+            Shape::Sine { offset, amplitude, hz, delay_s } if self.gate.is_none() => {
+                Some((*offset, *amplitude, *hz, *delay_s))
+            }
+            _ => None,
+        }
+    }
+
+    /// Whether it is made of straight lines and always connected.
+    pub(crate) fn is_line(&self) -> bool {
+        matches!(self.shape, Shape::Line(_)) && self.gate.is_none()
+    }
+
     fn line(line: Polyline) -> Self {
         Self { shape: Shape::Line(line), gate: None }
     }

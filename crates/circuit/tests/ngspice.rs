@@ -4,9 +4,8 @@
 
 mod common;
 
-use std::process::Command;
-
 use common::Sinh;
+use common::ngspice::{difference, ngspice};
 use neurohm_circuit::{Circuit, Options, Pulses, Waveform};
 use neurohm_num::Unwatched;
 
@@ -17,52 +16,6 @@ const CHECKS: [(f64, f64); 2] = [(1e-5, 1e-3), (1e-7, 1e-4)];
 
 fn options(relative_tolerance: f64) -> Options {
     Options { relative_tolerance, voltage_tolerance_v: 0.1 * relative_tolerance, ..Options::default() }
-}
-
-/// Runs a netlist whose last lines print `columns` vectors with `wrdata`; rows of `time, vector, ...`.
-fn ngspice(test: &str, netlist: &str, columns: usize) -> Option<Vec<Vec<f64>>> {
-    let folder = std::env::temp_dir().join(format!("neurohm-circuit-{test}-{}", std::process::id()));
-    std::fs::create_dir_all(&folder).unwrap();
-    std::fs::write(folder.join("circuit.cir"), netlist).unwrap();
-    let run = Command::new("ngspice").args(["-b", "circuit.cir"]).current_dir(&folder).output();
-    let rows = run.ok().map(|output| {
-        let text = std::fs::read_to_string(folder.join("out.data"));
-        let text = text.unwrap_or_else(|e| panic!("{e}: {}", String::from_utf8_lossy(&output.stderr)));
-        let rows: Vec<Vec<f64>> = text
-            .lines()
-            .map(|line| {
-                // wrdata repeats the time in front of every vector.
-                let all: Vec<f64> = line.split_whitespace().map(|x| x.parse().unwrap()).collect();
-                assert_eq!(all.len(), 2 * columns, "{line}");
-                std::iter::once(all[0]).chain(all.iter().skip(1).step_by(2).copied()).collect()
-            })
-            .collect();
-        assert!(rows.len() > 500, "{} rows", rows.len());
-        rows
-    });
-    std::fs::remove_dir_all(&folder).unwrap();
-    if rows.is_none() {
-        eprintln_skip(test);
-    }
-    rows
-}
-
-#[expect(clippy::print_stderr, reason = "a skipped test says so")]
-fn eprintln_skip(test: &str) {
-    eprintln!("skipped: {test}: ngspice is not installed");
-}
-
-/// Largest difference between a curve and ours, linear between our points, relative to the largest value of theirs.
-fn difference(theirs: &[Vec<f64>], column: usize, ours: &[(f64, f64)]) -> f64 {
-    let scale = theirs.iter().map(|r| r[column].abs()).fold(0.0, f64::max);
-    let mut worst = 0.0f64;
-    for row in theirs {
-        let k = ours.partition_point(|p| p.0 < row[0]).clamp(1, ours.len() - 1);
-        let ((t0, v0), (t1, v1)) = (ours[k - 1], ours[k]);
-        let v = v0 + (v1 - v0) * ((row[0] - t0) / (t1 - t0)).clamp(0.0, 1.0);
-        worst = worst.max((v - row[column]).abs());
-    }
-    worst / scale
 }
 
 #[test]
@@ -81,7 +34,7 @@ quit
 .endc
 .end
 ";
-    let Some(theirs) = ngspice("a_sinh_rectifier_under_a_sine", netlist, 2) else { return };
+    let Some(theirs) = ngspice("a_sinh_rectifier_under_a_sine", netlist, "out.data") else { return };
     for (tolerance, allowed) in CHECKS {
         let mut circuit = Circuit::new();
         circuit.set_options(options(tolerance)).unwrap();
@@ -119,7 +72,7 @@ quit
 .endc
 .end
 ";
-    let Some(theirs) = ngspice("a_resonant_circuit_under_pulses", netlist, 1) else { return };
+    let Some(theirs) = ngspice("a_resonant_circuit_under_pulses", netlist, "out.data") else { return };
     for (tolerance, allowed) in CHECKS {
         let mut circuit = Circuit::new();
         circuit.set_options(options(tolerance)).unwrap();

@@ -7,20 +7,26 @@ use neurohm_num::Key;
 
 mod bank;
 mod constants;
+mod curve;
 mod drive;
 mod dynamic;
 mod model;
 mod parameters;
+mod rates;
 mod root;
+mod spice;
 mod spread;
 mod waveform;
 mod wiener;
 
 pub use bank::Bank;
+pub use curve::curve_distance;
 pub use drive::{Drive, DriveError, Trace, drive};
 pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
 pub use model::*;
 pub use parameters::{Parameter, Parameters};
+pub use rates::Rates;
+pub use spice::{Equations, spice_netlist, spice_points};
 pub use spread::{ParameterSpread, Spread};
 pub use waveform::Waveform;
 
@@ -66,6 +72,15 @@ pub trait CompactModel: Clone + Send + Sync + 'static {
     fn noise(&self, cell: &Self::Cell, x: &[f64], v: f64, i_a: f64, t_k: f64, strength: &mut [f64]) -> bool {
         let _ = (cell, x, v, i_a, t_k, strength);
         false
+    }
+
+    /// The equations in SPICE's language, for circuits that are simulated elsewhere.
+    ///
+    /// # Errors
+    /// Why there are none.
+    fn spice(&self, cell: &Self::Cell) -> Result<Equations, &'static str> {
+        let _ = cell;
+        Err("its equations are not written in SPICE's language")
     }
 
     /// A jump of `channel`, the `nth` of this cell.
@@ -166,7 +181,8 @@ pub trait CellBank: Send + Sync {
     /// follows its voltage, states included (the step solves their implicit equations). Within the step the voltage is
     /// taken to be linear in time, from the last accepted one. `dt_s = 0` is the operating point: states stay. Where
     /// voltages jump (an edge of a source, a switch), solve and accept the operating point after the jump before going
-    /// on, or the first step sees a ramp.
+    /// on, or the first step sees a ramp. Under an ideal source nobody asks how currents follow: `g_total` may be empty
+    /// then, which is cheaper.
     ///
     /// # Errors
     /// The cell, and why. The circuit then shortens the step.
@@ -194,6 +210,20 @@ pub trait CellBank: Send + Sync {
 
     /// States of all cells, cell by cell.
     fn state(&self) -> &[f64];
+
+    /// Another tolerance for the states' errors, relative to their scale; who has none of its own stays as it is.
+    fn set_tolerance(&mut self, tolerance: f64) {
+        let _ = tolerance;
+    }
+
+    /// A cell, from its present states on, as a SPICE subcircuit `name` of the ports `p` and `n`.
+    ///
+    /// # Errors
+    /// Why that cannot be.
+    fn spice(&self, cell: usize, name: &str, t_k: f64) -> Result<String, String> {
+        let _ = (cell, name, t_k);
+        Err("its equations are not known".to_owned())
+    }
 
     /// A copy that can be gone back to.
     fn snapshot(&self) -> Box<dyn CellBank>;

@@ -65,6 +65,14 @@ pub enum DeviceError {
         /// Highest programmable conductance, S.
         g_max_s: f64,
     },
+    /// A model that cannot be written for SPICE.
+    #[error("`{model}` has no SPICE form: {reason}")]
+    NoSpice {
+        /// The model's name.
+        model: String,
+        /// Why.
+        reason: String,
+    },
     /// Time that is negative or not a number.
     #[error("time cannot advance by {dt_s} s: give a finite time of zero or more")]
     Time {

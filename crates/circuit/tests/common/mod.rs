@@ -2,6 +2,8 @@
 //! diode, and linear ion drift.
 #![allow(dead_code, reason = "every test file takes what it needs")]
 
+pub mod ngspice;
+
 use neurohm_device::compact::{CellBank, ModelError};
 
 /// Off below `threshold_v`, on until the voltage falls to `hold_v`.

@@ -91,7 +91,7 @@ impl<M: CompactModel> Bank<M> {
     /// Another tolerance for the states, relative to their scale; 1e-5 unless told. Between 1e-12 and 1.
     #[must_use]
     pub fn with_tolerance(mut self, tolerance: f64) -> Bank<M> {
-        self.tolerance = if tolerance.is_nan() { TOLERANCE } else { tolerance.clamp(1e-12, 1.0) };
+        self.set_tolerance(tolerance);
         self
     }
 
@@ -140,16 +140,20 @@ impl<M: CompactModel> CellBank for Bank<M> {
         g_total: &mut [f64],
     ) -> Result<(), (usize, ModelError)> {
         self.solved = false;
+        let slope = !g_total.is_empty();
         for (id, life) in self.cells.iter().enumerate() {
-            let (Some(v), Some(i), Some(g)) = (v.get(id), i.get_mut(id), g_total.get_mut(id)) else { break };
+            let (Some(v), Some(i)) = (v.get(id), i.get_mut(id)) else { break };
             let x = &self.x[id * M::N..(id + 1) * M::N];
             let step = Step::new(&self.model, &life.cell, t_k);
             let end_s = self.clock_s + dt_s;
             let to_w = |state: usize| wiener(life.key, state, end_s);
             let trial = step
-                .solve(x, life.v, *v, dt_s, life.guess, self.tolerance, &life.w, to_w)
+                .solve(x, life.v, *v, dt_s, life.guess, self.tolerance, slope, &life.w, to_w)
                 .map_err(|e| (id, e))?;
-            (*i, *g) = (trial.i, trial.g);
+            *i = trial.i;
+            if let Some(g) = g_total.get_mut(id) {
+                *g = trial.g;
+            }
             self.trials[id] = trial;
         }
         self.dt_s = dt_s;
@@ -210,6 +214,34 @@ impl<M: CompactModel> CellBank for Bank<M> {
 
     fn state(&self) -> &[f64] {
         &self.x
+    }
+
+    fn set_tolerance(&mut self, tolerance: f64) {
+        self.tolerance = if tolerance.is_nan() { TOLERANCE } else { tolerance.clamp(1e-12, 1.0) };
+    }
+
+    fn spice(&self, cell: usize, name: &str, t_k: f64) -> Result<String, String> {
+        let Some(life) = self.cells.get(cell) else {
+            return Err(format!("there is no cell {cell} of {}", self.cells.len()));
+        };
+        if M::H > 0 {
+            return Err("it jumps at random, and SPICE only integrates".to_owned());
+        }
+        let x = &self.x[cell * M::N..(cell + 1) * M::N];
+        let mut strength = [0.0; MAX_STATES];
+        if self.model.noise(&life.cell, x, 0.0, 0.0, t_k, &mut strength[..M::N]) {
+            return Err(
+                "noise drives its states, and SPICE only integrates; set its noise to zero".to_owned()
+            );
+        }
+        let equations = self.model.spice(&life.cell)?;
+        if equations.names().len() != M::N {
+            return Err(format!("{} of its {} states have equations", equations.names().len(), M::N));
+        }
+        let (mut low, mut high, mut scale) = ([0.0; MAX_STATES], [0.0; MAX_STATES], [1.0; MAX_STATES]);
+        self.model.bounds(&life.cell, &mut low[..M::N], &mut high[..M::N]);
+        self.model.scale(&life.cell, &mut scale[..M::N]);
+        Ok(equations.subcircuit(name, t_k, x, &scale, &low, &high))
     }
 
     fn snapshot(&self) -> Box<dyn CellBank> {

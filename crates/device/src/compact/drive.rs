@@ -105,7 +105,7 @@ pub fn drive(bank: &mut dyn CellBank, how: &Drive) -> Result<Trace, DriveError> 
             return Err(DriveError::Setting(format!("its {what} is {value}")));
         }
     }
-    let (mut i, mut g) = ([0.0], [0.0]);
+    let mut i = [0.0];
     let mut trace = Trace::default();
     let failed = |t_s: f64, v: f64, bank: &dyn CellBank, source| DriveError::Model {
         t_s,
@@ -117,12 +117,12 @@ pub fn drive(bank: &mut dyn CellBank, how: &Drive) -> Result<Trace, DriveError> 
     let shortest = how.t_end_s * SHORTEST;
     let mut t = 0.0;
     let mut v = how.waveform.after(t);
-    let operating = |bank: &mut dyn CellBank, t: f64, v: f64, i: &mut [f64; 1], g: &mut [f64; 1]| {
-        bank.solve(&[v], how.t_k, 0.0, i, g).map_err(|(_, e)| failed(t, v, bank, e))?;
+    let operating = |bank: &mut dyn CellBank, t: f64, v: f64, i: &mut [f64; 1]| {
+        bank.solve(&[v], how.t_k, 0.0, i, &mut []).map_err(|(_, e)| failed(t, v, bank, e))?;
         bank.accept(&[v]);
         Ok(())
     };
-    operating(bank, t, v, &mut i, &mut g)?;
+    operating(bank, t, v, &mut i)?;
     trace.states = bank.state().len();
     trace.push(t, v, i[0], bank.state());
     let mut wish = longest * 1e-3;
@@ -138,7 +138,7 @@ pub fn drive(bank: &mut dyn CellBank, how: &Drive) -> Result<Trace, DriveError> 
         }
         let mut t_new = if lands { stop } else { t + h };
         let mut v_new = how.waveform.before(t_new);
-        let mut solved = bank.solve(&[v_new], how.t_k, h, &mut i, &mut g);
+        let mut solved = bank.solve(&[v_new], how.t_k, h, &mut i, &mut []);
         let error = if solved.is_ok() { bank.error() } else { f64::INFINITY };
         if error > 1.0 && h > shortest {
             trace.rejected += 1;
@@ -149,20 +149,21 @@ pub fn drive(bank: &mut dyn CellBank, how: &Drive) -> Result<Trace, DriveError> 
         if let Some(at) = event.filter(|at| *at >= shortest) {
             t_new = t + at;
             v_new = how.waveform.before(t_new);
-            solved = bank.solve(&[v_new], how.t_k, at, &mut i, &mut g);
+            solved = bank.solve(&[v_new], how.t_k, at, &mut i, &mut []);
         }
         solved.map_err(|(_, e)| failed(t_new, v_new, bank, e))?;
         bank.accept(&[v_new]);
         (t, v) = (t_new, v_new);
         trace.push(t, v, i[0], bank.state());
-        wish = h * (0.9 * libm::cbrt(1.0 / error.max(1e-9))).clamp(0.2, 5.0);
+        // 0.9 cbrt(1 / error) within 0.2 to 5; far below the tolerance there is nothing to compute.
+        wish = h * if error < 5e-3 { 5.0 } else { (0.9 * libm::cbrt(1.0 / error)).clamp(0.2, 5.0) };
         if t >= how.t_end_s {
             return Ok(trace);
         }
         let after = how.waveform.after(t);
         if after != v {
             v = after;
-            operating(bank, t, v, &mut i, &mut g)?;
+            operating(bank, t, v, &mut i)?;
             trace.push(t, v, i[0], bank.state());
             wish = wish.min(longest * 1e-3);
         }

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::model::*;
-use super::{Bank, CellBank, Parameter, ParameterSpread, Parameters, Spread};
+use super::{Bank, CellBank, Parameter, ParameterSpread, Parameters, Rates, Spread};
 use crate::error::{DeviceError, nearest};
 
 /// Declares [`Dynamic`] with all that has to be done once for every model.
@@ -42,6 +42,15 @@ macro_rules! models {
             pub fn bank(&self, len: usize, key: Key) -> Result<Box<dyn CellBank>, DeviceError> {
                 self.validate()?;
                 Ok(match self { $(Dynamic::$variant(m) => Box::new(Bank::new(m.clone(), len, key)),)* })
+            }
+
+            /// The equations of the first of the cells that grow from `key`, for other integrators.
+            ///
+            /// # Errors
+            /// The first parameter that physics or the model does not allow.
+            pub fn rates(&self, key: Key) -> Result<Rates, DeviceError> {
+                self.validate()?;
+                Ok(match self { $(Dynamic::$variant(m) => Rates::new(m.clone(), key),)* })
             }
 
             /// `len` unused cells that grow from `key`, whose parameters scatter.

@@ -62,7 +62,7 @@ mod prelude {
     pub use super::super::constants::*;
     pub(crate) use super::super::parameters::{parameters, rising};
     pub(super) use super::super::root::root;
-    pub use super::super::{At, CompactModel, ModelError, Response};
+    pub use super::super::{At, CompactModel, Equations, ModelError, Response};
     pub(super) use super::truncated;
     pub use neurohm_num::{Key, Purpose, quantity};
 }
@@ -85,6 +85,15 @@ impl Mixture {
             Mixture::Exponential => r_on * libm::exp(s * libm::log(r_off / r_on)),
         }
     }
+
+    /// The same in SPICE's language, of the state `$w` between the parameters `on` and `off`.
+    fn spice(self, on: &str, off: &str) -> String {
+        let s = format!("(($w-{on})/({off}-{on}))");
+        match self {
+            Mixture::Linear => format!("({{r_on}}+({{r_off}}-{{r_on}})*{s})"),
+            Mixture::Exponential => format!("({{r_on}}*exp({s}*ln({{r_off}}/{{r_on}})))"),
+        }
+    }
 }
 
 /// A normal number around `mean` with the standard deviation `sigma` that lies between `low` and `high`: the first of
@@ -104,6 +113,11 @@ fn truncated(stream: &neurohm_num::Stream, nth: u64, mean: f64, sigma: f64, low:
 fn above(k: f64, u: f64, threshold: f64, alpha: f64) -> f64 {
     let excess = u / threshold - 1.0;
     if excess > 0.0 { k * libm::pow(excess, alpha) } else { 0.0 }
+}
+
+/// The same in SPICE's language, `k`, `u` and the threshold being texts.
+fn above_spice(k: &str, u: &str, threshold: &str, alpha: &str) -> String {
+    format!("{k}*pwr(max({u}/{threshold}-1,0),{alpha})")
 }
 
 #[cfg(test)]

@@ -23,6 +23,12 @@ macro_rules! parameters {
         }
 
         impl $name {
+            /// Every number under its name in a description, in SI units.
+            #[allow(dead_code, reason = "models that SPICE cannot say do not ask for them")]
+            fn numbers(&self) -> Vec<(&'static str, f64)> {
+                vec![$(($ukey, self.$unit),)* $((stringify!($pure), self.$pure),)*]
+            }
+
             /// The first parameter outside of its range: its name and what is wrong.
             fn out_of_range(&self) -> Option<(String, String)> {
                 None

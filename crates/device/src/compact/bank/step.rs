@@ -12,6 +12,10 @@ const ITERATIONS: usize = 25;
 const DIFFERENCE: f64 = 1e-7;
 /// Newton's last change, relative to the state's scale.
 const SETTLED: f64 = 1e-11;
+/// Most iterations with one Jacobian, and the last change that will do, relative to the step's tolerance: what is left
+/// then is a thousandth of the error that the step may make.
+const QUICK_ITERATIONS: usize = 4;
+const QUICK_SETTLED: f64 = 1e-2;
 /// Tolerance of an integrated hazard: of a jump's probability.
 const HAZARD_TOLERANCE: f64 = 1e-3;
 
@@ -152,6 +156,74 @@ impl<'a, M: CompactModel> Step<'a, M> {
         Ok((jacobian, di_dx))
     }
 
+    /// The same from the prediction `x` with few evaluations, for whoever asks for states and currents alone: Newton's
+    /// iteration with one Jacobian a step, made where it is first needed, and no evaluation after the last change.
+    /// Nothing where a bound is near or the iteration slow; the thorough way then decides.
+    fn quick(
+        &self,
+        base: &Vector,
+        push: &Vector,
+        a: f64,
+        v: f64,
+        mut x: Vector,
+        tolerance: f64,
+        slopes: &mut Option<(Matrix, Vector)>,
+        guess: &mut f64,
+    ) -> Option<Stage> {
+        let inside = |x: &Vector| (0..M::N).all(|j| x[j] > self.low[j] && x[j] < self.high[j]);
+        let mut start = *guess;
+        let mut last = f64::INFINITY;
+        for _ in 0..QUICK_ITERATIONS {
+            if !inside(&x) {
+                return None;
+            }
+            let mut at = self.eval(&x, v, &mut start).ok()?;
+            let mut rhs = Vector::default();
+            for i in 0..M::N {
+                rhs[i] = base[i] + a * (at.dx[i] + push[i]) - x[i];
+            }
+            let mut fresh = last.is_finite();
+            if slopes.is_none() && rhs.iter().any(|r| *r != 0.0) {
+                *slopes = Some(self.slopes(&x, v, &at, start).ok()?);
+                fresh = true;
+            }
+            // Nothing is left to do where none are needed.
+            let (jacobian, di_dx) = slopes.unwrap_or_default();
+            let mut matrix = Matrix::default();
+            for i in 0..M::N {
+                for j in 0..M::N {
+                    matrix[i][j] = f64::from(u8::from(i == j)) - a * jacobian[i][j];
+                }
+            }
+            let d = solve(&matrix, &rhs, M::N)?;
+            let change = (0..M::N).map(|i| d[i].abs() / self.scale[i]).fold(0.0, f64::max);
+            if change.is_nan() || change >= 0.3 * last {
+                return None;
+            }
+            for i in 0..M::N {
+                x[i] += d[i];
+            }
+            // With the inner stage's Jacobian, if that is of a runaway, any change is small: the residual has to be so
+            // too, or a second change has to say that the iteration converges.
+            let residual = (0..M::N).map(|i| rhs[i].abs() / self.scale[i]).fold(0.0, f64::max);
+            if change <= QUICK_SETTLED * tolerance && (fresh || residual <= 4.0 * QUICK_SETTLED * tolerance) {
+                if !inside(&x) {
+                    return None;
+                }
+                for i in 0..M::N {
+                    at.i_a += di_dx[i] * d[i];
+                    for j in 0..M::N {
+                        at.dx[i] += jacobian[i][j] * d[j];
+                    }
+                }
+                *guess = start;
+                return Some(Stage { x, at, held: [false; MAX_STATES], matrix });
+            }
+            last = change;
+        }
+        None
+    }
+
     /// Solves x = base + a rate(x, v) within the bounds, from `x`.
     fn stage(
         &self,
@@ -167,7 +239,6 @@ impl<'a, M: CompactModel> Step<'a, M> {
         let mut last = f64::INFINITY;
         for iteration in 0..ITERATIONS {
             let at = self.eval(&x, v, guess)?;
-            let (jacobian, _) = self.slopes(&x, v, &at, *guess)?;
             let mut held = [false; MAX_STATES];
             let (mut matrix, mut rhs) = (Matrix::default(), Vector::default());
             for i in 0..M::N {
@@ -176,6 +247,11 @@ impl<'a, M: CompactModel> Step<'a, M> {
                 if held[i] {
                     rhs[i] = 0.0;
                 }
+            }
+            let free = held[..M::N].iter().any(|h| !h);
+            let (jacobian, _) =
+                if free { self.slopes(&x, v, &at, *guess)? } else { (Matrix::default(), Vector::default()) };
+            for i in 0..M::N {
                 for j in 0..M::N {
                     let unit = f64::from(u8::from(i == j));
                     matrix[i][j] = if held[i] { unit } else { unit - a * jacobian[i][j] };
@@ -185,15 +261,6 @@ impl<'a, M: CompactModel> Step<'a, M> {
             let mut change = 0.0_f64;
             let mut stuck = false;
             let before = x;
-            // Where the slope has the wrong sign Newton pushes a state against the bound that it ought to leave: that
-            // would pass for settled.
-            let stuck = |i: usize| {
-                (x[i] <= self.low[i] && d[i] < 0.0 && rhs[i] > 0.0)
-                    || (x[i] >= self.high[i] && d[i] > 0.0 && rhs[i] < 0.0)
-            };
-            if (0..M::N).any(stuck) {
-                break;
-            }
             for i in 0..M::N {
                 // Nan stays out of `x`: it would compare as settled.
                 if !d[i].is_finite() {
@@ -201,7 +268,8 @@ impl<'a, M: CompactModel> Step<'a, M> {
                 }
                 x[i] = (x[i] + d[i]).max(self.low[i]).min(self.high[i]);
                 change = change.max((x[i] - before[i]).abs() / self.scale[i]);
-                // A state that runs away from its bound makes Newton's step point outward: that is no rest.
+                // Where the slope has the wrong sign, as in a runaway, Newton pushes a state against the bound that it ought
+                // to leave: that is no rest.
                 stuck |= !held[i] && d[i].abs() > SETTLED * self.scale[i] && x[i] == before[i];
             }
             if stuck {
@@ -294,7 +362,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
     }
 
     /// A step of `dt_s` from the states `x0` under `v0` to the voltage `v1`; `w` is the cell's noise so far and
-    /// `to_w` that of a state at the step's end.
+    /// `to_w` that of a state at the step's end. Without `slope` the trial's `g` is that of constant states.
     pub fn solve(
         &self,
         x0: &[f64],
@@ -303,6 +371,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
         dt_s: f64,
         mut guess: f64,
         tolerance: f64,
+        slope: bool,
         w: &Vector,
         to_w: impl Fn(usize) -> f64,
     ) -> Result<Trial, ModelError> {
@@ -333,24 +402,51 @@ impl<'a, M: CompactModel> Step<'a, M> {
         for j in 0..n {
             base[j] = start[j] + a * (at0.dx[j] + push[j]);
         }
-        let inner = self.stage(&base, &push, a, vg, start, &mut guess)?;
-        let follows = self.follow(&inner, &Vector::default(), GAMMA, a, vg, guess)?;
+        let mut shared = None;
+        let mut inner = None;
+        if !slope {
+            let mut predicted = start;
+            for j in 0..n {
+                predicted[j] += GAMMA * dt_s * (at0.dx[j] + push[j]);
+            }
+            inner = self.quick(&base, &push, a, vg, predicted, tolerance, &mut shared, &mut guess);
+        }
+        let inner = match inner {
+            Some(inner) => inner,
+            None => self.stage(&base, &push, a, vg, start, &mut guess)?,
+        };
+        let inner_guess = guess;
 
         // x_inner + c (x_inner - x_0) rather than the usual two products: a state at rest stays to the bit.
         let c = (1.0 - GAMMA).powi(2) / (GAMMA * (2.0 - GAMMA));
-        let mut base_follows = Vector::default();
         for j in 0..n {
             base[j] = inner.x[j] + c * (inner.x[j] - start[j]);
-            base_follows[j] = (1.0 + c) * follows[j];
         }
-        let end = self.stage(&base, &push, a, v1, inner.x, &mut guess)?;
-        let follows = self.follow(&end, &base_follows, 1.0, a, v1, guess)?;
-        let (_, di_dx) = self.slopes(&end.x, v1, &end.at, guess)?;
+        let mut end = None;
+        if !slope && inner.held == [false; MAX_STATES] {
+            // Along the parabola of the rates at the begin and at the inner stage.
+            let (rest, bend) = ((1.0 - GAMMA) * dt_s, (1.0 - GAMMA) / (2.0 * GAMMA));
+            let mut predicted = inner.x;
+            for j in 0..n {
+                predicted[j] += rest * (inner.at.dx[j] + push[j] + bend * (inner.at.dx[j] - at0.dx[j]));
+            }
+            end = self.quick(&base, &push, a, v1, predicted, tolerance, &mut shared, &mut guess);
+        }
+        let end = match end {
+            Some(end) => end,
+            None => self.stage(&base, &push, a, v1, inner.x, &mut guess)?,
+        };
 
         let mut trial =
             Trial { x: end.x, w: w_end, i: end.at.i_a, g: end.at.di_dv_s, guess, ..Trial::default() };
-        for j in 0..n {
-            trial.g += di_dx[j] * follows[j];
+        if slope {
+            let follows = self.follow(&inner, &Vector::default(), GAMMA, a, vg, inner_guess)?;
+            let base_follows = follows.map(|f| (1.0 + c) * f);
+            let follows = self.follow(&end, &base_follows, 1.0, a, v1, guess)?;
+            let (_, di_dx) = self.slopes(&end.x, v1, &end.at, guess)?;
+            for j in 0..n {
+                trial.g += di_dx[j] * follows[j];
+            }
         }
         // Hosea and Shampine's estimate, filtered by the stage's matrix for stiff states.
         let root = std::f64::consts::SQRT_2 / 4.0;
@@ -388,7 +484,14 @@ impl<'a, M: CompactModel> Step<'a, M> {
 }
 
 /// Solves the leading `n` by `n` equations by elimination with row pivots; nothing where they are singular.
+#[inline]
 fn solve(matrix: &Matrix, rhs: &Vector, n: usize) -> Option<Vector> {
+    if n == 1 {
+        let pivot = matrix[0][0];
+        let mut x = Vector::default();
+        x[0] = rhs[0] / pivot;
+        return (pivot != 0.0 && !pivot.is_nan()).then_some(x);
+    }
     let (mut m, mut b) = (*matrix, *rhs);
     for k in 0..n {
         let pivot = (k..n).max_by(|i, j| m[*i][k].abs().total_cmp(&m[*j][k].abs()))?;

@@ -81,6 +81,12 @@ impl CompactModel for LinearIonDrift {
         Ok(Response { i_a: i, di_dv_s: 1.0 / r, ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let i = "($v/({r_on}*$x+{r_off}*(1-$x)))";
+        let rate = format!("{{mobility*r_on/(length*length)}}*{i}*{}", self.window.spice("$x", "$v"));
+        Ok(Equations::new(self.numbers(), i).bounded("x", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (0.0, 1.0);
     }

@@ -98,6 +98,15 @@ impl CompactModel for MeanMetastableSwitch {
         Ok(Response { i_a: self.phi * g * v + rest * schottky, di_dv_s: self.phi * g + rest * slope, ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let i = "{phi}*($x/{r_on}+(1-$x)/{r_off})*$v\
+                 +(1-{phi})*({alpha_f}*(exp({beta_f}*$v)-1)-{alpha_r}*(exp(-{beta_r}*$v)-1))";
+        let logistic = |u: &str| format!("1/(1+exp(-({u})/({{k_b_ev}}*{{t_ambient}})))");
+        let (to_on, to_off) = (logistic("$v-{v_on}"), logistic("-$v-{v_off}"));
+        let rate = format!("((1-$x)*{to_on}-$x*{to_off})/{{tau}}");
+        Ok(Equations::new(self.numbers(), i).with("k_b_ev", K_B_EV).free("x", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (0.0, 1.0);
     }

@@ -233,6 +233,18 @@ impl CompactModel for Messaris {
         Ok(Response { i_a: a / x[0] * libm::sinh(b * v), di_dv_s: a / x[0] * b * libm::cosh(b * v), ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let side = |s: char, sign: &str, falls: bool| {
+            let end = format!("({{r{s}0}}+$v*({{r{s}1}}+$v*{{r{s}2}}))");
+            let left = if falls { format!("$r-{end}") } else { format!("{end}-$r") };
+            format!("{{rate_{s}}}*(exp({{t{s}}}*({sign}$v))-1)*(exp({{k{s}}}*max({left},0))-1)")
+        };
+        let (p, n) = (side('p', "", self.eta < 0.0), side('n', "-", self.eta > 0.0));
+        let rate = format!("$v>0 ? {p} : {n}");
+        let i = "($v>=0 ? {ap}*sinh({bp}*$v) : {an}*sinh({bn}*$v))/$r";
+        Ok(Equations::new(self.numbers(), i).bounded("r", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (self.r_min_ohm, self.r_max_ohm);
     }

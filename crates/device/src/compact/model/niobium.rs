@@ -75,6 +75,16 @@ impl CompactModel for NiobiumThreshold {
         Ok(Response { i_a: g * v, di_dv_s: g * (1.0 + steep), ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        // The root's slope has no end at 0 V, which Newton's iteration cannot take: a picovolt beside it.
+        let g = "{sigma0}*exp(-max({ea}-{barrier_slope}*sqrt(abs($v)+1e-12),0)/({k_b_ev}*$temperature))";
+        let rate = format!("({g}*$v*$v-($temperature-{{t_ambient}})/{{r_th}})/{{c_th}}");
+        Ok(Equations::new(self.numbers(), format!("{g}*$v"))
+            .with("barrier_slope", self.barrier_slope())
+            .with("k_b_ev", K_B_EV)
+            .bounded("temperature", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (1.0, 5e3);
     }

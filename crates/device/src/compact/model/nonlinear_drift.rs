@@ -84,6 +84,13 @@ impl CompactModel for NonlinearIonDrift {
         })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let i = "pwr($w,{n})*{beta}*sinh({alpha}*$v)+{chi}*(exp({gamma}*$v)-1)";
+        // `pwr` keeps the sign, as an odd power does.
+        let rate = format!("{{a}}*{}*pwr($v,{{m}})", self.window.spice("$w", "$v"));
+        Ok(Equations::new(self.numbers(), i).bounded("w", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (0.0, 1.0);
     }

@@ -67,6 +67,11 @@ impl CompactModel for PershinDiVentra {
         Ok(Response { i_a: v / x[0], di_dv_s: 1.0 / x[0], ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let rate = "{beta}*$v+({alpha}-{beta})/2*(abs($v+{v_t})-abs($v-{v_t}))";
+        Ok(Equations::new(self.numbers(), "$v/$r").bounded("r", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (self.r_on_ohm, self.r_off_ohm);
     }

@@ -142,6 +142,17 @@ impl CompactModel for StanfordPku {
         Ok(Response { i_a: i, di_dv_s: amplitude / self.v0_v * libm::cosh(v / self.v0_v), ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let i = "{i0}*exp(-$gap/{g0})*sinh($v/{v0})";
+        let kt = format!("({{k_b_ev}}*({{t_ambient}}+abs($v*{i})*{{r_th}}))");
+        let gamma = "({gamma0}-{beta}*pwr($gap*1e9,3))";
+        let u = format!("{gamma}*{{a0}}*$v/({{tox}}*{kt})");
+        let rate = format!(
+            "{gamma}*abs($v)/{{tox}}<{{f_min}} ? 0 : -{{velocity}}/2*(exp({u}-{{ea}}/{kt})-exp(-{u}-{{ea}}/{kt}))"
+        );
+        Ok(Equations::new(self.numbers(), i).with("k_b_ev", K_B_EV).bounded("gap", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (self.g_min_m, self.g_max_m);
     }

@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 use super::window::Taper;
-use super::{Mixture, above};
+use super::{Mixture, above, above_spice};
 
 parameters! {
     /// TEAM: the state moves once the current passes a threshold.
@@ -115,6 +115,18 @@ impl CompactModel for Team {
         let r = self.resistance.resistance(self.r_on_ohm, self.r_off_ohm, s);
         out.dx[0] = self.velocity(x[0], v / r);
         Ok(Response { i_a: v / r, di_dv_s: 1.0 / r, ..out })
+    }
+
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let r = self.resistance.spice("{w_on}", "{w_off}");
+        let (off, on) = Taper::spice(self.taper.as_ref());
+        let u = format!("($v/{r})");
+        let rate = format!(
+            "{off}*{}+{on}*{}",
+            above_spice("{k_off}", &u, "{i_off}", "{alpha_off}"),
+            above_spice("{k_on}", &u, "{i_on}", "{alpha_on}"),
+        );
+        Ok(Equations::new(self.numbers(), format!("$v/{r}")).bounded("w", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

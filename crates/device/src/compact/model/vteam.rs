@@ -2,7 +2,7 @@
 
 use super::prelude::*;
 use super::window::Taper;
-use super::{Mixture, above};
+use super::{Mixture, above, above_spice};
 
 parameters! {
     /// VTEAM: the state moves once the voltage passes a threshold.
@@ -99,6 +99,18 @@ impl CompactModel for Vteam {
         let r = self.resistance.resistance(self.r_on_ohm, self.r_off_ohm, s);
         out.dx[0] = self.velocity(x[0], v);
         Ok(Response { i_a: v / r, di_dv_s: 1.0 / r, ..out })
+    }
+
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let r = self.resistance.spice("{w_on}", "{w_off}");
+        let (off, on) = Taper::spice(self.taper.as_ref());
+        let u = "$v".to_owned();
+        let rate = format!(
+            "{off}*{}+{on}*{}",
+            above_spice("{k_off}", &u, "{v_off}", "{alpha_off}"),
+            above_spice("{k_on}", &u, "{v_on}", "{alpha_on}"),
+        );
+        Ok(Equations::new(self.numbers(), format!("$v/{r}")).bounded("w", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

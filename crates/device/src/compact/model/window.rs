@@ -62,6 +62,19 @@ impl Window {
         }
     }
 
+    /// The same in SPICE's language, `x` and `u` being texts.
+    pub(super) fn spice(&self, x: &str, u: &str) -> String {
+        match *self {
+            Window::None {} => "1".to_owned(),
+            Window::Joglekar { p } => format!("(1-pwr(abs(2*{x}-1),{:e}))", 2.0 * p),
+            Window::Biolek { p } => format!("(1-pwr(abs({x}-({u}<=0 ? 1 : 0)),{:e}))", 2.0 * p),
+            Window::Prodromakis { p, j } => format!("({j:e}*(1-pwr(({x}-0.5)*({x}-0.5)+0.75,{p:e})))"),
+            Window::Team { a_rise, a_fall, w_c } => {
+                format!("exp(-exp({u}>0 ? ({x}-({a_rise:e}))/{w_c:e} : -({x}-({a_fall:e}))/{w_c:e}))")
+            }
+        }
+    }
+
     pub(super) fn problem(&self) -> Option<(String, String)> {
         let positive = |key: &str, value: f64, low: f64, high: f64| {
             (!(low..=high).contains(&value)).then(|| {
@@ -101,6 +114,13 @@ pub struct Taper {
 }
 
 impl Taper {
+    /// Both factors in SPICE's language, of the state `$w`; 1 where there is no taper.
+    pub(super) fn spice(taper: Option<&Taper>) -> (String, String) {
+        let Some(Taper { a_off_m, a_on_m, w_c_m }) = taper else { return ("1".to_owned(), "1".to_owned()) };
+        let off = format!("exp(-exp(($w-({a_off_m:e}))/{w_c_m:e}))");
+        (off, format!("exp(-exp(-($w-({a_on_m:e}))/{w_c_m:e}))"))
+    }
+
     pub(super) fn off(&self, x: f64) -> f64 {
         libm::exp(-libm::exp((x - self.a_off_m) / self.w_c_m))
     }

@@ -154,6 +154,18 @@ impl CompactModel for Yakopcic {
         Ok(Response { i_a: a * x[0] * libm::sinh(b * v), di_dv_s: a * x[0] * b * libm::cosh(b * v), ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let i = "$x*sinh({b}*$v)*($v>=0 ? {a1} : {a2})";
+        let rise = "($x<{xp} ? 1 : exp(-{alpha_p}*($x-{xp}))*(({xp}-$x)/(1-{xp})+1))";
+        let fall = "($x>1-{xn} ? 1 : exp({alpha_n}*($x+{xn}-1))*$x/(1-{xn}))";
+        let (positive, negative) = if self.eta > 0.0 { (rise, fall) } else { (fall, rise) };
+        let rate = format!(
+            "{{eta}}*({{ap}}*(exp(max($v,{{vp}}))-exp({{vp}}))*{positive}\
+             -{{an}}*(exp(max(-$v,{{vn}}))-exp({{vn}}))*{negative})"
+        );
+        Ok(Equations::new(self.numbers(), i).bounded("x", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (0.0, 1.0);
     }
