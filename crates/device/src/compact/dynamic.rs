@@ -35,15 +35,6 @@ macro_rules! models {
                 match self { $(Dynamic::$variant(_) => $source,)* }
             }
 
-            /// `len` unused cells that grow from `key` and are alike.
-            ///
-            /// # Errors
-            /// The first parameter that physics or the model does not allow.
-            pub fn bank(&self, len: usize, key: Key) -> Result<Box<dyn CellBank>, DeviceError> {
-                self.validate()?;
-                Ok(match self { $(Dynamic::$variant(m) => Box::new(Bank::new(m.clone(), len, key)),)* })
-            }
-
             /// The equations of the first of the cells that grow from `key`, for other integrators.
             ///
             /// # Errors
@@ -63,10 +54,8 @@ macro_rules! models {
                 len: usize,
                 key: Key,
             ) -> Result<Box<dyn CellBank>, DeviceError> {
-                if spread.is_empty() {
-                    return self.bank(len, key);
-                }
                 self.validate_spread(spread)?;
+                // Cells that are alike are the special case of no spread, so that each model is compiled once.
                 Ok(match self {
                     $(Dynamic::$variant(m) => Box::new(Bank::new(Spread::new(m.clone(), spread), len, key)),)*
                 })
@@ -145,6 +134,14 @@ models! {
 }
 
 impl Dynamic {
+    /// `len` unused cells that grow from `key` and are alike.
+    ///
+    /// # Errors
+    /// The first parameter that physics or the model does not allow.
+    pub fn bank(&self, len: usize, key: Key) -> Result<Box<dyn CellBank>, DeviceError> {
+        self.bank_with(&BTreeMap::new(), len, key)
+    }
+
     /// Checks every parameter.
     ///
     /// # Errors

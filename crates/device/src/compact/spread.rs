@@ -6,7 +6,7 @@ use neurohm_num::{Key, Purpose, quantity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::{At, CompactModel, MAX_STATES, ModelError, Parameters, Response};
+use super::{At, CompactModel, Equations, MAX_STATES, ModelError, Parameters, Response};
 
 /// How one parameter scatters: it is multiplied by exp(d2d z1 + c2c z2) with standard normal z1 (one a device) and z2
 /// (one a device and cycle), so its median stays and it keeps its sign.
@@ -64,6 +64,9 @@ impl<M: CompactModel + Parameters> Spread<M> {
 
     /// The model of the cell that `key` belongs to, in its `cycle`.
     fn vary(&self, key: Key, cycle: u64) -> M {
+        if self.scatter.is_empty() {
+            return self.model.clone();
+        }
         let values: BTreeMap<_, _> = self.model.parameters().into_iter().map(|p| (p.name, p)).collect();
         for draw in 0..DRAWS {
             let d2d = key.stream(Purpose::DeviceSpread, draw);
@@ -113,6 +116,10 @@ impl<M: CompactModel + Parameters> CompactModel for Spread<M> {
 
     fn noise(&self, own: &Varied<M>, x: &[f64], v: f64, i_a: f64, t_k: f64, strength: &mut [f64]) -> bool {
         own.model.noise(&own.cell, x, v, i_a, t_k, strength)
+    }
+
+    fn spice(&self, own: &Varied<M>) -> Result<Equations, &'static str> {
+        own.model.spice(&own.cell)
     }
 
     fn jump(&self, own: &mut Varied<M>, x: &mut [f64], channel: usize, nth: u32, key: Key, id: u64) {
