@@ -13,6 +13,8 @@ pub use endurance::{Endurance, Onset};
 pub use faults::{Faults, StuckAt};
 pub use noise::Noise;
 pub use nominal::Nominal;
-pub use pulse::{Accumulate, Drive, Pulse, PulseTable, SecondOrder, StepSpread, Steps, Stimulus, TableStimulus};
+pub use pulse::{
+    Accumulate, Drive, Pulse, PulseTable, SecondOrder, StepSpread, Steps, Stimulus, TableStimulus,
+};
 pub use retention::{Anchor, Retention};
 pub use write::Write;

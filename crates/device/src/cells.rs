@@ -19,8 +19,8 @@ use model::{Model, NoiseModel, Noises, Snapshot};
 use pieces::{PIECE, cut, part};
 use pulses::Pulsed;
 
-pub use pulses::{CellPulse, NO_PULSE};
 pub use pieces::{Observation, Programming};
+pub use pulses::{CellPulse, NO_PULSE};
 
 /// An array of cells that can be programmed, left alone and read.
 ///
@@ -104,7 +104,7 @@ impl CellArray {
         Ok(())
     }
 
-    fn check_targets(&self, target_s: &[f32]) -> Result<(), DeviceError> {
+    pub(crate) fn check_targets(&self, target_s: &[f32]) -> Result<(), DeviceError> {
         if target_s.len() != self.len {
             return Err(DeviceError::Length { expected: self.len, found: target_s.len() });
         }
@@ -203,6 +203,21 @@ impl CellArray {
         Ok(())
     }
 
+    /// [`observe`](Self::observe), and what a read sees of the state that was written: noise, but no drift or
+    /// relaxation. What verifies a pulse, before the cell had time to relax.
+    ///
+    /// # Errors
+    /// Not one output a cell.
+    pub fn verify_into(&mut self, out: &mut [f32]) -> Result<(), DeviceError> {
+        self.check(out)?;
+        self.observe();
+        self.for_pieces(out, |first, seen, g, _, out| {
+            let noise = Noises::Kept(first as u64, part(&self.noise, first, out.len()));
+            self.model.written(seen, g, noise, out);
+        });
+        Ok(())
+    }
+
     /// Conductances at the last observation as one read sees them, S: without the noise that is faster than the
     /// read window, where one is set.
     ///
@@ -234,7 +249,11 @@ impl CellArray {
 
     /// Calls `work` with the first of some cells that were written together, how they were last seen, their g and
     /// kept, and their outputs.
-    fn for_pieces(&self, out: &mut [f32], work: impl Fn(usize, &Snapshot, &[f32], &[i16], &mut [f32]) + Sync) {
+    fn for_pieces(
+        &self,
+        out: &mut [f32],
+        work: impl Fn(usize, &Snapshot, &[f32], &[i16], &mut [f32]) + Sync,
+    ) {
         out.par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| {
             let of_cell = self.epochs.of_cell.part(i * PIECE, out.len());
             for (run, epoch) in runs(of_cell, out.len()) {

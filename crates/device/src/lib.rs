@@ -23,15 +23,18 @@ pub mod compact;
 mod error;
 mod law;
 mod limits;
+pub mod multi;
 mod nonideality;
+pub mod nonlinearity;
 pub mod one_over_f;
 pub mod overlay;
 mod preset;
+pub mod program;
 mod spec;
 
 pub use aspect::{
-    Accumulate, Anchor, Drive, Endurance, Faults, Noise, Nominal, Onset, Pulse, PulseTable, Retention, SecondOrder,
-    StepSpread, Steps, Stimulus, StuckAt, TableStimulus, Write,
+    Accumulate, Anchor, Drive, Endurance, Faults, Noise, Nominal, Onset, Pulse, PulseTable, Retention,
+    SecondOrder, StepSpread, Steps, Stimulus, StuckAt, TableStimulus, Write,
 };
 pub use cells::{CellArray, CellPulse, NO_PULSE, Observation, Programming};
 pub use error::{DeviceError, nearest};

@@ -171,7 +171,8 @@ impl Endurance {
             Endurance::Gradual { onset, slope_on, slope_off } => {
                 let slope = [("gradual.slope_on", slope_on), ("gradual.slope_off", slope_off)];
                 let wrong = slope.into_iter().find(|(_, v)| !(-100.0..=100.0).contains(*v));
-                let wrong = wrong.map(|(field, v)| (field, format!("is {}; give -100 to 100", limits::plain(*v))));
+                let wrong =
+                    wrong.map(|(field, v)| (field, format!("is {}; give -100 to 100", limits::plain(*v))));
                 onset
                     .problem()
                     .and_then(|p| at("gradual.onset", p))

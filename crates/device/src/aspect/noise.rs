@@ -91,7 +91,9 @@ impl Noise {
                 let size = |x: f64| {
                     let a = amplitude.value(x);
                     let out = !(0.0..=2.0).contains(&a);
-                    out.then(|| format!("comes to {}; the levels of a trap are 0 to 2 G apart", limits::plain(a)))
+                    out.then(|| {
+                        format!("comes to {}; the levels of a trap are 0 to 2 G apart", limits::plain(a))
+                    })
                 };
                 if let Some(p) = amplitude.problem().or_else(|| limits::levels().find_map(size)) {
                     return at("amplitude", p);

@@ -392,18 +392,32 @@ impl Model {
         at: &Snapshot,
         g: &[f32],
         kept: &[i16],
-        mut noise: Noises,
+        noise: Noises,
         out: &mut [f32],
     ) {
+        self.seen(at, g, Some(kept), noise, out);
+    }
+
+    /// What a read would see of a piece that had kept as it was written, S.
+    pub(super) fn written(&self, at: &Snapshot, g: &[f32], noise: Noises, out: &mut [f32]) {
+        self.seen(at, g, None, noise, out);
+    }
+
+    fn seen(&self, at: &Snapshot, g: &[f32], kept: Option<&[i16]>, mut noise: Noises, out: &mut [f32]) {
         let mut a = [0_f32; BLOCK];
         let mut z = [0_f32; BLOCK];
         let mut x = Argument::new();
-        let mut kept = kept.chunks(BLOCK);
+        let retained = kept.is_some();
+        let mut kept = kept.unwrap_or_default().chunks(BLOCK);
         for (i, (g, out)) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).enumerate() {
             let kept = kept.next().unwrap_or_default();
             let (a, z) = (&mut a[..g.len()], &mut z[..g.len()]);
             let known = noise.block(self, i, z);
-            self.retained(at.age_s, &mut x, g, kept, out);
+            if retained {
+                self.retained(at.age_s, &mut x, g, kept, out);
+            } else {
+                out.copy_from_slice(g);
+            }
             match &self.noise {
                 _ if known && self.telegraph.is_some() => {
                     if let Some(trap) = &self.telegraph {

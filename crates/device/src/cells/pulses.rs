@@ -368,7 +368,8 @@ impl CellArray {
             let mut ordinals: Vec<u32> = cells.iter().map(|c| ordinals_all[at(c)]).collect();
             let mut g_here: Vec<f32> = cells.iter().map(|c| g[at(c)]).collect();
             let mut kept_here: Vec<i16> = cells.iter().filter_map(|c| kept.get(at(c)).copied()).collect();
-            let mut hidden: Vec<f32> = cells.iter().filter_map(|c| pulsed.hidden.get(at(c)).copied()).collect();
+            let mut hidden: Vec<f32> =
+                cells.iter().filter_map(|c| pulsed.hidden.get(at(c)).copied()).collect();
             let mut history: Vec<u8> =
                 history_all.as_ref().map_or(Vec::new(), |all| cells.iter().map(|c| all[at(c)]).collect());
             let mut decay: Vec<f32> = match law.tau_s() {
@@ -508,12 +509,22 @@ impl super::model::Model {
     }
 }
 
-/// The nominal device beside an array's cells.
+/// What programming with pulses asks of an array.
 impl CellArray {
-    /// Runs `work` on the nominal device of this array's law, at `g_s`.
+    /// The nominal device of this array's law, at `g_s`.
     pub(crate) fn nominal(&self, g_s: f64) -> Option<Nominal<'_>> {
         let law = self.model.pulse.as_ref()?;
         Some(Nominal::new(law.law(), self.model.range_s[0], self.model.range_s[1], g_s))
+    }
+
+    pub(crate) fn pulse_law(&self) -> Result<&crate::aspect::Pulse, DeviceError> {
+        self.model.pulse.as_ref().map(PulseModel::law).ok_or(DeviceError::NoPulse)
+    }
+
+    /// Conductance of a cell as it was written, S, without noise or drift.
+    pub(crate) fn written_s(&self, cell: usize) -> f64 {
+        let g = f64::from(self.g[cell]);
+        if g.is_sign_negative() { -g } else { g }
     }
 }
 

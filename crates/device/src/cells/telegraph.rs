@@ -1,8 +1,8 @@
 //! Random telegraph noise of many cells: a two-state Markov process each, walked exactly from one observation to the
 //! next.
 
-use neurohm_num::{Key, Purpose, Stream, dispatch};
 use neurohm_num::simd::math;
+use neurohm_num::{Key, Purpose, Stream, dispatch};
 
 use super::model::Walk;
 use crate::aspect::Noise;
@@ -25,7 +25,9 @@ pub(super) struct Telegraph {
 impl Telegraph {
     /// None for another noise, or one without amplitude.
     pub(super) fn new(noise: &Noise, g_max_s: f64, key: Key) -> Option<Telegraph> {
-        let Noise::Telegraph { amplitude, sigma, tau_low_s, tau_high_s, occupancy_low, occupancy_high } = noise else {
+        let Noise::Telegraph { amplitude, sigma, tau_low_s, tau_high_s, occupancy_low, occupancy_high } =
+            noise
+        else {
             return None;
         };
         let amplitude = Deviation::Relative { curve: amplitude.clone() };

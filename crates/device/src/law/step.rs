@@ -87,7 +87,15 @@ pub(crate) fn linear<T: Real>(w: T, delta: T, gamma: T, end: T) -> T {
 
 /// D max(1 - A exp(gamma z), 0), z = 2 a w / (high - low) + b; gamma is negative for pulses down.
 #[inline(always)]
-pub(crate) fn exponential<T: Real>(w: T, delta: T, low: T, high: T, [a, b]: [T; 2], amplitude: T, gamma: T) -> T {
+pub(crate) fn exponential<T: Real>(
+    w: T,
+    delta: T,
+    low: T,
+    high: T,
+    [a, b]: [T; 2],
+    amplitude: T,
+    gamma: T,
+) -> T {
     let z = T::of(2.0) * a * w / (high - low) + b;
     delta * (T::of(1.0) - amplitude * (gamma * z).exp()).at_least(T::of(0.0))
 }

@@ -149,28 +149,20 @@ pub(super) fn problem(law: &Pulse, g_min_s: f64, g_max_s: f64) -> Problem {
                 ])
             })
         }
-        Pulse::ExpStep {
-            steps: s,
-            a_up,
-            a_down,
-            gamma_up,
-            gamma_down,
-            a,
-            b,
-            noise_offset,
-            noise_slope,
-        } => steps(s).or_else(|| {
-            all(&[
-                ("a_up", *a_up, -1e6, 1e6),
-                ("a_down", *a_down, -1e6, 1e6),
-                ("gamma_up", *gamma_up, -1e3, 1e3),
-                ("gamma_down", *gamma_down, -1e3, 1e3),
-                ("a", *a, -1e3, 1e3),
-                ("b", *b, -1e3, 1e3),
-                ("noise_offset", *noise_offset, 0.0, s.w_max - s.w_min),
-                ("noise_slope", *noise_slope, 0.0, 1e3),
-            ])
-        }),
+        Pulse::ExpStep { steps: s, a_up, a_down, gamma_up, gamma_down, a, b, noise_offset, noise_slope } => {
+            steps(s).or_else(|| {
+                all(&[
+                    ("a_up", *a_up, -1e6, 1e6),
+                    ("a_down", *a_down, -1e6, 1e6),
+                    ("gamma_up", *gamma_up, -1e3, 1e3),
+                    ("gamma_down", *gamma_down, -1e3, 1e3),
+                    ("a", *a, -1e3, 1e3),
+                    ("b", *b, -1e3, 1e3),
+                    ("noise_offset", *noise_offset, 0.0, s.w_max - s.w_min),
+                    ("noise_slope", *noise_slope, 0.0, 1e3),
+                ])
+            })
+        }
         Pulse::PowStep { steps: s, gamma_up, gamma_down, gamma_d2d } => steps(s).or_else(|| {
             all(&[
                 ("gamma_up", *gamma_up, 0.0, 100.0),

@@ -27,11 +27,21 @@ pub struct TableStimulus {
     /// Its name.
     pub name: String,
     /// Voltage, V, where known.
-    #[serde(default, rename = "voltage", with = "quantity::option_volt", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "voltage",
+        with = "quantity::option_volt",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub voltage_v: Option<f64>,
     /// Width, s, where known.
-    #[serde(default, rename = "width", with = "quantity::option_second", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        rename = "width",
+        with = "quantity::option_second",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub width_s: Option<f64>,
     /// Mean step at the knots, in `unit`; two knots at least.

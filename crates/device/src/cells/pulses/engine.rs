@@ -223,14 +223,24 @@ impl PulseModel {
     }
 
     /// D of each cell in one direction.
-    fn deltas(&self, model: &Model, s: &Steps, is_up: bool, place: &Place, room: [&mut [f32]; 2], numbers: &mut [u32], out: &mut [f32]) {
+    fn deltas(
+        &self,
+        model: &Model,
+        s: &Steps,
+        is_up: bool,
+        place: &Place,
+        room: [&mut [f32]; 2],
+        numbers: &mut [u32],
+        out: &mut [f32],
+    ) {
         let [gain, r] = room;
         let bias = if is_up { s.up_down.min(0.0) } else { -s.up_down.max(0.0) };
         if s.d2d.step == 0.0 && s.d2d.up_down == 0.0 {
             return out.fill((s.step * (1.0 + bias).abs()) as f32);
         }
         let spread = model.key.stream(Purpose::PulseSpread, 0);
-        for (sd, event, z) in [(s.d2d.step, draw::GAIN, &mut *gain), (s.d2d.up_down, draw::UP_DOWN, &mut *r)] {
+        for (sd, event, z) in [(s.d2d.step, draw::GAIN, &mut *gain), (s.d2d.up_down, draw::UP_DOWN, &mut *r)]
+        {
             if sd == 0.0 {
                 z.fill(0.0);
             } else {
@@ -247,7 +257,8 @@ impl PulseModel {
         let place = cells.place;
         let spread = model.key.stream(Purpose::PulseSpread, 0);
         let Rooms { w, xi, z, delta, other, low, high, own, step, numbers, .. } = rooms;
-        let (w, xi, z, delta, other) = (&mut w[..n], &mut xi[..n], &mut z[..n], &mut delta[..n], &mut other[..n]);
+        let (w, xi, z, delta, other) =
+            (&mut w[..n], &mut xi[..n], &mut z[..n], &mut delta[..n], &mut other[..n]);
         let (low, high, own, step) = (&mut low[..n], &mut high[..n], &mut own[..n], &mut step[..n]);
         if let (Pulse::SecondOrder(law), 2) = (&self.law, stimulus) {
             return formulas::facilitate(0.0, law.prime as f32, cells.decay, cells.hidden, step);
@@ -320,7 +331,9 @@ impl PulseModel {
                     formulas::shift(-1.0, own, v);
                 }
             }
-            Pulse::ExpStep { a_up, a_down, gamma_up, gamma_down, a, b, noise_offset, noise_slope, .. } => {
+            Pulse::ExpStep {
+                a_up, a_down, gamma_up, gamma_down, a, b, noise_offset, noise_slope, ..
+            } => {
                 (scatter.offset, scatter.slope) = (*noise_offset as f32, *noise_slope as f32);
                 let (amplitude, gamma) = (either([*a_up, *a_down]), either([*gamma_up, -gamma_down]));
                 formulas::exponential([*a as f32, *b as f32], amplitude, gamma, low, high, w, delta, step);
@@ -335,7 +348,9 @@ impl PulseModel {
                     formulas::piecewise(if is_up { up } else { down }, low, high, w, delta, step);
                 }
             }
-            Pulse::ConstantStep { .. } | Pulse::Accumulate(_) | Pulse::Table(_) => step.copy_from_slice(delta),
+            Pulse::ConstantStep { .. } | Pulse::Accumulate(_) | Pulse::Table(_) => {
+                step.copy_from_slice(delta)
+            }
         }
         if scatter.shape != 1.0 {
             formulas::mix(scatter.shape, scatter.middle, delta, step);
