@@ -48,7 +48,7 @@ fn verifying_beats_an_open_loop_by_far() {
     // Every cell is in the histogram, with the pulses it took.
     assert_eq!(outcome.histogram.iter().sum::<u64>(), N as u64);
     let pulses: u64 = outcome.histogram.iter().enumerate().map(|(n, cells)| n as u64 * cells).sum();
-    assert_eq!(pulses, outcome.pulses.iter().map(|p| u64::from(*p)).sum());
+    assert_eq!(pulses, outcome.pulses.iter().map(|p| u64::from(*p)).sum::<u64>());
     // Between the energy of all pulses at the ends of the range; a microsecond and a tenth each round.
     let one = |g: f64, v: f64| v * v * g * 100e-9;
     let energy = outcome.energy_j.unwrap();
