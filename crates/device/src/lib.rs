@@ -23,19 +23,25 @@ pub mod compact;
 mod error;
 mod law;
 mod limits;
+pub mod multi;
 mod nonideality;
+pub mod nonlinearity;
 pub mod one_over_f;
 mod operation;
 pub mod overlay;
 mod preset;
+pub mod program;
 mod spec;
 
-pub use aspect::{Anchor, Faults, Noise, Retention, StuckAt, Write};
-pub use cells::{CellArray, Observation, Programming};
+pub use aspect::{
+    Accumulate, Anchor, Drive, Endurance, Faults, Noise, Nominal, Onset, Pulse, PulseTable, Retention,
+    SecondOrder, StepSpread, Steps, Stimulus, StuckAt, TableStimulus, Write,
+};
+pub use cells::{CellArray, CellPulse, NO_PULSE, Observation, Programming};
 pub use error::{DeviceError, nearest};
 pub use law::{Curve, Deviation};
 pub use nonideality::{Nonidealities, Nonideality};
-pub use operation::{Operation, Stimulus};
+pub use operation::Operation;
 pub use overlay::{SettingError, SettingProblem};
 pub use preset::{Preset, parse, preset, presets, to_toml};
 pub use spec::{CellSpec, DeviceSpec};

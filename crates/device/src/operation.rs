@@ -4,6 +4,7 @@ use neurohm_num::quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use crate::aspect::Drive;
 use crate::limits;
 
 /// Typical operating conditions, as a data sheet gives them.
@@ -11,12 +12,12 @@ use crate::limits;
 #[serde(deny_unknown_fields)]
 pub struct Operation {
     /// The pulse that raises the conductance.
-    pub set: Stimulus,
+    pub set: Drive,
     /// The pulse that lowers it; a volatile device has none and falls back by itself.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub reset: Option<Stimulus>,
+    pub reset: Option<Drive>,
     /// The pulse that reads it and leaves it as it is.
-    pub read: Stimulus,
+    pub read: Drive,
     /// Current compliance while it is set, A.
     #[serde(
         default,
@@ -35,20 +36,6 @@ pub struct Operation {
     )]
     #[schemars(with = "Option<String>")]
     pub series_ohm: Option<f64>,
-}
-
-/// A rectangular pulse.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Stimulus {
-    /// Its voltage, V.
-    #[serde(rename = "voltage", with = "quantity::volt")]
-    #[schemars(with = "String")]
-    pub voltage_v: f64,
-    /// How long it lasts, s.
-    #[serde(rename = "width", with = "quantity::second")]
-    #[schemars(with = "String")]
-    pub width_s: f64,
 }
 
 impl Operation {

@@ -26,8 +26,26 @@ macro_rules! presets {
 }
 
 /// Presets that are files; the published sets of the dynamic models follow them.
-static FILES: [Preset; 7] =
-    presets!["pcm", "hermes", "hermes_1", "reram_wan2022", "reram_cmo", "generic", "ideal"];
+static FILES: [Preset; 18] = presets![
+    "pcm",
+    "hermes",
+    "hermes_1",
+    "reram_wan2022",
+    "reram_cmo",
+    "generic",
+    "ideal",
+    "pcm_accumulate",
+    "pcm_exp",
+    "reram_es",
+    "reram_sb",
+    "reram_array_om",
+    "reram_array_hfo2",
+    "ecram",
+    "ecram_mo",
+    "capacitor",
+    "gokmen_vlasov",
+    "idealized"
+];
 
 static PRESETS: LazyLock<Vec<Preset>> = LazyLock::new(|| {
     let models = dynamic::all().map(|(name, spec)| Preset { name: name.leak(), toml: written(&spec).leak() });

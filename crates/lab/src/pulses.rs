@@ -1,6 +1,6 @@
 //! Potentiation and depression: trains of equal pulses, and the conductance after each.
 
-use neurohm_device::Stimulus;
+use neurohm_device::Drive;
 use neurohm_device::compact::Waveform;
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::Better;
@@ -14,9 +14,9 @@ use crate::{Bench, LabError, positive};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Pulses {
     /// The pulse that raises the conductance.
-    pub up: Stimulus,
+    pub up: Drive,
     /// The pulse that lowers it; without one the device is left alone as long as the train down would take.
-    pub down: Option<Stimulus>,
+    pub down: Option<Drive>,
     /// Pulses of each train.
     pub count: u32,
     /// How often both trains are given.
@@ -213,7 +213,7 @@ mod tests {
     fn vteam_moves_by_what_its_velocity_says() {
         // 2e-3 m/s at 0.1 V: 0.1 us moves w by 0.2 nm of 3 nm, R by 950 ohm * 0.2 / 3.
         let spec = preset("vteam_memtorch").unwrap();
-        let stimulus = |voltage_v: f64, width_s: f64| Stimulus { voltage_v, width_s };
+        let stimulus = |voltage_v: f64, width_s: f64| Drive { voltage_v, width_s };
         let pulses = Pulses {
             up: stimulus(-0.3, 1e-10),
             down: Some(stimulus(0.1, 1e-7)),

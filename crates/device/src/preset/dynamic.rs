@@ -1,7 +1,8 @@
 //! Presets of the dynamic face: one a published parameter set, with the drive under which it switches.
 
+use crate::aspect::Drive;
 use crate::compact::{Published, Tag, published};
-use crate::operation::{Operation, Stimulus};
+use crate::operation::Operation;
 use crate::spec::DeviceSpec;
 
 /// What a model stands for: its name, the device class, and a title.
@@ -59,12 +60,12 @@ fn describe(set: &Published) -> DeviceSpec {
     let b = &set.behaviour;
     // Half a half wave at full height moves about as much as the rise and fall of one.
     let width_s = 0.25 / b.frequency_hz;
-    let pulse = |voltage_v: f64| Stimulus { voltage_v, width_s };
+    let pulse = |voltage_v: f64| Drive { voltage_v, width_s };
     let sets = if b.bipolar == Some(false) { -b.amplitude_v } else { b.amplitude_v };
     let operation = Operation {
         set: pulse(sets),
         reset: b.bipolar.map(|_| pulse(-sets)),
-        read: Stimulus { voltage_v: (0.05 * b.amplitude_v).copysign(1.0), width_s: width_s.min(1e-7) },
+        read: Drive { voltage_v: (0.05 * b.amplitude_v).copysign(1.0), width_s: width_s.min(1e-7) },
         compliance_a: None,
         series_ohm: None,
     };

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use neurohm::device::{DeviceSpec, Operation, Stimulus};
+use neurohm::device::{DeviceSpec, Drive, Operation};
 use neurohm::lab::{Bench, LabError, Rig};
 use neurohm::num::Key;
 use neurohm::num::quantity::{self, Dimension};
@@ -191,8 +191,8 @@ pub fn operation<'a>(spec: &'a DeviceSpec, options: &str) -> Result<&'a Operatio
 }
 
 /// A pulse with another voltage or width.
-pub fn changed(pulse: Stimulus, voltage_v: Option<f64>, width_s: Option<f64>) -> Stimulus {
-    Stimulus { voltage_v: voltage_v.unwrap_or(pulse.voltage_v), width_s: width_s.unwrap_or(pulse.width_s) }
+pub fn changed(pulse: Drive, voltage_v: Option<f64>, width_s: Option<f64>) -> Drive {
+    Drive { voltage_v: voltage_v.unwrap_or(pulse.voltage_v), width_s: width_s.unwrap_or(pulse.width_s) }
 }
 
 impl From<LabError> for Failure {

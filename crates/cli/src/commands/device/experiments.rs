@@ -1,6 +1,6 @@
 //! The experiments as commands: their options, and what these leave to the device's description.
 
-use neurohm::device::Stimulus;
+use neurohm::device::Drive;
 use neurohm::lab;
 use neurohm::num::quantity::Dimension;
 use neurohm::study::{Disk, Inputs};
@@ -155,11 +155,11 @@ pub struct Pulse {
 pub fn pulse(options: Pulse, terminal: &Terminal) -> Result<(), Failure> {
     let spec = bench::device(&options.bench)?;
     spec.equations()?;
-    let complete = |v: Option<f64>, w: Option<f64>| Some(Stimulus { voltage_v: v?, width_s: w? });
+    let complete = |v: Option<f64>, w: Option<f64>| Some(Drive { voltage_v: v?, width_s: w? });
     let own = complete(options.up, options.up_width).zip(options.read);
     let count = f64::from(options.count);
     // A train as a whole is as long as the pulse that switches the device.
-    let part = |pulse: Stimulus| Stimulus { width_s: pulse.width_s / count, ..pulse };
+    let part = |pulse: Drive| Drive { width_s: pulse.width_s / count, ..pulse };
     let (up, down, read_v) = match own {
         Some((up, read_v)) => (up, complete(options.down, options.down_width), read_v),
         None => {
