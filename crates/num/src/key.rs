@@ -35,6 +35,8 @@ pub enum Purpose {
     Augment = 13,
     /// Dropout masks.
     Dropout = 14,
+    /// How fast a device loses its state by heat.
+    ThermalLoss = 16,
     /// When a random jump of a dynamic device happens.
     Jump = 20,
     /// White noise that drives the states of a dynamic device.
