@@ -43,6 +43,8 @@ pub enum Purpose {
     Wiener = 21,
     /// Differences of a dynamic device from cycle to cycle.
     Cycle = 22,
+    /// Where fits start from.
+    Start = 40,
 }
 
 /// A node in a stateless tree of keys: chip, layer, crossbar, plane. Equal paths give equal keys, and a key
