@@ -7,6 +7,7 @@ use crate::error::DeviceError;
 use crate::one_over_f;
 use crate::spec::CellSpec;
 
+mod clock;
 mod kernel;
 mod model;
 mod pieces;
@@ -15,6 +16,9 @@ use model::{Model, NoiseModel, Noises, Snapshot};
 use pieces::{PIECE, cut, part};
 
 pub use pieces::{Observation, Programming};
+
+/// Temperature of an array until it is set, K: 25 C.
+pub const ROOM_K: f64 = 298.15;
 
 /// An array of cells that can be programmed, left alone and read.
 ///
@@ -41,6 +45,9 @@ pub struct CellArray {
     /// Standardised read noise at the last observation in steps of 2^-12, where the device has noise.
     noise: Vec<i16>,
     clock_s: f64,
+    temperature_k: f64,
+    /// How far activated retention has come since programming.
+    thermal: clock::Clock,
     programmed_at_s: f64,
     programmings: u32,
     /// Observations since the last programming.
@@ -66,6 +73,8 @@ impl CellArray {
             noise: vec![0; rows(model.noise.is_some())],
             model,
             clock_s: 0.0,
+            temperature_k: ROOM_K,
+            thermal: clock::Clock::default(),
             programmed_at_s: 0.0,
             programmings: 0,
             observations: 0,
@@ -107,6 +116,7 @@ impl CellArray {
         self.programmings = self.programmings.wrapping_add(1);
         self.observations = 0;
         self.programmed_at_s = self.clock_s;
+        self.thermal = clock::Clock::default();
         self.observed = Snapshot::default();
         let event = u64::from(self.programmings);
         let streams = model::ProgramStreams {
@@ -125,7 +135,28 @@ impl CellArray {
             .collect()
     }
 
-    /// Lets `dt_s` seconds pass.
+    /// Sets the temperature at which time passes from now on. Retention follows it where its law has an activation
+    /// energy ([`Retention::follows_temperature`](crate::Retention::follows_temperature)); no other law does. (The
+    /// exponent of phase-change drift is the same at every constant temperature: Le Gallo et al., Adv. Electron. Mater.
+    /// 4:1700627, 2018.)
+    ///
+    /// # Errors
+    /// A temperature outside 1 K to 2000 K.
+    pub fn set_temperature(&mut self, t_k: f64) -> Result<(), DeviceError> {
+        if let Some(problem) = crate::limits::temperature(t_k) {
+            let (device, field) = (String::new(), "temperature".to_owned());
+            return Err(DeviceError::Parameter { device, field, problem });
+        }
+        self.temperature_k = t_k;
+        Ok(())
+    }
+
+    /// The temperature, K.
+    pub fn temperature_k(&self) -> f64 {
+        self.temperature_k
+    }
+
+    /// Lets `dt_s` seconds pass at the temperature that is set.
     ///
     /// # Errors
     /// A time that is negative or not finite.
@@ -134,6 +165,9 @@ impl CellArray {
             return Err(DeviceError::Time { dt_s });
         }
         self.clock_s += dt_s;
+        if let Some(law) = self.model.activated() {
+            self.thermal.advance(law, dt_s, self.temperature_k);
+        }
         Ok(())
     }
 
@@ -179,7 +213,7 @@ impl CellArray {
         self.check(out)?;
         self.for_pieces(out, |first, g, kept, out| {
             let noise = Noises::Kept(part(&self.noise, first, out.len()));
-            self.model.conductances(&self.observed, g, kept, noise, out);
+            self.model.conductances(&self.observed, first as u64, g, kept, noise, out);
         });
         Ok(())
     }
@@ -195,7 +229,9 @@ impl CellArray {
             out.fill(0.0);
             return Ok(());
         }
-        self.for_pieces(out, |_, g, kept, out| self.model.read_variance(&self.observed, g, kept, out));
+        self.for_pieces(out, |first, g, kept, out| {
+            self.model.read_variance(&self.observed, first as u64, g, kept, out);
+        });
         Ok(())
     }
 
@@ -265,6 +301,9 @@ impl CellArray {
             return None;
         }
         self.observed = self.model.snapshot(age_s, self.window_s);
+        self.observed.thermal = self.model.activated().map(|_| {
+            (self.thermal, self.key.stream(Purpose::ThermalLoss, u64::from(self.programmings)))
+        });
         self.observations = self.observations.wrapping_add(1);
         let correlation = match &self.model.noise {
             None => return Some(None),

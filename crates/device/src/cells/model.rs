@@ -2,8 +2,9 @@
 
 use neurohm_num::{Purpose, Stream};
 
+use super::clock::Clock;
 use super::kernel;
-use crate::aspect::{Anchor, Noise, Retention, StuckAt, Write};
+use crate::aspect::{Activated, Anchor, Noise, Retention, StuckAt, Write};
 use crate::law::{Amplitude, Argument, BLOCK, Curve, Deviation};
 use crate::one_over_f;
 use crate::spec::CellSpec;
@@ -47,6 +48,11 @@ enum RetentionModel {
         scale: f32,
         anchors: Vec<Anchor>,
     },
+    Activated {
+        law: Box<Activated>,
+        scale: f32,
+        reference_ev: f64,
+    },
 }
 
 /// Read noise; without `t_read_s` it is white.
@@ -65,6 +71,8 @@ pub(super) struct Snapshot {
     pub slow_factor: f64,
     /// Standard deviation of the noise that it does not see.
     pub fast_factor: f64,
+    /// How far activated retention has come, and how fast each device loses its state.
+    pub thermal: Option<(Clock, Stream)>,
 }
 
 /// Streams of one programming.
@@ -163,6 +171,11 @@ impl Model {
                 scale: (unit_s * spec.g_max_s / fitted_g_max_s) as f32,
                 anchors: anchors.clone(),
             },
+            Some(Retention::Activated(law)) => RetentionModel::Activated {
+                scale: (law.unit_s * spec.g_max_s / law.fitted_g_max_s) as f32,
+                reference_ev: law.reference_ev(),
+                law: law.clone(),
+            },
         };
         let noise = spec.noise.as_ref().and_then(|noise| {
             let t_read_s = match noise {
@@ -187,6 +200,14 @@ impl Model {
     /// Whether retention keeps a number for each cell.
     pub(super) fn has_kept(&self) -> bool {
         !matches!(self.retention, RetentionModel::None)
+    }
+
+    /// The law of retention, where it follows the temperature.
+    pub(super) fn activated(&self) -> Option<&Activated> {
+        match &self.retention {
+            RetentionModel::Activated { law, .. } => Some(law),
+            _ => None,
+        }
     }
 
     /// What one of the steps is worth in which that number is kept.
@@ -222,7 +243,8 @@ impl Model {
                 (slow, (all - slow).max(0.0))
             }
         };
-        Snapshot { age_s, window_s, slow_factor: slow.sqrt(), fast_factor: fast.sqrt() }
+        let (slow_factor, fast_factor) = (slow.sqrt(), fast.sqrt());
+        Snapshot { age_s, window_s, slow_factor, fast_factor, thermal: None }
     }
 
     /// Programs a piece whose first cell is `first`.
@@ -287,8 +309,18 @@ impl Model {
         }
     }
 
-    /// Conductances of a piece after retention, without noise; stuck cells keep their mark.
-    fn retained(&self, age_s: f64, x: &mut Argument, g: &[f32], kept: &[i16], out: &mut [f32]) {
+    /// Conductances of a block, whose first cell is `first`, after retention, without noise; stuck cells keep their
+    /// mark.
+    fn retained(
+        &self,
+        at: &Snapshot,
+        first: u64,
+        x: &mut Argument,
+        g: &[f32],
+        kept: &[i16],
+        out: &mut [f32],
+    ) {
+        let age_s = at.age_s;
         match &self.retention {
             RetentionModel::None => out.copy_from_slice(g),
             RetentionModel::PowerLaw { t0_s, nu_step, .. } => {
@@ -319,6 +351,26 @@ impl Model {
                 }
                 kernel::relax(*scale, &shift[..n], &spread[..n], kept, g, out);
             }
+            RetentionModel::Activated { law, scale, reference_ev } => {
+                let Some((clock, losses)) = &at.thermal else { return out.copy_from_slice(g) };
+                let n = g.len();
+                let mut buffers = [[0_f32; BLOCK]; 4];
+                let [level, shift, spread, y] = &mut buffers;
+                let (level, shift, spread) = (&mut level[..n], &mut shift[..n], &mut spread[..n]);
+                kernel::at_most(self.g_max, g, level);
+                let x = x.set(level, 1.0 / self.g_max);
+                law.shift.fill(x, shift);
+                law.spread.fill(x, spread);
+                let passed = clock.relaxation_ev / reference_ev;
+                kernel::stretch(passed as f32, passed.sqrt() as f32, shift, spread);
+                kernel::relax(*scale, shift, spread, kept, g, out);
+                if let Some(loss) = &law.loss {
+                    let (front, y) = (shift, &mut y[..n]);
+                    clock.loss_fronts(1.0 / loss.width_ev, level, 1.0 / self.g_max, front);
+                    losses.fill_normal(first, y);
+                    kernel::lose(loss.rate_spread as f32, front, y, out);
+                }
+            }
         }
     }
 
@@ -326,6 +378,7 @@ impl Model {
     pub(super) fn conductances(
         &self,
         at: &Snapshot,
+        first: u64,
         g: &[f32],
         kept: &[i16],
         mut noise: Noises,
@@ -339,7 +392,7 @@ impl Model {
             let kept = kept.next().unwrap_or_default();
             let (a, z) = (&mut a[..g.len()], &mut z[..g.len()]);
             let known = noise.block(i, z);
-            self.retained(at.age_s, &mut x, g, kept, out);
+            self.retained(at, first + (i * BLOCK) as u64, &mut x, g, kept, out);
             match &self.noise {
                 Some(model) if known && at.slow_factor > 0.0 => {
                     model.amplitude.fill(&mut x, g, a);
@@ -352,15 +405,23 @@ impl Model {
     }
 
     /// Variance of what a read does not see of a piece, S^2.
-    pub(super) fn read_variance(&self, at: &Snapshot, g: &[f32], kept: &[i16], out: &mut [f32]) {
+    pub(super) fn read_variance(
+        &self,
+        at: &Snapshot,
+        first: u64,
+        g: &[f32],
+        kept: &[i16],
+        out: &mut [f32],
+    ) {
         let Some(model) = &self.noise else { return out.fill(0.0) };
         let mut a = [0_f32; BLOCK];
         let mut x = Argument::new();
         let mut kept = kept.chunks(BLOCK);
         let scale = (f64::from(model.amplitude.scale) * at.fast_factor) as f32;
-        for (g, out) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
+        for (i, (g, out)) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).enumerate() {
             let a = &mut a[..g.len()];
-            self.retained(at.age_s, &mut x, g, kept.next().unwrap_or_default(), out);
+            let first = first + (i * BLOCK) as u64;
+            self.retained(at, first, &mut x, g, kept.next().unwrap_or_default(), out);
             model.amplitude.fill(&mut x, g, a);
             kernel::noise_variance(scale, model.amplitude.relative, a, g, out);
         }

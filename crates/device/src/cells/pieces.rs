@@ -81,12 +81,12 @@ impl Observation<'_> {
             Some(step) => Noises::Walked(step, self.first, self.noise),
             None => Noises::Kept(self.noise),
         };
-        self.model.conductances(&self.at, self.g, self.kept, noise, out);
+        self.model.conductances(&self.at, self.first, self.g, self.kept, noise, out);
     }
 
     /// [`read`](Self::read), and what [`CellArray::read_variance`](super::CellArray::read_variance) says, S^2.
     pub fn read_with_variance(self, out: &mut [f32], variance: &mut [f32]) {
-        self.model.read_variance(&self.at, self.g, self.kept, variance);
+        self.model.read_variance(&self.at, self.first, self.g, self.kept, variance);
         self.read(out);
     }
 }
