@@ -210,6 +210,8 @@ fn one(series: &Series, options: &NoiseOptions) -> Result<SeriesNoise, KeepError
         return Err(KeepError::Value(format!("read {i} of `{name}` is {}", g[i])));
     }
     let (mean_s, sd_s) = (stats::mean(g), stats::sd(g));
+    // What rounding leaves of reads that are all alike is no noise.
+    let sd_s = if sd_s > 1e-12 * mean_s.abs() { sd_s } else { 0.0 };
     let length = (g.len() / 8).max(32);
     let spectrum = welch(g, options.rate_hz, length);
     let lowest = spectrum.frequency_hz.first().copied().unwrap_or(0.0);
