@@ -301,9 +301,10 @@ impl CellArray {
             return None;
         }
         self.observed = self.model.snapshot(age_s, self.window_s);
-        self.observed.thermal = self.model.activated().map(|_| {
-            (self.thermal, self.key.stream(Purpose::ThermalLoss, u64::from(self.programmings)))
-        });
+        self.observed.thermal = self
+            .model
+            .activated()
+            .map(|_| (self.thermal, self.key.stream(Purpose::ThermalLoss, u64::from(self.programmings))));
         self.observations = self.observations.wrapping_add(1);
         let correlation = match &self.model.noise {
             None => return Some(None),

@@ -68,9 +68,8 @@ pub(crate) fn levels() -> impl Iterator<Item = f64> {
 
 /// What is wrong with an absolute temperature.
 pub(crate) fn temperature(v: f64) -> Option<String> {
-    (!(1.0..=2000.0).contains(&v)).then(|| {
-        format!("is {}; it must lie between 1 K and 2000 K", quantity::format(v, Dimension::Kelvin))
-    })
+    (!(1.0..=2000.0).contains(&v))
+        .then(|| format!("is {}; it must lie between 1 K and 2000 K", quantity::format(v, Dimension::Kelvin)))
 }
 
 fn electron_volts(v: f64) -> String {

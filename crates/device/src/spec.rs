@@ -346,7 +346,8 @@ impl DeviceSpec {
         if !out {
             return age;
         }
-        let celsius = |k: f64| quantity::format((1e6 * (k - 273.15)).round() / 1e6, quantity::Dimension::Ratio);
+        let celsius =
+            |k: f64| quantity::format((1e6 * (k - 273.15)).round() / 1e6, quantity::Dimension::Ratio);
         let (low, high) = (coldest.or(hottest).unwrap_or(t_k), hottest.or(coldest).unwrap_or(t_k));
         let text = format!(
             "The retention of `{}` was measured from {} C to {} C; at {} C it is extrapolated by its activation \

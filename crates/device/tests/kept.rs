@@ -29,8 +29,7 @@ fn lines(name: &str) -> Option<Vec<Vec<f64>>> {
 
 fn bakes() -> Option<Vec<Kept>> {
     let rows = lines("techA/bake.tsv.gz")?;
-    let reading =
-        |r: &Vec<f64>| Reading { cell: r[0] as u64, time_s: r[1], g_s: r[3], t_k: r[4] + 273.15 };
+    let reading = |r: &Vec<f64>| Reading { cell: r[0] as u64, time_s: r[1], g_s: r[3], t_k: r[4] + 273.15 };
     Some(kept(&rows.iter().map(reading).collect::<Vec<_>>()).unwrap())
 }
 
@@ -78,8 +77,18 @@ fn show(title: &str, e: &ConditionError, covered: [f64; 2]) {
     println!(
         "{title:<34} {:6.1} C {:9.3e} s {:6} cells | mean rms {:6.2} (bias {:+6.2}, scatter {:.2}, no change {:6.2}) | \
          sd rms {:5.2} (bias {:+5.2}, scatter {:.2}) uS | within 1 sd {:.3}, 2 sd {:.3}",
-        e.t_k - 273.15, e.time_s, e.cells, us(e.mean_s[0]), us(e.mean_bias_s), us(e.mean_s[1]), us(e.unchanged_s),
-        us(e.sd_s[0]), us(e.sd_bias_s), us(e.sd_s[1]), covered[0], covered[1]
+        e.t_k - 273.15,
+        e.time_s,
+        e.cells,
+        us(e.mean_s[0]),
+        us(e.mean_bias_s),
+        us(e.mean_s[1]),
+        us(e.unchanged_s),
+        us(e.sd_s[0]),
+        us(e.sd_bias_s),
+        us(e.sd_s[1]),
+        covered[0],
+        covered[1]
     );
 }
 
@@ -134,8 +143,7 @@ fn series() -> Option<Vec<Series>> {
 #[test]
 fn measured_noise_is_one_over_f() {
     let Some(all) = series() else { return };
-    let options =
-        NoiseOptions { rate_hz: 400.0, first_s: 1.0, g_max_s: None, band_hz: Some((0.1, 20.0)) };
+    let options = NoiseOptions { rate_hz: 400.0, first_s: 1.0, g_max_s: None, band_hz: Some((0.1, 20.0)) };
     let fitted = fit_noise(&all, &options).unwrap();
     for (s, (slope, relative)) in fitted.series.iter().zip([
         (-0.86, 0.091),
@@ -146,7 +154,13 @@ fn measured_noise_is_one_over_f() {
     ]) {
         println!(
             "cell {:>3} {:7.2} uS sd {:6.3} uS slope {:.2} ({:.2} to {:.2}) jitter {:.3} telegraph {:?}",
-            s.name, s.mean_s * 1e6, s.sd_s * 1e6, s.slope, s.slope_interval95.low, s.slope_interval95.high, s.jitter,
+            s.name,
+            s.mean_s * 1e6,
+            s.sd_s * 1e6,
+            s.slope,
+            s.slope_interval95.low,
+            s.slope_interval95.high,
+            s.jitter,
             s.telegraph
         );
         // Octaves weigh alike here, lines in the reference: they differ where a spectrum bends (a Lorentzian).

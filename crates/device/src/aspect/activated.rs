@@ -64,19 +64,39 @@ pub struct Activated {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub loss: Option<Loss>,
     /// First age that was measured, s.
-    #[serde(default, with = "quantity::option_second", rename = "known_from", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "quantity::option_second",
+        rename = "known_from",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub known_from_s: Option<f64>,
     /// Last age that was measured, s.
-    #[serde(default, with = "quantity::option_second", rename = "known_to", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "quantity::option_second",
+        rename = "known_to",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub known_to_s: Option<f64>,
     /// Lowest temperature that was measured, K.
-    #[serde(default, with = "quantity::option_kelvin", rename = "coldest", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "quantity::option_kelvin",
+        rename = "coldest",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub coldest_k: Option<f64>,
     /// Highest temperature that was measured, K.
-    #[serde(default, with = "quantity::option_kelvin", rename = "hottest", skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        with = "quantity::option_kelvin",
+        rename = "hottest",
+        skip_serializing_if = "Option::is_none"
+    )]
     #[schemars(with = "Option<String>")]
     pub hottest_k: Option<f64>,
 }

@@ -405,14 +405,7 @@ impl Model {
     }
 
     /// Variance of what a read does not see of a piece, S^2.
-    pub(super) fn read_variance(
-        &self,
-        at: &Snapshot,
-        first: u64,
-        g: &[f32],
-        kept: &[i16],
-        out: &mut [f32],
-    ) {
+    pub(super) fn read_variance(&self, at: &Snapshot, first: u64, g: &[f32], kept: &[i16], out: &mut [f32]) {
         let Some(model) = &self.noise else { return out.fill(0.0) };
         let mut a = [0_f32; BLOCK];
         let mut x = Argument::new();

@@ -91,16 +91,12 @@ pub struct Condition {
 /// Cells that a level needs for its standard deviation to mean something.
 const FEWEST: usize = 10;
 
-/// Sorts measurements by temperature and time (times within a third of each other are taken together) and cuts each into
+/// Sorts measurements by temperature and time (times within a factor of 1.6 are taken together) and cuts each into
 /// at most `most` levels of equally many cells. Cells above `g_max_s` are left out where it is given.
 ///
 /// # Errors
 /// A number that is none, too few cells.
-pub fn conditions(
-    data: &[Kept],
-    most: usize,
-    g_max_s: Option<f64>,
-) -> Result<Vec<Condition>, KeepError> {
+pub fn conditions(data: &[Kept], most: usize, g_max_s: Option<f64>) -> Result<Vec<Condition>, KeepError> {
     for (i, k) in data.iter().enumerate() {
         let whole = [k.initial_s, k.later_s, k.time_s, k.t_k].iter().all(|v| v.is_finite());
         if !whole || k.time_s <= 0.0 || k.initial_s < 0.0 || crate::limits::temperature(k.t_k).is_some() {
@@ -117,7 +113,7 @@ pub fn conditions(
     let mut groups: Vec<Vec<&Kept>> = Vec::new();
     for k in sorted {
         match groups.last_mut() {
-            Some(g) if (g[0].t_k - k.t_k).abs() < 0.5 && k.time_s <= g[0].time_s * 4.0 / 3.0 => g.push(k),
+            Some(g) if (g[0].t_k - k.t_k).abs() < 0.5 && k.time_s <= 1.6 * g[0].time_s => g.push(k),
             _ => groups.push(vec![k]),
         }
     }
@@ -149,17 +145,12 @@ fn level(cells: &[&Kept]) -> Level {
     let n = cells.len() as f64;
     let initial_s = cells.iter().map(|k| k.initial_s).sum::<f64>() / n;
     let shift = cells.iter().map(|k| k.later_s - k.initial_s).sum::<f64>() / n;
-    let power = |p: i32| {
-        cells.iter().map(|k| (k.later_s - k.initial_s - shift).powi(p)).sum::<f64>() / n
-    };
+    let power = |p: i32| cells.iter().map(|k| (k.later_s - k.initial_s - shift).powi(p)).sum::<f64>() / n;
     let (second, fourth) = (power(2), power(4));
     let sd_s = libm::sqrt(second * n / (n - 1.0));
     let least = 0.5 * second * second;
-    let sd_error_s = if sd_s > 0.0 {
-        libm::sqrt((fourth - second * second).max(least) / n) / (2.0 * sd_s)
-    } else {
-        0.0
-    };
+    let sd_error_s =
+        if sd_s > 0.0 { libm::sqrt((fourth - second * second).max(least) / n) / (2.0 * sd_s) } else { 0.0 };
     Level {
         count: cells.len(),
         initial_s,

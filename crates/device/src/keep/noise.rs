@@ -106,7 +106,8 @@ pub fn fit_noise(series: &[Series], options: &NoiseOptions) -> Result<FittedNois
         return Err(KeepError::Value(format!("the largest conductance is {g_max_s} S")));
     }
     if each.iter().all(|s| s.sd_s == 0.0) {
-        let why = "no series scatters at all; the reads may be rounded to fewer digits than the noise has".to_owned();
+        let why = "no series scatters at all; the reads may be rounded to fewer digits than the noise has"
+            .to_owned();
         return Err(KeepError::Undetermined { what: "noise", why });
     }
     let mut notes = Vec::new();

@@ -89,7 +89,8 @@ pub fn fit_programming(data: &[Programmed], g_max_s: Option<f64>) -> Result<Fitt
         )));
     }
     if levels.iter().all(|l| l.sd_s == 0.0) {
-        let why = "every programming reached its target to the last digit; are these measurements?".to_owned();
+        let why =
+            "every programming reached its target to the last digit; are these measurements?".to_owned();
         return Err(KeepError::Undetermined { what: "write", why });
     }
     let mut notes = Vec::new();

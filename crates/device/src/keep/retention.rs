@@ -221,10 +221,8 @@ fn shown(e: &Estimate) -> String {
 /// Errors of a law under a condition, which may be one that it was not fitted to.
 pub(super) fn error(law: &Activated, g_max_s: f64, condition: &Condition) -> ConditionError {
     let levels = &condition.levels;
-    let moments: Vec<(f64, f64)> = levels
-        .iter()
-        .map(|l| law.moments(l.initial_s, g_max_s, condition.time_s, condition.t_k))
-        .collect();
+    let moments: Vec<(f64, f64)> =
+        levels.iter().map(|l| law.moments(l.initial_s, g_max_s, condition.time_s, condition.t_k)).collect();
     let of = |f: &dyn Fn(usize) -> f64| -> Vec<f64> { (0..levels.len()).map(f).collect() };
     let means = of(&|i| moments[i].0 - levels[i].mean_s);
     let sds = of(&|i| moments[i].1 - levels[i].sd_s);

@@ -19,9 +19,8 @@ pub fn welch(series: &[f64], rate_hz: f64, length: usize) -> Spectrum {
         return Spectrum::default();
     }
     let n = 1 << length.ilog2();
-    let window: Vec<f64> = (0..n)
-        .map(|i| 0.5 - 0.5 * libm::cos(2.0 * std::f64::consts::PI * i as f64 / n as f64))
-        .collect();
+    let window: Vec<f64> =
+        (0..n).map(|i| 0.5 - 0.5 * libm::cos(2.0 * std::f64::consts::PI * i as f64 / n as f64)).collect();
     let power: f64 = window.iter().map(|w| w * w).sum();
     let mut sum = vec![0.0; n / 2];
     let mut segments = 0;

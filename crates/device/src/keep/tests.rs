@@ -80,7 +80,13 @@ fn a_fit_finds_the_barriers_that_cells_were_sampled_with() {
 
 #[test]
 fn relaxation_at_one_temperature_needs_no_loss_and_goes_on() {
-    let truth = Activated { loss: None, relaxation_energy_ev: 0.62, t_ref_s: 1.0, temperature_ref_k: 298.15, ..law() };
+    let truth = Activated {
+        loss: None,
+        relaxation_energy_ev: 0.62,
+        t_ref_s: 1.0,
+        temperature_ref_k: 298.15,
+        ..law()
+    };
     let times = [0.01, 0.1, 1.0, 10.0, 1000.0].map(|t| (25.0, t));
     let fitted = fit_retention(&sampled(&truth, &times, 6000), &options()).unwrap();
     assert!(fitted.law.loss.is_none());
@@ -120,7 +126,8 @@ fn rows_are_paired_by_cell_and_temperature() {
 #[test]
 fn an_activated_device_survives_its_file_and_says_where_it_was_measured() {
     let mut cell = CellSpec::ideal(0.0, 100e-6);
-    let known = Activated { known_to_s: Some(7200.0), coldest_k: Some(373.15), hottest_k: Some(533.15), ..law() };
+    let known =
+        Activated { known_to_s: Some(7200.0), coldest_k: Some(373.15), hottest_k: Some(533.15), ..law() };
     cell.retention = Some(Retention::Activated(Box::new(known)));
     let mut device: DeviceSpec = crate::preset("ideal").unwrap();
     device.cell = Some(cell);
@@ -275,7 +282,8 @@ fn devices_are_told_from_cycles_where_cells_repeat() {
     assert!((sd(c2c, 20e-6) / 1e-6 - 1.0).abs() < 0.03 && (sd(c2c, 80e-6) / 1e-6 - 1.0).abs() < 0.03);
     assert!((sd(d2d, 80e-6) / 0.8e-6 - 1.0).abs() < 0.06, "{}", sd(d2d, 80e-6));
     assert!((sd(d2d, 20e-6) / 0.2e-6 - 1.0).abs() < 0.5, "{}", sd(d2d, 20e-6));
-    let once: Vec<Programmed> = data.iter().step_by(repeats).map(|p| Programmed { cell: None, ..*p }).collect();
+    let once: Vec<Programmed> =
+        data.iter().step_by(repeats).map(|p| Programmed { cell: None, ..*p }).collect();
     let fitted = fit_programming(&once, None).unwrap();
     assert!(matches!(&fitted.write, Write::Programmed { c2c: Some(_), d2d: None }));
     assert!(fitted.notes[0].contains("no cell was programmed twice"));

@@ -107,9 +107,7 @@ impl Curve {
             Curve::Power { factor: y, exponent, high } => {
                 Curve::Power { factor: y * factor, exponent: *exponent, high: high * factor }
             }
-            Curve::Table { x, y } => {
-                Curve::Table { x: x.clone(), y: y.iter().map(|y| y * factor).collect() }
-            }
+            Curve::Table { x, y } => Curve::Table { x: x.clone(), y: y.iter().map(|y| y * factor).collect() },
             Curve::Split { at, below, above } => Curve::Split {
                 at: *at,
                 below: Box::new(below.scaled(factor)),
