@@ -21,6 +21,7 @@ mod aspect;
 mod cells;
 pub mod compact;
 mod error;
+pub mod fit;
 mod law;
 mod limits;
 mod nonideality;
