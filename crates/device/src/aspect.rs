@@ -8,7 +8,7 @@ mod retention;
 mod write;
 
 pub(crate) use activated::climb;
-pub use activated::{Activated, Loss};
+pub use activated::{Activated, ThermalLoss};
 pub use faults::{Faults, StuckAt};
 pub use noise::Noise;
 pub use retention::{Anchor, Retention};

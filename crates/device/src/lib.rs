@@ -21,6 +21,7 @@ mod aspect;
 mod cells;
 pub mod compact;
 mod error;
+pub mod fit;
 pub mod keep;
 mod law;
 mod limits;
@@ -31,7 +32,7 @@ pub mod predict;
 mod preset;
 mod spec;
 
-pub use aspect::{Activated, Anchor, Faults, Loss, Noise, Retention, StuckAt, Write};
+pub use aspect::{Activated, Anchor, Faults, Noise, Retention, StuckAt, ThermalLoss, Write};
 pub use cells::{CellArray, Observation, Programming, ROOM_K};
 pub use error::{DeviceError, nearest};
 pub use law::{Curve, Deviation};

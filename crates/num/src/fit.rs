@@ -170,6 +170,9 @@ pub struct Options {
     /// A variable whose 95 % interval reaches further than this to either side is not determined: of a logarithm, a
     /// factor of e^reach; else relative to half its bounds, or to its value where these are infinite.
     pub reach: f64,
+    /// Whether residuals follow each other in time: then neighbours are alike, and they count as
+    /// (1 - rho) / (1 + rho) times as many independent ones, rho being their correlation from one to the next.
+    pub series: bool,
 }
 
 impl Default for Options {
@@ -181,6 +184,7 @@ impl Default for Options {
             tolerance: 1e-10,
             evaluations: 5000,
             reach: 1.0,
+            series: false,
         }
     }
 }
@@ -259,6 +263,8 @@ pub struct Fit {
     pub residuals: Vec<f64>,
     /// Residuals less variables that are free; intervals need at least one.
     pub degrees: usize,
+    /// As how many independent residuals they count, less the free variables; `degrees` unless `Options::series`.
+    pub effective: f64,
     /// Scatter of the residuals, sqrt(sum r^2 / degrees) for the linear loss; None without degrees of freedom.
     pub scatter: Option<f64>,
     /// Covariance of the variables in their own units, row by row; zero for those at a bound, infinite where nothing

@@ -62,7 +62,7 @@ pub struct Activated {
     pub spread: Curve,
     /// Loss of the programmed state by heat; none if absent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub loss: Option<Loss>,
+    pub loss: Option<ThermalLoss>,
     /// First age that was measured, s.
     #[serde(
         default,
@@ -104,7 +104,7 @@ pub struct Activated {
 /// Thermally activated loss of the conductance, see [`Activated`].
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
-pub struct Loss {
+pub struct ThermalLoss {
     /// Barrier of the lowest conductance, eV.
     #[serde(with = "quantity::electron_volt", rename = "energy")]
     #[schemars(with = "String")]
@@ -127,7 +127,7 @@ pub struct Loss {
     pub rate_spread: f64,
 }
 
-impl Loss {
+impl ThermalLoss {
     /// Barrier at x = G / g_max, eV.
     pub fn barrier_ev(&self, x: f64) -> f64 {
         let x = x.clamp(0.0, 1.0);
@@ -186,7 +186,7 @@ impl Activated {
             curve.problem().or_else(far)
         };
         let energy = |v: f64| limits::energy_ev(v);
-        let loss = |l: &Loss| {
+        let loss = |l: &ThermalLoss| {
             let barrier = || limits::levels().find_map(|x| energy(l.barrier_ev(x)));
             at("loss.energy", energy(l.energy_ev).or_else(barrier))
                 .or_else(|| at("loss.width", limits::width_ev(l.width_ev)))

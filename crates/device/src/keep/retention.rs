@@ -8,7 +8,7 @@ use neurohm_num::{Unwatched, quantity, stats};
 
 use super::bins::{Condition, Kept, conditions};
 use super::{KeepError, celsius, rms, seconds};
-use crate::aspect::{Activated, Loss, climb};
+use crate::aspect::{Activated, ThermalLoss, climb};
 use crate::law::Curve;
 
 /// How to fit retention.
@@ -88,7 +88,7 @@ impl Layout {
         };
         let relaxation_energy_ev = next();
         let attempt_time_s = self.held_attempt_s.unwrap_or_else(next);
-        let loss = self.loss.then(|| Loss {
+        let loss = self.loss.then(|| ThermalLoss {
             energy_ev: next(),
             energy_slope_ev: next(),
             energy_bend_ev: next(),

@@ -1,6 +1,6 @@
 use super::*;
 use crate::aspect::{Activated, Noise, Retention, Write};
-use crate::{CellArray, CellSpec, Curve, Deviation, DeviceSpec, Loss};
+use crate::{CellArray, CellSpec, Curve, Deviation, DeviceSpec, ThermalLoss};
 use neurohm_num::{Key, Purpose};
 
 fn law() -> Activated {
@@ -14,7 +14,7 @@ fn law() -> Activated {
         fitted_g_max_s: 100e-6,
         shift: Curve::Table { x: x.clone(), y: vec![3.0, 4.0, 1.0, -2.0] },
         spread: Curve::Table { x, y: vec![4.0, 6.0, 5.0, 2.0] },
-        loss: Some(Loss {
+        loss: Some(ThermalLoss {
             energy_ev: 1.6,
             energy_slope_ev: 0.1,
             energy_bend_ev: 0.0,
@@ -93,6 +93,30 @@ fn relaxation_at_one_temperature_needs_no_loss_and_goes_on() {
     assert!((fitted.parameters[0].value - 0.62).abs() < 0.03, "{:?}", fitted.parameters);
     let e = &fitted.held_out(&sampled(&truth, &[(25.0, 1e5)], 6000)).unwrap()[0];
     assert!(e.mean_s[0] < 2.0 * e.mean_s[1] && e.sd_s[0] < 2.0 * e.sd_s[1] + 0.1e-6, "{e:?}");
+}
+
+/// Times and temperatures together tell barriers from the attempt time.
+#[test]
+fn times_and_temperatures_together_give_the_attempt_time() {
+    let conditions = [
+        (25.0, 1.0),
+        (25.0, 1e5),
+        (100.0, 5.0),
+        (100.0, 5e4),
+        (180.0, 500.0),
+        (220.0, 50.0),
+        (240.0, 5000.0),
+    ];
+    let truth = law();
+    let fitted = fit_retention(&sampled(&truth, &conditions, 6000), &options()).unwrap();
+    let at = |name: &str| fitted.parameters.iter().find(|e| e.name == name).unwrap();
+    let attempt = at("attempt_time");
+    assert!((attempt.value / 1e-13).ln().abs() < 3.0, "{attempt:?}");
+    assert!((at("loss.energy").value - 1.6).abs() < 0.12, "{:?}", fitted.parameters);
+    // A month at 85 C, and an hour at 260 C.
+    for e in fitted.held_out(&sampled(&truth, &[(85.0, 2.6e6), (260.0, 3600.0)], 6000)).unwrap() {
+        assert!(e.mean_s[0] < 2.0 * e.mean_s[1] + 0.3e-6 && e.sd_s[0] < 2.0 * e.sd_s[1] + 0.3e-6, "{e:?}");
+    }
 }
 
 #[test]

@@ -1,5 +1,5 @@
 use super::*;
-use crate::{CellArray, Curve, Deviation, Loss, preset};
+use crate::{CellArray, Curve, Deviation, ThermalLoss, preset};
 use neurohm_num::Key;
 
 pub(crate) fn law() -> Activated {
@@ -12,7 +12,7 @@ pub(crate) fn law() -> Activated {
         fitted_g_max_s: 240e-6,
         shift: Curve::Table { x: vec![0.0, 0.2, 0.5, 1.0], y: vec![4.0, 16.0, 5.0, -3.0] },
         spread: Curve::Table { x: vec![0.0, 0.2, 1.0], y: vec![15.0, 26.0, 4.0] },
-        loss: Some(Loss {
+        loss: Some(ThermalLoss {
             energy_ev: 1.63,
             energy_slope_ev: 0.0,
             energy_bend_ev: 0.125,

@@ -18,7 +18,10 @@ pub(super) fn judge(variables: &[Variable], end: End, options: &Options) -> Fit 
     let free: Vec<usize> = (0..n).filter(|j| end.held[*j] == 0).collect();
     let degrees = end.residuals.len().saturating_sub(free.len());
     let scatter = scatter(&end.residuals, degrees, options);
-    let t = if degrees > 0 { StudentsT::new(0.0, 1.0, degrees as f64).ok() } else { None };
+    let rho = if options.series { correlation(&end.residuals) } else { 0.0 };
+    let alike = (1.0 + rho) / (1.0 - rho);
+    let effective = (end.residuals.len() as f64 / alike - free.len() as f64).max(degrees.min(1) as f64);
+    let t = if degrees > 0 { StudentsT::new(0.0, 1.0, effective).ok() } else { None };
     let t = t.map(|t| t.inverse_cdf(0.975));
 
     // In units in which 1 is "not known at all", so that singular values compare.
@@ -39,7 +42,7 @@ pub(super) fn judge(variables: &[Variable], end: End, options: &Options) -> Fit 
 
     let mut covariance = vec![0.0; n * n];
     let mut undetermined = Vec::new();
-    let sigma = scatter.unwrap_or(0.0);
+    let sigma = scatter.unwrap_or(0.0) * alike.sqrt();
     for (k, s) in values.iter().enumerate() {
         let v = vectors.column(k);
         let deviation = if open[k] { f64::INFINITY } else { sigma / s };
@@ -98,6 +101,7 @@ pub(super) fn judge(variables: &[Variable], end: End, options: &Options) -> Fit 
         estimates: (0..n).map(estimate).collect(),
         cost: end.cost,
         degrees,
+        effective,
         scatter,
         covariance,
         undetermined,
@@ -105,6 +109,13 @@ pub(super) fn judge(variables: &[Variable], end: End, options: &Options) -> Fit 
         stop: end.stop,
         residuals: end.residuals,
     }
+}
+
+/// Correlation of each residual with the next, as far as it makes them alike.
+fn correlation(r: &[f64]) -> f64 {
+    let square: f64 = r.iter().map(|r| r * r).sum();
+    let product: f64 = r.windows(2).map(|w| w[0] * w[1]).sum();
+    if square > 0.0 { (product / square).clamp(0.0, 0.999) } else { 0.0 }
 }
 
 /// Scatter of the residuals; for a robust loss that of their influence, over its mean slope (Huber 1981, recalled).

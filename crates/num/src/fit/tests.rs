@@ -244,6 +244,35 @@ fn intervals_cover_the_truth_as_often_as_they_say() {
 }
 
 #[test]
+fn intervals_of_a_series_cover_the_truth_where_its_noise_has_memory() {
+    // A mean under noise of first order with correlation 0.8: intervals that count every value cover the truth in about
+    // half of 300 draws, those of a series in most.
+    let covered = |series: bool| {
+        let inside = |draw: &u64| {
+            let noise = Key::root(4).child("draw", *draw).stream(crate::Purpose::Data, 0);
+            let mut walk = 0.0;
+            let y: Vec<f64> = (0..400)
+                .map(|i| {
+                    walk = 0.8 * walk + 0.6 * f64::from(noise.normal(i));
+                    5.0 + walk
+                })
+                .collect();
+            let residuals = |p: &[f64], r: &mut [f64]| {
+                r.iter_mut().zip(&y).for_each(|(r, y)| *r = p[0] - y);
+                Ok(())
+            };
+            let options = Options { series, ..Options::default() };
+            let mean = [Variable::linear("mean", 1.0, 0.0, 10.0)];
+            let fit = least_squares(&mean, y.len(), &residuals, &options, &Unwatched).unwrap();
+            fit.estimates[0].interval95.unwrap().contains(5.0)
+        };
+        (0..300).filter(inside).count()
+    };
+    let (plain, series) = (covered(false), covered(true));
+    assert!(plain < 210 && (270..=297).contains(&series), "{plain} and {series} of 300");
+}
+
+#[test]
 fn many_starts_find_the_deepest_of_many_valleys() {
     // A sine whose frequency has a local minimum in every period of its error; from its own start it stays in one.
     let residuals = |p: &[f64], r: &mut [f64]| {
