@@ -25,15 +25,21 @@ pub mod fit;
 pub mod keep;
 mod law;
 mod limits;
+pub mod multi;
 mod nonideality;
+pub mod nonlinearity;
 pub mod one_over_f;
 pub mod overlay;
 pub mod predict;
 mod preset;
+pub mod program;
 mod spec;
 
-pub use aspect::{Activated, Anchor, Faults, Noise, Retention, StuckAt, ThermalLoss, Write};
-pub use cells::{CellArray, Observation, Programming, ROOM_K};
+pub use aspect::{
+    Accumulate, Activated, Anchor, Drive, Endurance, Faults, Noise, Nominal, Onset, Pulse, PulseTable,
+    Retention, SecondOrder, StepSpread, Steps, Stimulus, StuckAt, TableStimulus, ThermalLoss, Write,
+};
+pub use cells::{CellArray, CellPulse, NO_PULSE, Observation, Programming, ROOM_K};
 pub use error::{DeviceError, nearest};
 pub use law::{Curve, Deviation};
 pub use nonideality::{Nonidealities, Nonideality};

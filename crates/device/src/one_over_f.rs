@@ -13,6 +13,10 @@
 //! A slower window T' > T sees only ln(1 + t / (2 T')); the rest of the variance is faster than T' and averages
 //! out, or is drawn afresh, within it.
 
+mod series;
+
+pub use series::Series;
+
 /// Variance of the noise at age `t_s` that a read of window `window_s` sees, in units of the amplitude squared.
 pub fn variance(t_s: f64, window_s: f64) -> f64 {
     (t_s / (2.0 * window_s)).ln_1p()

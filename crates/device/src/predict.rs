@@ -156,7 +156,8 @@ pub fn predict_retention(
 /// Mean and expected standard deviation (of a sample, with count - 1) of a series of reads of cells whose conductance is
 /// `g_s`, S. 1/f noise has the covariance of [`one_over_f`]: what is slower than the series does not show in it.
 /// [`CellArray`](crate::CellArray) walks from read to read by the same pair correlations, which forgets faster over many
-/// reads, so a long sampled series scatters more than this. Noise that would take a conductance below zero is counted in
+/// reads, so a long sampled series scatters more than this. Of telegraph noise, which differs from device to device, it
+/// is the root of the devices' mean variance. Noise that would take a conductance below zero is counted in
 /// full.
 ///
 /// # Errors
@@ -170,8 +171,12 @@ pub fn predict_noise(spec: &CellSpec, g_s: &[f64], reads: &Reads) -> Result<Pred
         None | Some(Noise::Ideal {}) => 0.0,
         Some(Noise::White { amplitude }) => amplitude.sd_s(g, spec.g_max_s),
         Some(Noise::OneOverF { amplitude, .. }) => amplitude.sd_s(g, spec.g_max_s),
+        Some(noise @ Noise::Telegraph { amplitude, .. }) => {
+            g * amplitude.value(g / spec.g_max_s).max(0.0) * libm::sqrt(reads.telegraph(noise))
+        }
     };
     let factor = match &spec.noise {
+        Some(Noise::Telegraph { .. }) => 1.0,
         Some(Noise::OneOverF { t_read_s, .. }) => libm::sqrt(reads.variance(*t_read_s)),
         _ => 1.0,
     };
@@ -208,6 +213,36 @@ impl Reads {
         let lags: f64 = (1..n).map(|k| 2.0 * (n - k) as f64 * libm::log(k as f64 * step + b)).sum();
         let pairs = sums - lags - count * libm::log(b);
         ((own - pairs / count) / (count - 1.0)).max(0.0)
+    }
+}
+
+impl Reads {
+    /// Expected sample variance of telegraph noise of unit amplitude, in the mean over the devices:
+    /// E[p (1 - p)] exp(2 sigma^2) times what the series sees of a process whose correlation is exp(-|t2 - t1| / tau).
+    fn telegraph(&self, noise: &Noise) -> f64 {
+        let Noise::Telegraph { sigma, tau_low_s, tau_high_s, occupancy_low: a, occupancy_high: b, .. } =
+            noise
+        else {
+            return 0.0;
+        };
+        let filling = 0.5 * (a + b) - (a * a + a * b + b * b) / 3.0;
+        let n = self.count as f64;
+        let seen = |tau_s: f64| {
+            let x = 1.0 / (self.rate_hz * tau_s);
+            // sum over k of (n - k) r^k with r = exp(-x); its series where the differences would cancel.
+            let sum = if n * x < 1e-3 {
+                0.5 * n * (n - 1.0) * (1.0 - x * (n + 1.0) / 3.0)
+            } else {
+                let (r, rest, tail) = (libm::exp(-x), -libm::expm1(-x), -libm::expm1(-n * x));
+                r * (n * rest - tail) / (rest * rest)
+            };
+            ((n - 1.0 - 2.0 * sum / n) / (n - 1.0)).max(0.0)
+        };
+        const STEPS: i32 = 64;
+        let span = libm::log(tau_high_s / tau_low_s);
+        let tau = |i: i32| tau_low_s * libm::exp(span * (f64::from(i) + 0.5) / f64::from(STEPS));
+        let seen = (0..STEPS).map(|i| seen(tau(i))).sum::<f64>() / f64::from(STEPS);
+        filling * libm::exp(2.0 * sigma * sigma) * seen
     }
 }
 

@@ -45,6 +45,16 @@ pub enum Purpose {
     Cycle = 22,
     /// Where fits start from.
     Start = 40,
+    /// How the steps of pulses differ from device to device.
+    PulseSpread = 30,
+    /// How one pulse differs from the next, by the number of the pulse in its cell's life.
+    PulseStep = 31,
+    /// What a read adds to the state that pulses move, drawn anew at each pulse.
+    WriteNoise = 32,
+    /// Amplitude, speed and occupancy of a device's trap.
+    Trap = 33,
+    /// How many cycles a device lives.
+    Life = 34,
 }
 
 /// A node in a stateless tree of keys: chip, layer, crossbar, plane. Equal paths give equal keys, and a key

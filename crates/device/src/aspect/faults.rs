@@ -51,6 +51,27 @@ impl Faults {
         self.stuck_low + self.stuck_high + self.stuck_at.iter().map(|s| s.fraction).sum::<f64>()
     }
 
+    /// Probability that an array of `cells` has at most `tolerated` stuck ones: its yield. Cells fail independently.
+    pub fn array_yield(&self, cells: u64, tolerated: u64) -> f64 {
+        let p = self.stuck().clamp(0.0, 1.0);
+        if p == 0.0 || tolerated >= cells {
+            return 1.0;
+        }
+        if p == 1.0 {
+            return 0.0;
+        }
+        // Terms of the binomial distribution, each from the one before, in logarithms.
+        let n = cells as f64;
+        let odds = libm::log(p) - libm::log1p(-p);
+        let (mut ln, mut sum) = (n * libm::log1p(-p), 0.0);
+        for k in 0..=tolerated {
+            sum += libm::exp(ln);
+            let k = k as f64;
+            ln += odds + libm::log(n - k) - libm::log(k + 1.0);
+        }
+        sum.min(1.0)
+    }
+
     /// Multiplies all fractions, at most until every cell is stuck.
     pub(crate) fn scale(&mut self, factor: f64) {
         let factor = if self.stuck() > 0.0 { factor.min(1.0 / self.stuck()) } else { factor };
@@ -81,5 +102,22 @@ impl Faults {
         (self.stuck() > 1.0 + 1e-9).then(|| {
             ("faults".to_owned(), format!("make {} of the cells stuck; together at most 1", self.stuck()))
         })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_yield_is_the_binomial_distribution() {
+        let faults = Faults { stuck_low: 0.01, stuck_high: 0.01, stuck_at: Vec::new() };
+        // By hand: 0.98^10 = 0.81707, and 10 x 0.02 x 0.98^9 = 0.16675 beside it.
+        assert!((faults.array_yield(10, 0) - 0.817_073).abs() < 1e-6);
+        assert!((faults.array_yield(10, 1) - 0.983_822).abs() < 1e-6);
+        assert_eq!(faults.array_yield(10, 10), 1.0);
+        // Of a million cells, 20000 are expected to fail; a median array has about that many.
+        assert!((faults.array_yield(1_000_000, 20_000) - 0.5).abs() < 0.01);
+        assert_eq!(Faults::default().array_yield(1 << 40, 0), 1.0);
     }
 }

@@ -8,7 +8,7 @@ const LEVELS: usize = 32;
 
 /// The fronts of [`Activated`], eV. A step of time at any temperature takes them on by the same few operations, however
 /// many steps there were.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub(super) struct Clock {
     pub relaxation_ev: f64,
     loss_ev: [f64; LEVELS],

@@ -160,6 +160,35 @@ fn noise_of_two_reads_is_half_the_square_of_their_difference() {
     assert!((sampled / std - 1.0).abs() < 0.02, "{sampled} {std}");
 }
 
+/// Ten reads of many devices with traps of which some are slower and some faster than the series.
+#[test]
+fn telegraph_noise_scatters_a_series_as_an_array_does() {
+    let mut spec = CellSpec::ideal(0.0, 100e-6);
+    spec.noise = Some(Noise::Telegraph {
+        amplitude: Curve::Constant(0.05),
+        sigma: 0.4,
+        tau_low_s: 1e-3,
+        tau_high_s: 10.0,
+        occupancy_low: 0.2,
+        occupancy_high: 0.9,
+    });
+    const CELLS: usize = 1 << 15;
+    let mut cells = CellArray::new(&spec, CELLS, Key::root(8)).unwrap();
+    cells.program(&vec![50e-6; CELLS]).unwrap();
+    let mut series = vec![Vec::new(); CELLS];
+    for _ in 0..10 {
+        cells.advance(0.05).unwrap();
+        let mut out = vec![0.0; CELLS];
+        cells.observe_into(&mut out).unwrap();
+        series.iter_mut().zip(&out).for_each(|(s, g)| s.push(f64::from(*g)));
+    }
+    let variance = |s: &Vec<f64>| neurohm_num::stats::sd(s).powi(2);
+    let sampled = (series.iter().map(variance).sum::<f64>() / CELLS as f64).sqrt();
+    let reads = Reads { first_s: 0.05, rate_hz: 20.0, count: 10 };
+    let std = predict_noise(&spec, &[50e-6], &reads).unwrap().std_s[0];
+    assert!((sampled / std - 1.0).abs() < 0.02, "{sampled} {std}");
+}
+
 #[test]
 fn what_cannot_be_predicted_is_refused_by_name() {
     let spec = device();

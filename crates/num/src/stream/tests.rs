@@ -210,3 +210,20 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn gathered_numbers_are_those_of_their_events() {
+    let before = isa();
+    let stream = Key::root(3).stream(Purpose::PulseStep, 0);
+    let elements: Vec<u32> = (0..1000).map(|i| i * 7919 % 4001).collect();
+    let events: Vec<u32> = (0..1000).map(|i| i * i % 37).collect();
+    for isa in Isa::available() {
+        force(isa);
+        let mut out = vec![0.0; 1000];
+        stream.gather_normal(&elements, &events, &mut out);
+        for ((element, event), z) in elements.iter().zip(&events).zip(&out) {
+            assert_eq!(*z, stream.at(u64::from(*event)).normal(u64::from(*element)), "{isa:?}");
+        }
+    }
+    force(before);
+}
