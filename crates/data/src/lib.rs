@@ -1,4 +1,4 @@
-//! Readers for the datasets people have, and generators for those they lack.
+//! Readers for the datasets and [measurements](table) people have, and generators for those they lack.
 //!
 //! [`Source`] names a dataset (`mnist:PATH`, `cifar10:PATH`, `folder:PATH`, `npz:FILE`, `strokes`),
 //! [`load`] brings it into memory. Every reader takes hostile bytes: a size that a file declares is
@@ -28,6 +28,7 @@ pub mod npy;
 pub mod npz;
 mod source;
 pub mod strokes;
+pub mod table;
 mod unpack;
 
 pub use array::{Array, Element, Values};

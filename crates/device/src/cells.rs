@@ -1,5 +1,7 @@
 //! Many cells of one device, in columns: at most 8 bytes a cell that is programmed, and 32 a cell that is pulsed.
 
+use std::sync::Arc;
+
 use neurohm_num::{Key, Purpose};
 use rayon::prelude::*;
 
@@ -7,6 +9,7 @@ use crate::error::DeviceError;
 use crate::one_over_f;
 use crate::spec::CellSpec;
 
+mod clock;
 mod epochs;
 mod kernel;
 mod model;
@@ -21,6 +24,9 @@ use pulses::Pulsed;
 
 pub use pieces::{Observation, Programming};
 pub use pulses::{CellPulse, NO_PULSE};
+
+/// Temperature of an array until it is set, K: 25 C.
+pub const ROOM_K: f64 = 298.15;
 
 /// An array of cells that can be programmed, left alone and read.
 ///
@@ -51,6 +57,7 @@ pub struct CellArray {
     /// When cells were last written.
     epochs: Epochs,
     clock_s: f64,
+    temperature_k: f64,
     programmed_at_s: f64,
     programmings: u32,
     /// Observations since the last programming.
@@ -81,6 +88,7 @@ impl CellArray {
             epochs: Epochs::new(),
             model,
             clock_s: 0.0,
+            temperature_k: ROOM_K,
             programmed_at_s: 0.0,
             programmings: 0,
             observations: 0,
@@ -156,7 +164,28 @@ impl CellArray {
             .collect()
     }
 
-    /// Lets `dt_s` seconds pass.
+    /// Sets the temperature at which time passes from now on. Retention follows it where its law has an activation
+    /// energy ([`Retention::follows_temperature`](crate::Retention::follows_temperature)); no other law does. (The
+    /// exponent of phase-change drift is the same at every constant temperature: Le Gallo et al., Adv. Electron. Mater.
+    /// 4:1700627, 2018.)
+    ///
+    /// # Errors
+    /// A temperature outside 1 K to 2000 K.
+    pub fn set_temperature(&mut self, t_k: f64) -> Result<(), DeviceError> {
+        if let Some(problem) = crate::limits::temperature(t_k) {
+            let (device, field) = (String::new(), "temperature".to_owned());
+            return Err(DeviceError::Parameter { device, field, problem });
+        }
+        self.temperature_k = t_k;
+        Ok(())
+    }
+
+    /// The temperature, K.
+    pub fn temperature_k(&self) -> f64 {
+        self.temperature_k
+    }
+
+    /// Lets `dt_s` seconds pass at the temperature that is set.
     ///
     /// # Errors
     /// A time that is negative or not finite.
@@ -165,6 +194,11 @@ impl CellArray {
             return Err(DeviceError::Time { dt_s });
         }
         self.clock_s += dt_s;
+        if let Some(law) = self.model.activated() {
+            for epoch in &mut self.epochs.all {
+                epoch.thermal.get_or_insert_default().advance(law, dt_s, self.temperature_k);
+            }
+        }
         Ok(())
     }
 
@@ -227,7 +261,7 @@ impl CellArray {
         self.check(out)?;
         self.for_pieces(out, |first, seen, g, kept, out| {
             let noise = Noises::Kept(first as u64, part(&self.noise, first, out.len()));
-            self.model.conductances(seen, g, kept, noise, out);
+            self.model.conductances(seen, first as u64, g, kept, noise, out);
         });
         Ok(())
     }
@@ -243,7 +277,9 @@ impl CellArray {
             out.fill(0.0);
             return Ok(());
         }
-        self.for_pieces(out, |_, seen, g, kept, out| self.model.read_variance(seen, g, kept, out));
+        self.for_pieces(out, |first, seen, g, kept, out| {
+            self.model.read_variance(seen, first as u64, g, kept, out);
+        });
         Ok(())
     }
 
@@ -325,14 +361,16 @@ impl CellArray {
         let event = u64::from(self.programmings) << 32 | u64::from(self.observations);
         let stream = self.key.stream(Purpose::SlowNoise, event);
         let dt_s = self.observed_at_s.map_or(f64::INFINITY, |before| self.clock_s - before);
+        let losses = self.key.stream(Purpose::ThermalLoss, u64::from(self.programmings));
         for epoch in &mut self.epochs.all {
-            let before = epoch.seen;
+            let (age_s, window_s) = (epoch.seen.age_s, epoch.seen.window_s);
             epoch.seen = self.model.snapshot(self.clock_s - epoch.at_s, self.window_s);
+            epoch.seen.thermal = epoch.thermal.as_ref().map(|clock| (Arc::new((**clock).clone()), losses));
             let correlation = match &self.model.noise {
                 Some(NoiseModel { t_read_s: Some(t), .. }) => {
                     let window = |w: Option<f64>| w.unwrap_or(*t).max(*t);
-                    let (a, b) = (before.age_s, epoch.seen.age_s);
-                    one_over_f::correlation(a, window(before.window_s), b, window(self.window_s))
+                    let b = epoch.seen.age_s;
+                    one_over_f::correlation(age_s, window(window_s), b, window(self.window_s))
                 }
                 _ => 0.0,
             };

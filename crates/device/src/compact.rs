@@ -6,7 +6,7 @@
 use neurohm_num::Key;
 
 mod bank;
-mod constants;
+pub(crate) mod constants;
 mod curve;
 mod drive;
 mod dynamic;

@@ -21,6 +21,8 @@ mod aspect;
 mod cells;
 pub mod compact;
 mod error;
+pub mod fit;
+pub mod keep;
 mod law;
 mod limits;
 pub mod multi;
@@ -29,15 +31,16 @@ pub mod nonlinearity;
 pub mod one_over_f;
 mod operation;
 pub mod overlay;
+pub mod predict;
 mod preset;
 pub mod program;
 mod spec;
 
 pub use aspect::{
-    Accumulate, Anchor, Drive, Endurance, Faults, Noise, Nominal, Onset, Pulse, PulseTable, Retention,
-    SecondOrder, StepSpread, Steps, Stimulus, StuckAt, TableStimulus, Write,
+    Accumulate, Activated, Anchor, Drive, Endurance, Faults, Noise, Nominal, Onset, Pulse, PulseTable,
+    Retention, SecondOrder, StepSpread, Steps, Stimulus, StuckAt, TableStimulus, ThermalLoss, Write,
 };
-pub use cells::{CellArray, CellPulse, NO_PULSE, Observation, Programming};
+pub use cells::{CellArray, CellPulse, NO_PULSE, Observation, Programming, ROOM_K};
 pub use error::{DeviceError, nearest};
 pub use law::{Curve, Deviation};
 pub use nonideality::{Nonidealities, Nonideality};

@@ -65,3 +65,30 @@ pub(crate) fn exponent(v: f64) -> Option<String> {
 pub(crate) fn levels() -> impl Iterator<Item = f64> {
     (0..=64).map(|i| if i == 0 { 1e-3 } else { f64::from(i) / 64.0 })
 }
+
+/// What is wrong with an absolute temperature.
+pub(crate) fn temperature(v: f64) -> Option<String> {
+    (!(1.0..=2000.0).contains(&v))
+        .then(|| format!("is {}; it must lie between 1 K and 2000 K", quantity::format(v, Dimension::Kelvin)))
+}
+
+fn electron_volts(v: f64) -> String {
+    quantity::format(v, Dimension::ElectronVolt)
+}
+
+/// What is wrong with the energy of a barrier.
+pub(crate) fn energy_ev(v: f64) -> Option<String> {
+    (!(0.0..=20.0).contains(&v))
+        .then(|| format!("comes to {}; barriers lie between 0 and 20 eV", electron_volts(v)))
+}
+
+/// What is wrong with a width on the scale of energies.
+pub(crate) fn width_ev(v: f64) -> Option<String> {
+    (!(1e-6..=1e6).contains(&v))
+        .then(|| format!("is {}; it must lie between 1 ueV and 1 MeV", electron_volts(v)))
+}
+
+/// What is wrong with the standard deviation of a logarithm.
+pub(crate) fn log_spread(v: f64) -> Option<String> {
+    (!(0.0..=10.0).contains(&v)).then(|| format!("is {}; it must lie between 0 and 10", plain(v)))
+}

@@ -370,10 +370,11 @@ impl DeviceSpec {
         let time = |s: f64| quantity::format(s, quantity::Dimension::Second);
         if let Some(first) = first.filter(|first| t_s < *first) {
             return Some(format!(
-                "The retention of `{}` is known from {} after programming; at {} it is held at that value.",
+                "The retention of `{}` is known from {} after programming; at {} it is {}.",
                 self.name,
                 time(first),
-                time(t_s)
+                time(t_s),
+                if retention.follows_temperature() { "extrapolated" } else { "held at that value" }
             ));
         }
         let last = last.filter(|last| t_s > *last)?;
@@ -384,5 +385,28 @@ impl DeviceSpec {
             time(last),
             time(t_s)
         ))
+    }
+
+    /// A sentence for the report if its retention at age `t_s` or temperature `t_k` is outside what was measured.
+    pub fn extrapolated_at(&self, t_s: f64, t_k: f64) -> Option<String> {
+        let retention = self.cell.as_ref()?.retention.as_ref()?;
+        let (coldest, hottest) = retention.known_temperatures_k();
+        let out = coldest.is_some_and(|c| t_k < c - 0.5) || hottest.is_some_and(|h| t_k > h + 0.5);
+        let age = self.extrapolated(t_s);
+        if !out {
+            return age;
+        }
+        let celsius =
+            |k: f64| quantity::format((1e6 * (k - 273.15)).round() / 1e6, quantity::Dimension::Ratio);
+        let (low, high) = (coldest.or(hottest).unwrap_or(t_k), hottest.or(coldest).unwrap_or(t_k));
+        let text = format!(
+            "The retention of `{}` was measured from {} C to {} C; at {} C it is extrapolated by its activation \
+             energies.",
+            self.name,
+            celsius(low),
+            celsius(high),
+            celsius(t_k)
+        );
+        Some(age.map_or(text.clone(), |age| format!("{age} {text}")))
     }
 }

@@ -35,12 +35,16 @@ pub enum Purpose {
     Augment = 13,
     /// Dropout masks.
     Dropout = 14,
+    /// How fast a device loses its state by heat.
+    ThermalLoss = 16,
     /// When a random jump of a dynamic device happens.
     Jump = 20,
     /// White noise that drives the states of a dynamic device.
     Wiener = 21,
     /// Differences of a dynamic device from cycle to cycle.
     Cycle = 22,
+    /// Where fits start from.
+    Start = 40,
     /// How the steps of pulses differ from device to device.
     PulseSpread = 30,
     /// How one pulse differs from the next, by the number of the pulse in its cell's life.

@@ -1,6 +1,6 @@
 //! What memristor physics needs of numerics, and no physics: counter-based random [streams](Stream), vectorised
-//! [elementary functions](simd::math), [quantities with units](quantity), [statistics](stats), borrowed
-//! matrices, cancellation.
+//! [elementary functions](simd::math), [quantities with units](quantity), [statistics](stats), [least
+//! squares](fit), borrowed matrices, cancellation.
 //!
 //! ```
 //! use neurohm_num::{Key, Purpose};
@@ -11,6 +11,7 @@
 //! assert_eq!(z[7], stream.normal(1007));
 //! ```
 
+pub mod fit;
 mod key;
 pub mod quantity;
 mod rows;

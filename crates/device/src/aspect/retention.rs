@@ -4,6 +4,7 @@ use neurohm_num::quantity;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Activated;
 use crate::law::Curve;
 use crate::limits;
 
@@ -66,6 +67,8 @@ pub enum Retention {
         /// The ages, rising.
         anchors: Vec<Anchor>,
     },
+    /// Relaxation with the logarithm of time and loss by heat, over time and temperature.
+    Activated(Box<Activated>),
 }
 
 /// Relaxation at one age.
@@ -93,7 +96,22 @@ impl Retention {
             Retention::Measured { anchors, .. } => {
                 (anchors.first().map(|a| a.age_s), anchors.last().map(|a| a.age_s))
             }
+            Retention::Activated(a) => (a.known_from_s, a.known_to_s),
         }
+    }
+
+    /// Lowest and highest temperature that the law was measured at, K, as far as the description says. Only a law with
+    /// an activation energy follows the temperature at all.
+    pub fn known_temperatures_k(&self) -> (Option<f64>, Option<f64>) {
+        match self {
+            Retention::Activated(a) => (a.coldest_k, a.hottest_k),
+            _ => (None, None),
+        }
+    }
+
+    /// Whether it depends on the temperature.
+    pub fn follows_temperature(&self) -> bool {
+        matches!(self, Retention::Activated(_))
     }
 
     /// Weights of the anchors at `age_s`; they sum to 1.
@@ -130,6 +148,7 @@ impl Retention {
                     a.shift = a.shift.as_ref().map(|c| c.scaled(factor));
                 }
             }
+            Retention::Activated(a) => a.scale_mean(factor),
         }
     }
 
@@ -147,6 +166,7 @@ impl Retention {
                     a.spread = a.spread.scaled(factor);
                 }
             }
+            Retention::Activated(a) => a.scale_spread(factor),
         }
     }
 
@@ -160,6 +180,7 @@ impl Retention {
             Retention::Measured { anchors, .. } => {
                 anchors.iter().any(|a| a.shift.as_ref().is_some_and(|c| !c.is_zero()))
             }
+            Retention::Activated(a) => a.has_mean(),
         }
     }
 
@@ -171,6 +192,7 @@ impl Retention {
                 *spread_s != 0.0 || *spread_per_ln_s != 0.0
             }
             Retention::Measured { anchors, .. } => anchors.iter().any(|a| !a.spread.is_zero()),
+            Retention::Activated(a) => a.has_spread(),
         }
     }
 
@@ -182,6 +204,7 @@ impl Retention {
         let stray = |v: f64| limits::stray(v, g_max_s);
         match self {
             Retention::Ideal {} => None,
+            Retention::Activated(a) => a.problem(g_max_s),
             Retention::PowerLaw { t0_s, nu_mean, nu_spread } => at("power_law.t0", limits::time(*t0_s))
                 .or_else(|| at("power_law.nu_mean", exponents(nu_mean)))
                 .or_else(|| at("power_law.nu_spread", exponents(nu_spread))),

@@ -3,6 +3,7 @@
 
 use std::ops::Range;
 
+use super::clock::Clock;
 use super::model::{Snapshot, Walk};
 
 /// A number for each cell, kept once where all are equal.
@@ -45,9 +46,11 @@ impl<T: Copy> Column<T> {
 }
 
 /// An instant at which cells were written, and how the last observation saw them.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Epoch {
     pub at_s: f64,
+    /// How far activated retention has come since; none before time passes, or where the law is another.
+    pub thermal: Option<Box<Clock>>,
     pub seen: Snapshot,
     /// How the noise walked there at that observation.
     pub walk: Option<Walk>,
@@ -92,7 +95,7 @@ impl Epochs {
         for (number, epoch) in new_number.iter_mut().zip(&self.all) {
             if *number == 0 {
                 *number = kept.len() as u32;
-                kept.push(*epoch);
+                kept.push(epoch.clone());
             }
         }
         cells.iter_mut().for_each(|e| *e = new_number[*e as usize]);

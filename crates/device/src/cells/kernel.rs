@@ -92,6 +92,29 @@ dispatch! {
         }
     }
 
+    /// g times what thermal loss leaves of it, exp(-(front / width) exp(rate_spread y)): `front` is in units of the
+    /// width.
+    pub(super) fn lose(rate_spread: f32, front: &[f32], y: &[f32], out: &mut [f32]) {
+        for ((out, front), y) in out.iter_mut().zip(front).zip(y) {
+            *out *= exp(-(front * exp_moderate(rate_spread * y)));
+        }
+    }
+
+    /// shift *= by, spread *= wide.
+    pub(super) fn stretch(by: f32, wide: f32, shift: &mut [f32], spread: &mut [f32]) {
+        for (shift, spread) in shift.iter_mut().zip(spread) {
+            *shift *= by;
+            *spread *= wide;
+        }
+    }
+
+    /// The smaller of each value's magnitude and `high`.
+    pub(super) fn at_most(high: f32, values: &[f32], out: &mut [f32]) {
+        for (out, v) in out.iter_mut().zip(values) {
+            *out = min(v.abs(), high);
+        }
+    }
+
     /// y += weight x.
     pub(super) fn add_scaled(weight: f32, x: &[f32], y: &mut [f32]) {
         for (y, x) in y.iter_mut().zip(x) {

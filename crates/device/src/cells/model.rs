@@ -1,11 +1,14 @@
 //! A cell's laws in the form that the kernels take, and the passes over one piece of an array.
 
+use std::sync::Arc;
+
 use neurohm_num::{Key, Purpose, Stream};
 
+use super::clock::Clock;
 use super::kernel;
 use super::pulses::PulseModel;
 use super::telegraph::Telegraph;
-use crate::aspect::{Anchor, Endurance, Noise, Retention, StuckAt, Write};
+use crate::aspect::{Activated, Anchor, Endurance, Noise, Retention, StuckAt, Write};
 use crate::law::{Amplitude, Argument, BLOCK, Curve, Deviation};
 use crate::one_over_f;
 use crate::spec::CellSpec;
@@ -53,6 +56,11 @@ enum RetentionModel {
         scale: f32,
         anchors: Vec<Anchor>,
     },
+    Activated {
+        law: Box<Activated>,
+        scale: f32,
+        reference_ev: f64,
+    },
 }
 
 /// Read noise; without `t_read_s` it is white.
@@ -63,7 +71,7 @@ pub(super) struct NoiseModel {
 }
 
 /// The instant of an observation and what follows from it alone.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Debug, Default)]
 pub(super) struct Snapshot {
     pub age_s: f64,
     pub window_s: Option<f64>,
@@ -71,6 +79,8 @@ pub(super) struct Snapshot {
     pub slow_factor: f64,
     /// Standard deviation of the noise that it does not see.
     pub fast_factor: f64,
+    /// How far activated retention has come, and how fast each device loses its state.
+    pub thermal: Option<(Arc<Clock>, Stream)>,
 }
 
 /// Streams of one programming.
@@ -195,6 +205,11 @@ impl Model {
                 scale: (unit_s * spec.g_max_s / fitted_g_max_s) as f32,
                 anchors: anchors.clone(),
             },
+            Some(Retention::Activated(law)) => RetentionModel::Activated {
+                scale: (law.unit_s * spec.g_max_s / law.fitted_g_max_s) as f32,
+                reference_ev: law.reference_ev(),
+                law: law.clone(),
+            },
         };
         let noise = spec.noise.as_ref().and_then(|noise| {
             let t_read_s = match noise {
@@ -223,6 +238,14 @@ impl Model {
     /// Whether retention keeps a number for each cell.
     pub(super) fn has_kept(&self) -> bool {
         !matches!(self.retention, RetentionModel::None)
+    }
+
+    /// The law of retention, where it follows the temperature.
+    pub(super) fn activated(&self) -> Option<&Activated> {
+        match &self.retention {
+            RetentionModel::Activated { law, .. } => Some(law),
+            _ => None,
+        }
     }
 
     /// What one of the steps is worth in which that number is kept.
@@ -259,7 +282,8 @@ impl Model {
                 (slow, (all - slow).max(0.0))
             }
         };
-        Snapshot { age_s, window_s, slow_factor: slow.sqrt(), fast_factor: fast.sqrt() }
+        let (slow_factor, fast_factor) = (slow.sqrt(), fast.sqrt());
+        Snapshot { age_s, window_s, slow_factor, fast_factor, thermal: None }
     }
 
     /// Programs a piece whose first cell is `first`.
@@ -351,8 +375,18 @@ impl Model {
         }
     }
 
-    /// Conductances of a piece after retention, without noise; stuck cells keep their mark.
-    fn retained(&self, age_s: f64, x: &mut Argument, g: &[f32], kept: &[i16], out: &mut [f32]) {
+    /// Conductances of a block, whose first cell is `first`, after retention, without noise; stuck cells keep their
+    /// mark.
+    fn retained(
+        &self,
+        at: &Snapshot,
+        first: u64,
+        x: &mut Argument,
+        g: &[f32],
+        kept: &[i16],
+        out: &mut [f32],
+    ) {
+        let age_s = at.age_s;
         match &self.retention {
             RetentionModel::None => out.copy_from_slice(g),
             RetentionModel::PowerLaw { t0_s, nu_step, .. } => {
@@ -383,6 +417,26 @@ impl Model {
                 }
                 kernel::relax(*scale, &shift[..n], &spread[..n], kept, g, out);
             }
+            RetentionModel::Activated { law, scale, reference_ev } => {
+                let Some((clock, losses)) = &at.thermal else { return out.copy_from_slice(g) };
+                let n = g.len();
+                let mut buffers = [[0_f32; BLOCK]; 4];
+                let [level, shift, spread, y] = &mut buffers;
+                let (level, shift, spread) = (&mut level[..n], &mut shift[..n], &mut spread[..n]);
+                kernel::at_most(self.g_max, g, level);
+                let x = x.set(level, 1.0 / self.g_max);
+                law.shift.fill(x, shift);
+                law.spread.fill(x, spread);
+                let passed = clock.relaxation_ev / reference_ev;
+                kernel::stretch(passed as f32, passed.sqrt() as f32, shift, spread);
+                kernel::relax(*scale, shift, spread, kept, g, out);
+                if let Some(loss) = &law.loss {
+                    let (front, y) = (shift, &mut y[..n]);
+                    clock.loss_fronts(1.0 / loss.width_ev, level, 1.0 / self.g_max, front);
+                    losses.fill_normal(first, y);
+                    kernel::lose(loss.rate_spread as f32, front, y, out);
+                }
+            }
         }
     }
 
@@ -390,20 +444,29 @@ impl Model {
     pub(super) fn conductances(
         &self,
         at: &Snapshot,
+        first: u64,
         g: &[f32],
         kept: &[i16],
         noise: Noises,
         out: &mut [f32],
     ) {
-        self.seen(at, g, Some(kept), noise, out);
+        self.seen(at, first, g, Some(kept), noise, out);
     }
 
     /// What a read would see of a piece that had kept as it was written, S.
     pub(super) fn written(&self, at: &Snapshot, g: &[f32], noise: Noises, out: &mut [f32]) {
-        self.seen(at, g, None, noise, out);
+        self.seen(at, 0, g, None, noise, out);
     }
 
-    fn seen(&self, at: &Snapshot, g: &[f32], kept: Option<&[i16]>, mut noise: Noises, out: &mut [f32]) {
+    fn seen(
+        &self,
+        at: &Snapshot,
+        first: u64,
+        g: &[f32],
+        kept: Option<&[i16]>,
+        mut noise: Noises,
+        out: &mut [f32],
+    ) {
         let mut a = [0_f32; BLOCK];
         let mut z = [0_f32; BLOCK];
         let mut x = Argument::new();
@@ -414,7 +477,7 @@ impl Model {
             let (a, z) = (&mut a[..g.len()], &mut z[..g.len()]);
             let known = noise.block(self, i, z);
             if retained {
-                self.retained(at.age_s, &mut x, g, kept, out);
+                self.retained(at, first + (i * BLOCK) as u64, &mut x, g, kept, out);
             } else {
                 out.copy_from_slice(g);
             }
@@ -436,15 +499,16 @@ impl Model {
     }
 
     /// Variance of what a read does not see of a piece, S^2.
-    pub(super) fn read_variance(&self, at: &Snapshot, g: &[f32], kept: &[i16], out: &mut [f32]) {
+    pub(super) fn read_variance(&self, at: &Snapshot, first: u64, g: &[f32], kept: &[i16], out: &mut [f32]) {
         let Some(model) = &self.noise else { return out.fill(0.0) };
         let mut a = [0_f32; BLOCK];
         let mut x = Argument::new();
         let mut kept = kept.chunks(BLOCK);
         let scale = (f64::from(model.amplitude.scale) * at.fast_factor) as f32;
-        for (g, out) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)) {
+        for (i, (g, out)) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).enumerate() {
             let a = &mut a[..g.len()];
-            self.retained(at.age_s, &mut x, g, kept.next().unwrap_or_default(), out);
+            let first = first + (i * BLOCK) as u64;
+            self.retained(at, first, &mut x, g, kept.next().unwrap_or_default(), out);
             model.amplitude.fill(&mut x, g, a);
             kernel::noise_variance(scale, model.amplitude.relative, a, g, out);
         }

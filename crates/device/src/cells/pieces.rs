@@ -99,7 +99,7 @@ impl Observation<'_> {
                 _ => Noises::Kept(first, noise),
             };
             let kept = part(self.kept, run.start, count);
-            self.model.conductances(&epoch.seen, &self.g[run.clone()], kept, noise, &mut out[run]);
+            self.model.conductances(&epoch.seen, first, &self.g[run.clone()], kept, noise, &mut out[run]);
         }
     }
 
@@ -107,8 +107,8 @@ impl Observation<'_> {
     pub fn read_with_variance(self, out: &mut [f32], variance: &mut [f32]) {
         for (run, epoch) in runs(self.of_cell, self.g.len()) {
             let kept = part(self.kept, run.start, run.len());
-            let seen = &self.epochs[epoch].seen;
-            self.model.read_variance(seen, &self.g[run.clone()], kept, &mut variance[run]);
+            let (seen, first) = (&self.epochs[epoch].seen, self.first + run.start as u64);
+            self.model.read_variance(seen, first, &self.g[run.clone()], kept, &mut variance[run]);
         }
         self.read(out);
     }

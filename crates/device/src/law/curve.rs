@@ -10,6 +10,9 @@ use crate::limits;
 /// Cells that are worked on at once, so that intermediate values stay in the first-level cache.
 pub(crate) const BLOCK: usize = 512;
 
+/// Points of a table; a measurement of more levels is fitted with fewer.
+const LONGEST: usize = 256;
+
 /// Splits within splits; far more than any fit needs, and an end to hostile files.
 const DEEPEST: usize = 8;
 
@@ -44,6 +47,13 @@ pub enum Curve {
         /// Largest y.
         high: f64,
     },
+    /// y known at points, linear between them and held beyond the first and the last: what a fit writes.
+    Table {
+        /// Where y is known, rising.
+        x: Vec<f64>,
+        /// y there.
+        y: Vec<f64>,
+    },
     /// One curve for x < `at`, another from there on.
     Split {
         /// Where the second curve begins.
@@ -66,6 +76,13 @@ impl Curve {
                 .max(low.unwrap_or(f64::NEG_INFINITY))
                 .min(high.unwrap_or(f64::INFINITY)),
             Curve::Power { factor, exponent, high } => (factor * (exponent * ln()).exp()).min(*high),
+            Curve::Table { x: at, y } => {
+                let ramps = at.windows(2).zip(y.windows(2));
+                let rise = ramps
+                    .map(|(at, y)| (y[1] - y[0]) * ((x - at[0]) / (at[1] - at[0])).clamp(0.0, 1.0))
+                    .sum::<f64>();
+                y.first().map_or(0.0, |first| first + rise)
+            }
             Curve::Split { at, below, above } => {
                 if x < *at {
                     below.value(x)
@@ -90,6 +107,7 @@ impl Curve {
             Curve::Power { factor: y, exponent, high } => {
                 Curve::Power { factor: y * factor, exponent: *exponent, high: high * factor }
             }
+            Curve::Table { x, y } => Curve::Table { x: x.clone(), y: y.iter().map(|y| y * factor).collect() },
             Curve::Split { at, below, above } => Curve::Split {
                 at: *at,
                 below: Box::new(below.scaled(factor)),
@@ -108,6 +126,7 @@ impl Curve {
                 inside && ((*slope == 0.0 && *offset == 0.0) || (*low == Some(0.0) && *high == Some(0.0)))
             }
             Curve::Power { factor, .. } => *factor == 0.0,
+            Curve::Table { y, .. } => y.iter().all(|y| *y == 0.0),
             Curve::Split { below, above, .. } => below.is_zero() && above.is_zero(),
         }
     }
@@ -133,6 +152,14 @@ impl Curve {
                 finite(&[*slope, *offset]).or_else(|| finite(&ends)).or_else(crossed)
             }
             Curve::Power { factor, exponent, high } => finite(&[*factor, *exponent, *high]),
+            Curve::Table { x, y } if x.is_empty() || x.len() != y.len() || x.len() > LONGEST => {
+                let (x, y) = (x.len(), y.len());
+                Some(format!("is a table of {x} x and {y} y; give as many of both, 1 to {LONGEST}"))
+            }
+            Curve::Table { x, y } => finite(x).or_else(|| finite(y)).or_else(|| {
+                let rises = x.windows(2).all(|w| w[0] < w[1]);
+                (!rises).then(|| "is a table whose x do not rise".to_owned())
+            }),
             Curve::Split { .. } if depth == DEEPEST => Some(format!("is split more than {DEEPEST} times")),
             Curve::Split { at, below, above } => {
                 finite(&[*at]).or_else(|| below.problem_at(depth + 1)).or_else(|| above.problem_at(depth + 1))
@@ -164,6 +191,14 @@ impl Curve {
             }
             Curve::Power { factor, exponent, high } => {
                 power(*factor as f32, *exponent as f32, *high as f32, x.ln(), y);
+            }
+            Curve::Table { x: at, y: known } => {
+                y.fill(known.first().copied().unwrap_or(0.0) as f32);
+                for (at, known) in at.windows(2).zip(known.windows(2)) {
+                    let per_x = 1.0 / (at[1] - at[0]);
+                    let rise = (known[1] - known[0]) as f32;
+                    ramp(at[0] as f32, per_x as f32, rise, &x.values[..x.len], y);
+                }
             }
             Curve::Split { at, below, above } => {
                 let mut other = [0_f32; BLOCK];
@@ -248,6 +283,13 @@ dispatch! {
     fn power(factor: f32, exponent: f32, high: f32, ln: &[f32], y: &mut [f32]) {
         for (y, ln) in y.iter_mut().zip(ln) {
             *y = math::min(factor * math::exp_moderate(exponent * ln), high);
+        }
+    }
+
+    /// y += what of `rise` lies below x; the ramp begins at `at` and is 1 / `per_x` long.
+    fn ramp(at: f32, per_x: f32, rise: f32, x: &[f32], y: &mut [f32]) {
+        for (y, x) in y.iter_mut().zip(x) {
+            *y += rise * math::min(math::max((x - at) * per_x, 0.0), 1.0);
         }
     }
 

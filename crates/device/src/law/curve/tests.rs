@@ -13,6 +13,8 @@ fn curves() -> Vec<Curve> {
         log(Some(0.049), Some(0.1)),
         log(None, None),
         power.clone(),
+        Curve::Table { x: vec![0.1, 0.25, 0.7, 0.9], y: vec![-1.0, 2.0, 0.5, 0.6] },
+        Curve::Table { x: vec![0.5], y: vec![0.25] },
         Curve::Split { at: 0.1, below: Box::new(log(None, Some(0.05))), above: Box::new(power) },
     ]
 }
@@ -46,6 +48,23 @@ fn published_values_of_the_pcm_curves() {
     for (x, y) in [(0.0, 0.26348), (0.2, 0.60956), (0.5, 0.95271), (1.0, 1.05538)] {
         assert!((sd.value(x) - y).abs() < 6e-6, "{x}");
     }
+}
+
+#[test]
+fn a_table_holds_its_ends_and_is_linear_between_its_points() {
+    let table = Curve::Table { x: vec![0.2, 0.4, 0.8], y: vec![1.0, 3.0, -1.0] };
+    for (x, y) in [(0.0, 1.0), (0.2, 1.0), (0.3, 2.0), (0.4, 3.0), (0.6, 1.0), (0.8, -1.0), (5.0, -1.0)] {
+        assert!((table.value(x) - y).abs() < 1e-12, "{x}");
+    }
+}
+
+#[test]
+fn impossible_tables_are_named() {
+    let table = |x: &[f64], y: &[f64]| Curve::Table { x: x.to_vec(), y: y.to_vec() }.problem();
+    assert_eq!(table(&[0.0, 0.0], &[1.0, 2.0]).as_deref(), Some("is a table whose x do not rise"));
+    let uneven = "is a table of 2 x and 1 y; give as many of both, 1 to 256";
+    assert_eq!(table(&[0.0, 1.0], &[1.0]).as_deref(), Some(uneven));
+    assert!(table(&[], &[]).is_some() && table(&[0.0], &[f64::INFINITY]).is_some());
 }
 
 #[test]
