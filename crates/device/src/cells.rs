@@ -1,4 +1,4 @@
-//! Many cells of one device, in columns: at most 8 bytes a cell.
+//! Many cells of one device, in columns: at most 8 bytes a cell that is programmed, and 32 a cell that is pulsed.
 
 use neurohm_num::{Key, Purpose};
 use rayon::prelude::*;
@@ -7,14 +7,20 @@ use crate::error::DeviceError;
 use crate::one_over_f;
 use crate::spec::CellSpec;
 
+mod epochs;
 mod kernel;
 mod model;
 mod pieces;
+mod pulses;
+mod telegraph;
 
+use epochs::{Epochs, runs};
 use model::{Model, NoiseModel, Noises, Snapshot};
 use pieces::{PIECE, cut, part};
+use pulses::Pulsed;
 
 pub use pieces::{Observation, Programming};
+pub use pulses::{CellPulse, NO_PULSE};
 
 /// An array of cells that can be programmed, left alone and read.
 ///
@@ -40,12 +46,19 @@ pub struct CellArray {
     kept: Vec<i16>,
     /// Standardised read noise at the last observation in steps of 2^-12, where the device has noise.
     noise: Vec<i16>,
+    /// What only pulsed cells have.
+    pulsed: Pulsed,
+    /// When cells were last written.
+    epochs: Epochs,
     clock_s: f64,
     programmed_at_s: f64,
     programmings: u32,
     /// Observations since the last programming.
     observations: u32,
-    observed: Snapshot,
+    /// The last observation's instant and window, until cells are written again.
+    observed: Option<(f64, Option<f64>)>,
+    /// Instant of the last observation ever.
+    observed_at_s: Option<f64>,
     window_s: Option<f64>,
 }
 
@@ -56,20 +69,23 @@ impl CellArray {
     /// A parameter that physics does not allow.
     pub fn new(spec: &CellSpec, len: usize, key: Key) -> Result<Self, DeviceError> {
         spec.validate()?;
-        let model = Model::new(spec);
+        let model = Model::new(spec, key);
         let rows = |needed: bool| if needed { len } else { 0 };
         Ok(CellArray {
             key,
             len,
             g: vec![model.g_min; len],
             kept: vec![0; rows(model.has_kept())],
-            noise: vec![0; rows(model.noise.is_some())],
+            noise: vec![0; rows(model.has_noise())],
+            pulsed: Pulsed::new(),
+            epochs: Epochs::new(),
             model,
             clock_s: 0.0,
             programmed_at_s: 0.0,
             programmings: 0,
             observations: 0,
-            observed: Snapshot::default(),
+            observed: None,
+            observed_at_s: None,
             window_s: None,
         })
     }
@@ -79,6 +95,16 @@ impl CellArray {
     /// # Errors
     /// Not one target a cell; a target that is NaN or outside the device's range (by more than a rounding error).
     pub fn program(&mut self, target_s: &[f32]) -> Result<(), DeviceError> {
+        self.check_targets(target_s)?;
+        let pieces = self.program_in(PIECE);
+        pieces
+            .into_par_iter()
+            .zip(target_s.par_chunks(PIECE))
+            .for_each(|(piece, target)| piece.write(target));
+        Ok(())
+    }
+
+    fn check_targets(&self, target_s: &[f32]) -> Result<(), DeviceError> {
         if target_s.len() != self.len {
             return Err(DeviceError::Length { expected: self.len, found: target_s.len() });
         }
@@ -93,34 +119,39 @@ impl CellArray {
                 g_max_s: self.model.range_s[1],
             });
         }
-        let pieces = self.program_in(PIECE);
-        pieces
-            .into_par_iter()
-            .zip(target_s.par_chunks(PIECE))
-            .for_each(|(piece, target)| piece.write(target));
         Ok(())
     }
 
     /// Begins a new programming of every cell, now, in pieces of `piece` cells (the last may be shorter) that can be
     /// written in any order and on any thread. A piece that is never written keeps what it held, at the new age.
     pub fn program_in(&mut self, piece: usize) -> Vec<Programming<'_>> {
+        self.write_in(piece, false)
+    }
+
+    /// [`program_in`](Self::program_in), exactly or with the device's errors.
+    fn write_in(&mut self, piece: usize, exact: bool) -> Vec<Programming<'_>> {
         self.programmings = self.programmings.wrapping_add(1);
         self.observations = 0;
         self.programmed_at_s = self.clock_s;
-        self.observed = Snapshot::default();
+        self.observed = None;
+        self.epochs.restart(self.clock_s);
+        self.pulsed.written();
+        let wear = self.pulsed.wear(self.programmings);
         let event = u64::from(self.programmings);
         let streams = model::ProgramStreams {
             d2d: self.key.stream(Purpose::DeviceSpread, 0),
             c2c: self.key.stream(Purpose::Programming, event),
             kept: self.key.stream(self.model.kept_purpose(), event),
             stuck: self.key.stream(Purpose::Stuck, 0),
+            exact,
         };
         let (model, mut g, mut kept) = (&self.model, &mut self.g[..], &mut self.kept[..]);
         let starts = (0..self.len).step_by(piece.max(1));
         starts
             .map(|first| {
                 let (g, kept) = (cut(&mut g, piece.max(1)), cut(&mut kept, piece.max(1)));
-                Programming { model, streams, first: first as u64, g, kept }
+                let g_len = g.len();
+                Programming { model, streams, first: first as u64, g, kept, wear: wear.part(first, g_len) }
             })
             .collect()
     }
@@ -146,15 +177,17 @@ impl CellArray {
     /// and on any thread. Every piece must be read: one that is not keeps the noise of the observation before.
     pub fn observe_in(&mut self, piece: usize) -> Vec<Observation<'_>> {
         let piece = piece.max(1);
-        let walk = self.next_step().flatten();
-        let (model, at) = (&self.model, self.observed);
+        let walks = self.look();
+        let (model, epochs) = (&self.model, &self.epochs.all[..]);
         let mut noise = &mut self.noise[..];
         let starts = (0..self.len).step_by(piece);
         starts
             .map(|first| {
                 let count = piece.min(self.len - first);
                 let (g, kept) = (&self.g[first..first + count], part(&self.kept, first, count));
-                Observation { model, at, walk, first: first as u64, g, kept, noise: cut(&mut noise, count) }
+                let of_cell = self.epochs.of_cell.part(first, count);
+                let noise = cut(&mut noise, count);
+                Observation { model, epochs, of_cell, first: first as u64, g, kept, noise, walks }
             })
             .collect()
     }
@@ -177,9 +210,9 @@ impl CellArray {
     /// Not one output a cell.
     pub fn conductances(&self, out: &mut [f32]) -> Result<(), DeviceError> {
         self.check(out)?;
-        self.for_pieces(out, |first, g, kept, out| {
-            let noise = Noises::Kept(part(&self.noise, first, out.len()));
-            self.model.conductances(&self.observed, g, kept, noise, out);
+        self.for_pieces(out, |first, seen, g, kept, out| {
+            let noise = Noises::Kept(first as u64, part(&self.noise, first, out.len()));
+            self.model.conductances(seen, g, kept, noise, out);
         });
         Ok(())
     }
@@ -191,19 +224,28 @@ impl CellArray {
     /// Not one output a cell.
     pub fn read_variance(&self, out: &mut [f32]) -> Result<(), DeviceError> {
         self.check(out)?;
-        if self.observed.fast_factor == 0.0 {
+        if !self.has_read_variance() {
             out.fill(0.0);
             return Ok(());
         }
-        self.for_pieces(out, |_, g, kept, out| self.model.read_variance(&self.observed, g, kept, out));
+        self.for_pieces(out, |_, seen, g, kept, out| self.model.read_variance(seen, g, kept, out));
         Ok(())
     }
 
-    /// Calls `work` with the first cell of a piece, pieces of g and kept, and of the output.
-    fn for_pieces(&self, out: &mut [f32], work: impl Fn(usize, &[f32], &[i16], &mut [f32]) + Sync) {
+    /// Calls `work` with the first of some cells that were written together, how they were last seen, their g and
+    /// kept, and their outputs.
+    fn for_pieces(
+        &self,
+        out: &mut [f32],
+        work: impl Fn(usize, &Snapshot, &[f32], &[i16], &mut [f32]) + Sync,
+    ) {
         out.par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| {
-            let (first, count) = (i * PIECE, out.len());
-            work(first, part(&self.g, first, count), part(&self.kept, first, count), out);
+            let of_cell = self.epochs.of_cell.part(i * PIECE, out.len());
+            for (run, epoch) in runs(of_cell, out.len()) {
+                let (first, count) = (i * PIECE + run.start, run.len());
+                let (g, kept) = (part(&self.g, first, count), part(&self.kept, first, count));
+                work(first, &self.epochs.all[epoch].seen, g, kept, &mut out[run]);
+            }
         });
     }
 
@@ -217,7 +259,7 @@ impl CellArray {
     /// Whether some noise is faster than the read window, so that [`read_variance`](Self::read_variance) is not
     /// zero everywhere.
     pub fn has_read_variance(&self) -> bool {
-        self.observed.fast_factor > 0.0
+        self.epochs.all.iter().any(|e| e.seen.fast_factor > 0.0)
     }
 
     /// Seconds since the array came into being.
@@ -246,6 +288,8 @@ impl CellArray {
         size_of::<f32>()
             + bytes(self.kept.is_empty(), size_of::<i16>())
             + bytes(self.noise.is_empty(), size_of::<i16>())
+            + self.epochs.of_cell.bytes()
+            + self.pulsed.bytes()
     }
 
     fn check(&self, out: &[f32]) -> Result<(), DeviceError> {
@@ -256,30 +300,33 @@ impl CellArray {
         }
     }
 
-    /// Moves `observed` to now. None if nothing is to be done; otherwise the walk of the noise, if it takes one.
-    fn next_step(&mut self) -> Option<Option<model::Walk>> {
-        let age_s = self.age_s();
-        let before = self.observed;
-        let same = before.age_s == age_s && before.window_s == self.window_s && self.observations > 0;
-        if same || self.programmings == 0 {
-            return None;
+    /// Moves what was seen of every epoch to now, with the walk of the noise there. False if nothing is to be done.
+    fn look(&mut self) -> bool {
+        let now = (self.clock_s, self.window_s);
+        if self.observed == Some(now) || self.programmings == 0 {
+            return false;
         }
-        self.observed = self.model.snapshot(age_s, self.window_s);
         self.observations = self.observations.wrapping_add(1);
-        let correlation = match &self.model.noise {
-            None => return Some(None),
-            Some(NoiseModel { t_read_s: None, .. }) => 0.0,
-            Some(NoiseModel { t_read_s: Some(t), .. }) if self.observations > 1 => {
-                let window = |w: Option<f64>| w.unwrap_or(*t).max(*t);
-                one_over_f::correlation(before.age_s, window(before.window_s), age_s, window(self.window_s))
-            }
-            Some(_) => 0.0,
-        };
-        if self.observed.slow_factor == 0.0 {
-            return Some(None);
-        }
         let event = u64::from(self.programmings) << 32 | u64::from(self.observations);
-        Some(Some(model::Walk::new(self.key.stream(Purpose::SlowNoise, event), correlation)))
+        let stream = self.key.stream(Purpose::SlowNoise, event);
+        let dt_s = self.observed_at_s.map_or(f64::INFINITY, |before| self.clock_s - before);
+        for epoch in &mut self.epochs.all {
+            let before = epoch.seen;
+            epoch.seen = self.model.snapshot(self.clock_s - epoch.at_s, self.window_s);
+            let correlation = match &self.model.noise {
+                Some(NoiseModel { t_read_s: Some(t), .. }) => {
+                    let window = |w: Option<f64>| w.unwrap_or(*t).max(*t);
+                    let (a, b) = (before.age_s, epoch.seen.age_s);
+                    one_over_f::correlation(a, window(before.window_s), b, window(self.window_s))
+                }
+                _ => 0.0,
+            };
+            let seen = epoch.seen.slow_factor > 0.0;
+            epoch.walk = seen.then(|| model::Walk::new(stream, correlation, dt_s));
+        }
+        self.observed = Some(now);
+        self.observed_at_s = Some(self.clock_s);
+        true
     }
 }
 

@@ -65,6 +65,34 @@ pub enum DeviceError {
         /// Highest programmable conductance, S.
         g_max_s: f64,
     },
+    /// Pulses for a device of which nobody knows what they do.
+    #[error(
+        "the device has no law for pulses ([pulse.LAW]): `neurohm device fit --kind pulses` finds one from measured \
+         pulse trains, `neurohm device characterise` from its equations"
+    )]
+    NoPulse,
+    /// A stimulus that the device's law does not know.
+    #[error("there is no stimulus {stimulus}: the device knows {}", list(.known))]
+    Stimulus {
+        /// The number asked for.
+        stimulus: u16,
+        /// Names of the stimuli, in the order of their numbers.
+        known: Vec<String>,
+    },
+    /// A cell that is not there.
+    #[error("there is no cell {cell}: the array has {len}")]
+    Cell {
+        /// The cell asked for.
+        cell: u32,
+        /// Cells in the array.
+        len: usize,
+    },
+    /// A way of programming that makes no sense for the device.
+    #[error("cannot program with pulses: {problem}")]
+    Scheme {
+        /// What is wrong, and what would be right.
+        problem: String,
+    },
     /// Time that is negative or not a number.
     #[error("time cannot advance by {dt_s} s: give a finite time of zero or more")]
     Time {
@@ -89,6 +117,11 @@ impl DeviceError {
             other => SettingError::value(prefix, other.to_string()),
         }
     }
+}
+
+fn list(names: &[String]) -> String {
+    let numbered: Vec<String> = names.iter().enumerate().map(|(i, name)| format!("{i} ({name})")).collect();
+    numbered.join(", ")
 }
 
 /// Three digits and a prefix are enough for a message.

@@ -3,6 +3,7 @@
 
 mod curve;
 mod deviation;
+pub(crate) mod step;
 
 pub use curve::Curve;
 pub(crate) use curve::{Argument, BLOCK};

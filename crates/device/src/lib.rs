@@ -30,8 +30,11 @@ pub mod overlay;
 mod preset;
 mod spec;
 
-pub use aspect::{Anchor, Faults, Noise, Retention, StuckAt, Write};
-pub use cells::{CellArray, Observation, Programming};
+pub use aspect::{
+    Accumulate, Anchor, Drive, Endurance, Faults, Noise, Nominal, Onset, Pulse, PulseTable, Retention,
+    SecondOrder, StepSpread, Steps, Stimulus, StuckAt, TableStimulus, Write,
+};
+pub use cells::{CellArray, CellPulse, NO_PULSE, Observation, Programming};
 pub use error::{DeviceError, nearest};
 pub use law::{Curve, Deviation};
 pub use nonideality::{Nonidealities, Nonideality};

@@ -1,6 +1,6 @@
 //! Switching non-idealities off by path, so that ablation is generic.
 
-use crate::aspect::{Faults, Noise, Retention, Write};
+use crate::aspect::{Endurance, Faults, Noise, Retention, Write};
 use crate::spec::DeviceSpec;
 
 /// Something that makes a device or a chip less than ideal.
@@ -68,6 +68,19 @@ impl Nonidealities for DeviceSpec {
                 _ => add("device.write", "error of programming"),
             }
         }
+        if let Some(pulse) = &cell.pulse {
+            let parts = [
+                (pulse.has_c2c(), "device.pulse.c2c", "how one pulse differs from the next"),
+                (pulse.has_d2d(), "device.pulse.d2d", "how the pulses of one device differ from another's"),
+                (pulse.has_shape(), "device.pulse.shape", "steps that depend on the state"),
+            ];
+            if parts.iter().any(|(there, ..)| *there) {
+                add("device.pulse", "steps of pulses that scatter or depend on the state");
+            }
+            for (_, path, about) in parts.into_iter().filter(|(there, ..)| *there) {
+                add(path, about);
+            }
+        }
         if let Some(retention) = &cell.retention {
             match (retention.has_mean(), retention.has_spread()) {
                 (false, false) => {}
@@ -87,7 +100,13 @@ impl Nonidealities for DeviceSpec {
             Some(noise @ Noise::White { .. }) if noise.amplitude().is_some() => {
                 add("device.noise", "read noise")
             }
+            Some(noise @ Noise::Telegraph { .. }) if !noise.is_ideal() => {
+                add("device.noise", "random telegraph noise");
+            }
             _ => {}
+        }
+        if cell.endurance.as_ref().is_some_and(|e| !e.is_ideal()) {
+            add("device.endurance", "wear over cycles");
         }
         if cell.faults.as_ref().is_some_and(|f| f.stuck() > 0.0) {
             add("device.faults", "stuck cells");
@@ -104,6 +123,7 @@ impl Nonidealities for DeviceSpec {
             "device.write" => cell.write = Some(Write::Ideal {}),
             "device.retention" => cell.retention = Some(Retention::Ideal {}),
             "device.noise" => cell.noise = Some(Noise::Ideal {}),
+            "device.endurance" => cell.endurance = Some(Endurance::Ideal {}),
             "device.faults" => cell.faults = Some(Faults::default()),
             _ => return self.scale(path, 0.0),
         }
@@ -124,6 +144,20 @@ impl Nonidealities for DeviceSpec {
                     *deviation = deviation.as_ref().map(|d| d.scaled(factor));
                 }
             }
+        }
+        if let Some(pulse) = &mut cell.pulse {
+            if whole("device.pulse.c2c") {
+                pulse.scale_c2c(factor);
+            }
+            if whole("device.pulse.d2d") {
+                pulse.scale_d2d(factor);
+            }
+            if whole("device.pulse.shape") {
+                pulse.scale_shape(factor);
+            }
+        }
+        if let Some(endurance) = cell.endurance.as_mut().filter(|_| path == "device.endurance") {
+            endurance.scale(factor);
         }
         if let Some(retention) = retention {
             if whole("device.retention.mean") {

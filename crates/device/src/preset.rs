@@ -23,8 +23,26 @@ macro_rules! presets {
     };
 }
 
-static PRESETS: [Preset; 7] =
-    presets!["pcm", "hermes", "hermes_1", "reram_wan2022", "reram_cmo", "generic", "ideal"];
+static PRESETS: [Preset; 18] = presets![
+    "pcm",
+    "hermes",
+    "hermes_1",
+    "reram_wan2022",
+    "reram_cmo",
+    "generic",
+    "ideal",
+    "pcm_accumulate",
+    "pcm_exp",
+    "reram_es",
+    "reram_sb",
+    "reram_array_om",
+    "reram_array_hfo2",
+    "ecram",
+    "ecram_mo",
+    "capacitor",
+    "gokmen_vlasov",
+    "idealized"
+];
 
 static PARSED: LazyLock<Vec<Result<DeviceSpec, DeviceError>>> =
     LazyLock::new(|| PRESETS.iter().map(|p| parse(p.toml, p.name)).collect());

@@ -7,7 +7,7 @@ use neurohm_num::{Key, quantity};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::aspect::{Faults, Noise, Retention, Write};
+use crate::aspect::{Endurance, Faults, Noise, Pulse, Retention, Write};
 use crate::compact::{CellBank, Dynamic, ParameterSpread};
 use crate::error::DeviceError;
 
@@ -45,10 +45,14 @@ pub struct CellSpec {
     pub g_max_s: f64,
     /// How exactly it is written.
     pub write: Option<Write>,
+    /// What a pulse does to it.
+    pub pulse: Option<Pulse>,
     /// How it keeps.
     pub retention: Option<Retention>,
     /// Its read noise.
     pub noise: Option<Noise>,
+    /// How it wears out.
+    pub endurance: Option<Endurance>,
     /// Broken cells.
     pub faults: Option<Faults>,
 }
@@ -87,12 +91,18 @@ struct File {
     /// How exactly it is written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     write: Option<Write>,
+    /// What a pulse does to it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pulse: Option<Pulse>,
     /// How it keeps.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     retention: Option<Retention>,
     /// Its read noise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     noise: Option<Noise>,
+    /// How it wears out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    endurance: Option<Endurance>,
     /// Broken cells.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     faults: Option<Faults>,
@@ -118,8 +128,10 @@ impl TryFrom<File> for DeviceSpec {
     fn try_from(f: File) -> Result<Self, String> {
         let aspects = [
             ("write", f.write.is_some()),
+            ("pulse", f.pulse.is_some()),
             ("retention", f.retention.is_some()),
             ("noise", f.noise.is_some()),
+            ("endurance", f.endurance.is_some()),
             ("faults", f.faults.is_some()),
         ];
         let cell = match f.cell {
@@ -127,8 +139,10 @@ impl TryFrom<File> for DeviceSpec {
                 g_min_s: range.g_min_s,
                 g_max_s: range.g_max_s,
                 write: f.write,
+                pulse: f.pulse,
                 retention: f.retention,
                 noise: f.noise,
+                endurance: f.endurance,
                 faults: f.faults,
             }),
             None => match aspects.iter().find(|(_, there)| *there) {
@@ -167,8 +181,10 @@ impl TryFrom<File> for DeviceSpec {
 impl From<DeviceSpec> for File {
     fn from(d: DeviceSpec) -> Self {
         let range = d.cell.as_ref().map(|c| Range { g_min_s: c.g_min_s, g_max_s: c.g_max_s });
-        let (write, retention, noise, faults) =
-            d.cell.map(|c| (c.write, c.retention, c.noise, c.faults)).unwrap_or_default();
+        let (write, pulse, retention, noise, endurance, faults) = d
+            .cell
+            .map(|c| (c.write, c.pulse, c.retention, c.noise, c.endurance, c.faults))
+            .unwrap_or_default();
         File {
             name: d.name,
             title: d.title,
@@ -180,22 +196,26 @@ impl From<DeviceSpec> for File {
             compact: d.compact,
             spread: d.spread,
             write,
+            pulse,
             retention,
             noise,
+            endurance,
             faults,
         }
     }
 }
 
 impl CellSpec {
-    /// A cell with this range and neutral laws.
+    /// A cell with this range and neutral laws, which takes no pulses.
     pub fn ideal(g_min_s: f64, g_max_s: f64) -> CellSpec {
         CellSpec {
             g_min_s,
             g_max_s,
             write: Some(Write::Ideal {}),
+            pulse: None,
             retention: Some(Retention::Ideal {}),
             noise: Some(Noise::Ideal {}),
+            endurance: Some(Endurance::Ideal {}),
             faults: Some(Faults::default()),
         }
     }
@@ -222,6 +242,8 @@ impl CellSpec {
             .or_else(|| self.write.as_ref().and_then(|w| w.problem(high)))
             .or_else(|| self.retention.as_ref().and_then(|r| r.problem(high)))
             .or_else(|| self.noise.as_ref().and_then(|n| n.problem(high)))
+            .or_else(|| self.pulse.as_ref().and_then(|p| p.problem(low, high)))
+            .or_else(|| self.endurance.as_ref().and_then(Endurance::problem))
             .or_else(|| self.faults.as_ref().and_then(Faults::problem));
         match problem {
             Some((field, problem)) => Err(DeviceError::Parameter { device: String::new(), field, problem }),
@@ -285,20 +307,36 @@ impl DeviceSpec {
         SCHEMA.get_or_init(|| schemars::schema_for!(DeviceSpec).to_value())
     }
 
-    /// The same range with neutral laws: the ideal device beside this one. Equations stay as they are.
+    /// The same range with neutral laws: the ideal device beside this one. Equations stay as they are, and a device
+    /// that is pulsed keeps its mean step, without scatter and, where the law allows it, the same in every state.
     pub fn idealised(&self) -> DeviceSpec {
-        let cell = self.cell.as_ref().map(|c| CellSpec::ideal(c.g_min_s, c.g_max_s));
+        let cell = self.cell.as_ref().map(|c| {
+            let pulse = c.pulse.clone().map(|mut pulse| {
+                pulse.scale_c2c(0.0);
+                pulse.scale_d2d(0.0);
+                pulse.scale_shape(0.0);
+                pulse
+            });
+            CellSpec { pulse, ..CellSpec::ideal(c.g_min_s, c.g_max_s) }
+        });
         DeviceSpec { cell, ..self.clone() }
     }
 
     /// Aspects that the description has: its equations and those of its statistics.
     pub fn aspects(&self) -> Vec<&'static str> {
         let equations = [("compact", self.compact.is_some()), ("spread", !self.spread.is_empty())];
-        let all = equations.into_iter().chain(self.presence());
+        let cell = self.cell.as_ref();
+        let cycled = [
+            ("pulse", cell.is_some_and(|c| c.pulse.is_some())),
+            ("endurance", cell.is_some_and(|c| c.endurance.is_some())),
+        ];
+        let all = equations.into_iter().chain(self.presence()).chain(cycled);
         all.filter(|(_, there)| *there).map(|(name, _)| name).collect()
     }
 
     /// Aspects of its statistics that nobody measured; reports must say so, since a study then treats them as ideal.
+    /// Pulses are not among them: without a law for them, a study that needs them refuses the device. Nor is
+    /// endurance, which only studies that cycle devices can miss.
     pub fn unmeasured(&self) -> Vec<&'static str> {
         self.presence().into_iter().filter(|(_, there)| !*there).map(|(name, _)| name).collect()
     }

@@ -41,6 +41,16 @@ pub enum Purpose {
     Wiener = 21,
     /// Differences of a dynamic device from cycle to cycle.
     Cycle = 22,
+    /// How the steps of pulses differ from device to device.
+    PulseSpread = 30,
+    /// How one pulse differs from the next, by the number of the pulse in its cell's life.
+    PulseStep = 31,
+    /// What a read adds to the state that pulses move, drawn anew at each pulse.
+    WriteNoise = 32,
+    /// Amplitude, speed and occupancy of a device's trap.
+    Trap = 33,
+    /// How many cycles a device lives.
+    Life = 34,
     /// Where fits start from.
     Start = 40,
 }

@@ -144,6 +144,16 @@ fn fill<T: Transform>(stream: Stream, first: u64, out: &mut [f32], transform: T)
 }
 
 dispatch! {
+    fn gather_normal(key: [u32; 2], elements: &[u32], events: &[u32], out: &mut [f32]) {
+        for ((element, event), out) in elements.iter().zip(events).zip(out) {
+            let block = element / 64 * 16 + element % 16;
+            let [a, b, c, d] = philox::one([block, 0, *event, 0], key);
+            let word = element / 16 % 4;
+            let (radius, angle) = if word < 2 { (a, b) } else { (c, d) };
+            let (first, second) = normal::pair(radius, angle);
+            *out = if word & 1 == 0 { first } else { second };
+        }
+    }
     fn fill_normal(stream: Stream, first: u64, out: &mut [f32]) {
         fill(stream, first, out, Normal);
     }
@@ -196,6 +206,15 @@ impl Stream {
     /// `exp(mu + sigma z)` of elements `first ..` with their standard normal `z`.
     pub fn fill_lognormal(&self, first: u64, mu: f32, sigma: f32, out: &mut [f32]) {
         fill_lognormal(*self, first, out, mu, sigma);
+    }
+
+    /// The normal number of each element at an event of its own: `out[i]` is `at(events[i]).normal(elements[i])`.
+    ///
+    /// # Panics
+    /// Not as many events and outputs as elements.
+    pub fn gather_normal(&self, elements: &[u32], events: &[u32], out: &mut [f32]) {
+        assert!(elements.len() == events.len() && elements.len() == out.len());
+        gather_normal(self.key, elements, events, out);
     }
 
     /// A sequential generator over this stream's elements 0, 1, 2, ... for `rand`'s distributions.

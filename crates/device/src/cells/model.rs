@@ -1,9 +1,11 @@
 //! A cell's laws in the form that the kernels take, and the passes over one piece of an array.
 
-use neurohm_num::{Purpose, Stream};
+use neurohm_num::{Key, Purpose, Stream};
 
 use super::kernel;
-use crate::aspect::{Anchor, Noise, Retention, StuckAt, Write};
+use super::pulses::PulseModel;
+use super::telegraph::Telegraph;
+use crate::aspect::{Anchor, Endurance, Noise, Retention, StuckAt, Write};
 use crate::law::{Amplitude, Argument, BLOCK, Curve, Deviation};
 use crate::one_over_f;
 use crate::spec::CellSpec;
@@ -19,7 +21,11 @@ pub(super) struct Model {
     c2c: Option<WriteModel>,
     retention: RetentionModel,
     pub noise: Option<NoiseModel>,
-    stuck: Vec<StuckAt>,
+    telegraph: Option<Telegraph>,
+    pub pulse: Option<PulseModel>,
+    pub endurance: Option<Endurance>,
+    pub stuck: Vec<StuckAt>,
+    pub key: Key,
 }
 
 #[derive(Clone, Debug)]
@@ -74,25 +80,29 @@ pub(super) struct ProgramStreams {
     pub c2c: Stream,
     pub kept: Stream,
     pub stuck: Stream,
+    /// Without errors of programming.
+    pub exact: bool,
 }
 
 /// One step of the standardised noise: z becomes rho z + sqrt(1 - rho^2) xi.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Walk {
-    stream: Stream,
+    pub stream: Stream,
     correlation: f32,
     innovation: f32,
+    /// Time since the observation before, infinite if there was none.
+    pub dt_s: f64,
 }
 
 impl Walk {
-    pub(super) fn new(stream: Stream, correlation: f64) -> Walk {
+    pub(super) fn new(stream: Stream, correlation: f64, dt_s: f64) -> Walk {
         let innovation = ((1.0 - correlation) * (1.0 + correlation)).sqrt();
-        Walk { stream, correlation: correlation as f32, innovation: innovation as f32 }
+        Walk { stream, correlation: correlation as f32, innovation: innovation as f32, dt_s }
     }
 }
 
 /// Walks the noise of a block of cells, at most [`BLOCK`], whose first is `first`; leaves its values in `z` too.
-pub(super) fn walk(walk: &Walk, first: u64, noise: &mut [i16], z: &mut [f32]) {
+fn walk_gaussian(walk: &Walk, first: u64, noise: &mut [i16], z: &mut [f32]) {
     if walk.correlation == 0.0 {
         walk.stream.fill_normal(first, z);
     } else {
@@ -106,19 +116,25 @@ pub(super) fn walk(walk: &Walk, first: u64, noise: &mut [i16], z: &mut [f32]) {
 
 /// The noise of a piece: as it was kept, or to be walked on the way.
 pub(super) enum Noises<'a> {
-    Kept(&'a [i16]),
+    Kept(u64, &'a [i16]),
     Walked(&'a Walk, u64, &'a mut [i16]),
 }
 
 impl Noises<'_> {
     /// Standardised noise of the `i`-th block into `z`; false where the device has none.
-    fn block(&mut self, i: usize, z: &mut [f32]) -> bool {
+    fn block(&mut self, model: &Model, i: usize, z: &mut [f32]) -> bool {
         match self {
-            Noises::Kept([]) => return false,
-            Noises::Kept(noise) => kernel::kept(&noise[i * BLOCK..][..z.len()], z),
+            Noises::Kept(_, []) => return false,
+            Noises::Kept(first, noise) => {
+                let noise = &noise[i * BLOCK..][..z.len()];
+                match &model.telegraph {
+                    Some(trap) => trap.levels(*first + (i * BLOCK) as u64, noise, z),
+                    None => kernel::kept(noise, z),
+                }
+            }
             Noises::Walked(step, first, noise) => {
                 let noise = &mut noise[i * BLOCK..][..z.len()];
-                walk(step, *first + (i * BLOCK) as u64, noise, z);
+                model.walk(step, *first + (i * BLOCK) as u64, noise, z);
             }
         }
         true
@@ -135,7 +151,23 @@ fn nu_step(mean: &Curve, spread: &Curve) -> f32 {
 }
 
 impl Model {
-    pub(super) fn new(spec: &CellSpec) -> Model {
+    /// Walks the noise of a block of cells, at most [`BLOCK`], whose first is `first`; leaves its values in `z` too.
+    pub(super) fn walk(&self, step: &Walk, first: u64, noise: &mut [i16], z: &mut [f32]) {
+        match &self.telegraph {
+            Some(trap) => {
+                trap.walk(step, first, noise, z);
+                trap.levels(first, noise, z);
+            }
+            None => walk_gaussian(step, first, noise, z),
+        }
+    }
+
+    /// Whether cells keep a number for their noise.
+    pub(super) fn has_noise(&self) -> bool {
+        self.noise.is_some() || self.telegraph.is_some()
+    }
+
+    pub(super) fn new(spec: &CellSpec, key: Key) -> Model {
         let write = |d: Option<&Deviation>| {
             d.map(|d| WriteModel {
                 amplitude: d.amplitude(spec.g_max_s),
@@ -180,7 +212,11 @@ impl Model {
             c2c: write(c2c),
             retention,
             noise,
+            telegraph: spec.noise.as_ref().and_then(|noise| Telegraph::new(noise, spec.g_max_s, key)),
+            pulse: spec.pulse.as_ref().map(|law| PulseModel::new(law, spec)),
+            endurance: spec.endurance.clone().filter(|e| !e.is_ideal()),
             stuck,
+            key,
         }
     }
 
@@ -208,6 +244,7 @@ impl Model {
     /// What an observation at `age_s` through `window_s` sees of the noise.
     pub(super) fn snapshot(&self, age_s: f64, window_s: Option<f64>) -> Snapshot {
         let (slow, fast) = match &self.noise {
+            None if self.telegraph.is_some() => (1.0, 0.0),
             None => (0.0, 0.0),
             Some(NoiseModel { t_read_s: None, .. }) => {
                 if window_s.is_some() {
@@ -236,16 +273,15 @@ impl Model {
     ) {
         let mut z = [0_f32; BLOCK];
         let mut a = [0_f32; BLOCK];
-        let mut b = [0_f32; BLOCK];
         let mut x = Argument::new();
         let mut kept_blocks = kept.chunks_mut(BLOCK);
         for (i, (target, g)) in target.chunks(BLOCK).zip(g.chunks_mut(BLOCK)).enumerate() {
             let first = first + (i * BLOCK) as u64;
             let n = g.len();
-            let (z, a, b) = (&mut z[..n], &mut a[..n], &mut b[..n]);
+            let (z, a) = (&mut z[..n], &mut a[..n]);
             kernel::clamp(target, self.g_min, self.g_max, g);
             for (write, stream) in [(&self.d2d, s.d2d), (&self.c2c, s.c2c)] {
-                let Some(write) = write else { continue };
+                let Some(write) = write.as_ref().filter(|_| !s.exact) else { continue };
                 stream.fill_normal(first, z);
                 if write.lognormal {
                     kernel::multiply_lognormal(write.amplitude.scale, z, g);
@@ -256,20 +292,10 @@ impl Model {
             }
             kernel::clamp_low(g);
             let kept = kept_blocks.next().unwrap_or_default();
-            match &self.retention {
-                RetentionModel::None => {}
-                RetentionModel::PowerLaw { nu_mean, nu_spread, nu_step, .. } => {
-                    let x = x.set(target, 1.0 / self.g_max);
-                    nu_mean.fill(x, a);
-                    nu_spread.fill(x, b);
-                    s.kept.fill_normal(first, z);
-                    kernel::exponent(*nu_step, a, b, z, kept);
-                }
-                _ => {
-                    s.kept.fill_normal(first, z);
-                    kernel::keep(z, kept);
-                }
+            if self.keeps_random() {
+                s.kept.fill_normal(first, z);
             }
+            self.keep_anew(&mut x, target, z, kept);
             if !self.stuck.is_empty() {
                 s.stuck.fill_uniform(first, z);
                 self.stick(z, g);
@@ -277,9 +303,47 @@ impl Model {
         }
     }
 
+    /// Whether what retention keeps of a cell takes a random number.
+    pub(super) fn keeps_random(&self) -> bool {
+        match &self.retention {
+            RetentionModel::None => false,
+            RetentionModel::PowerLaw { nu_spread, .. } => !nu_spread.is_zero(),
+            _ => true,
+        }
+    }
+
+    /// Whether a cell that is written anew keeps another number than before.
+    pub(super) fn keeps_anew(&self) -> bool {
+        match &self.retention {
+            RetentionModel::None => false,
+            RetentionModel::PowerLaw { nu_mean, nu_spread, .. } => {
+                !nu_spread.is_zero() || !matches!(nu_mean, Curve::Constant(_))
+            }
+            _ => true,
+        }
+    }
+
+    /// What retention keeps of a block of cells, at most [`BLOCK`], that were written with conductances `g`, by their
+    /// standard normal numbers `z` (see [`Self::keeps_random`]).
+    pub(super) fn keep_anew(&self, x: &mut Argument, g: &[f32], z: &mut [f32], kept: &mut [i16]) {
+        match &self.retention {
+            RetentionModel::None => {}
+            RetentionModel::PowerLaw { nu_mean, nu_spread, nu_step, .. } => {
+                let mut a = [0_f32; BLOCK];
+                let mut b = [0_f32; BLOCK];
+                let (a, b) = (&mut a[..g.len()], &mut b[..g.len()]);
+                let x = x.set(g, 1.0 / self.g_max);
+                nu_mean.fill(x, a);
+                nu_spread.fill(x, b);
+                kernel::exponent(*nu_step, a, b, z, kept);
+            }
+            _ => kernel::keep(z, kept),
+        }
+    }
+
     /// Replaces the conductance of stuck cells and marks them by the sign bit. `u` is uniform in (0, 1); each kind
     /// owns the part of it that follows those of the kinds before.
-    fn stick(&self, u: &[f32], g: &mut [f32]) {
+    pub(super) fn stick(&self, u: &[f32], g: &mut [f32]) {
         let mut end: f64 = self.stuck.iter().map(|kind| kind.fraction).sum();
         for kind in self.stuck.iter().rev() {
             kernel::stick(end as f32, -(kind.g_s as f32).abs(), u, g);
@@ -338,9 +402,15 @@ impl Model {
         for (i, (g, out)) in g.chunks(BLOCK).zip(out.chunks_mut(BLOCK)).enumerate() {
             let kept = kept.next().unwrap_or_default();
             let (a, z) = (&mut a[..g.len()], &mut z[..g.len()]);
-            let known = noise.block(i, z);
+            let known = noise.block(self, i, z);
             self.retained(at.age_s, &mut x, g, kept, out);
             match &self.noise {
+                _ if known && self.telegraph.is_some() => {
+                    if let Some(trap) = &self.telegraph {
+                        trap.amplitude.fill(&mut x, g, a);
+                        kernel::add_noise(1.0, true, a, z, g, out);
+                    }
+                }
                 Some(model) if known && at.slow_factor > 0.0 => {
                     model.amplitude.fill(&mut x, g, a);
                     let scale = (f64::from(model.amplitude.scale) * at.slow_factor) as f32;

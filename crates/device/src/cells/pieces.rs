@@ -1,7 +1,9 @@
 //! Consecutive cells of an array as things of their own, so that threads can share an array, and whoever makes
 //! targets or uses conductances can do so while they are in the cache.
 
-use super::model::{Model, Noises, ProgramStreams, Snapshot, Walk, walk};
+use super::epochs::{Epoch, runs};
+use super::model::{Model, Noises, ProgramStreams};
+use super::pulses::Wear;
 use crate::law::BLOCK;
 
 /// Cells a thread takes at once where the caller has no wish: far more work than handing it over costs, and little
@@ -16,6 +18,7 @@ pub struct Programming<'a> {
     pub(super) first: u64,
     pub(super) g: &'a mut [f32],
     pub(super) kept: &'a mut [i16],
+    pub(super) wear: Wear<'a>,
 }
 
 impl Programming<'_> {
@@ -33,6 +36,7 @@ impl Programming<'_> {
     /// range, NaN as the lower one.
     pub fn write(self, target_s: &[f32]) {
         self.model.program(&self.streams, self.first, target_s, self.g, self.kept);
+        self.model.wear_row(self.first, &self.wear, self.g);
     }
 }
 
@@ -40,8 +44,11 @@ impl Programming<'_> {
 #[derive(Debug)]
 pub struct Observation<'a> {
     pub(super) model: &'a Model,
-    pub(super) at: Snapshot,
-    pub(super) walk: Option<Walk>,
+    /// The instants at which cells were written, and each cell's number among them (none if all have the first).
+    pub(super) epochs: &'a [Epoch],
+    pub(super) of_cell: &'a [u32],
+    /// Whether this observation walks the noise.
+    pub(super) walks: bool,
     pub(super) first: u64,
     pub(super) g: &'a [f32],
     pub(super) kept: &'a [i16],
@@ -61,32 +68,48 @@ impl Observation<'_> {
 
     /// Whether some noise is faster than the read window, so that variances are not zero everywhere.
     pub fn has_variance(&self) -> bool {
-        self.at.fast_factor > 0.0
+        self.epochs.iter().any(|e| e.seen.fast_factor > 0.0)
     }
 
     /// Walks the noise of these cells to now, and no more.
     pub(super) fn settle(self) {
-        let Some(step) = &self.walk else { return };
+        if !self.walks || self.noise.is_empty() {
+            return;
+        }
         let mut z = [0_f32; BLOCK];
-        for (i, noise) in self.noise.chunks_mut(BLOCK).enumerate() {
-            let z = &mut z[..noise.len()];
-            walk(step, self.first + (i * BLOCK) as u64, noise, z);
+        for (run, epoch) in runs(self.of_cell, self.g.len()) {
+            let Some(step) = &self.epochs[epoch].walk else { continue };
+            let mut first = self.first + run.start as u64;
+            for noise in self.noise[run].chunks_mut(BLOCK) {
+                self.model.walk(step, first, noise, &mut z[..noise.len()]);
+                first += BLOCK as u64;
+            }
         }
     }
 
     /// Conductances as one read sees them, S: [`CellArray::conductances`](super::CellArray::conductances) of these
     /// cells, one output a cell.
     pub fn read(self, out: &mut [f32]) {
-        let noise = match &self.walk {
-            Some(step) => Noises::Walked(step, self.first, self.noise),
-            None => Noises::Kept(self.noise),
-        };
-        self.model.conductances(&self.at, self.g, self.kept, noise, out);
+        for (run, epoch) in runs(self.of_cell, self.g.len()) {
+            let first = self.first + run.start as u64;
+            let (epoch, count) = (&self.epochs[epoch], run.len());
+            let noise = if self.noise.is_empty() { &mut [][..] } else { &mut self.noise[run.clone()] };
+            let noise = match &epoch.walk {
+                Some(step) if self.walks => Noises::Walked(step, first, noise),
+                _ => Noises::Kept(first, noise),
+            };
+            let kept = part(self.kept, run.start, count);
+            self.model.conductances(&epoch.seen, &self.g[run.clone()], kept, noise, &mut out[run]);
+        }
     }
 
     /// [`read`](Self::read), and what [`CellArray::read_variance`](super::CellArray::read_variance) says, S^2.
     pub fn read_with_variance(self, out: &mut [f32], variance: &mut [f32]) {
-        self.model.read_variance(&self.at, self.g, self.kept, variance);
+        for (run, epoch) in runs(self.of_cell, self.g.len()) {
+            let kept = part(self.kept, run.start, run.len());
+            let seen = &self.epochs[epoch].seen;
+            self.model.read_variance(seen, &self.g[run.clone()], kept, &mut variance[run]);
+        }
         self.read(out);
     }
 }

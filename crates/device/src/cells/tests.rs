@@ -275,7 +275,7 @@ fn relaxation_of_wan_goes_through_the_published_points() {
         ] {
             let (model, snapshot) = (&c.model, c.model.snapshot(age, None));
             let mut out = vec![0.0; N];
-            model.conductances(&snapshot, &c.g, &c.kept, Noises::Kept(&[]), &mut out);
+            model.conductances(&snapshot, &c.g, &c.kept, Noises::Kept(0, &[]), &mut out);
             for ((g, z), target) in out.iter().zip(&z).zip(&target).take(1000) {
                 let expected = (f64::from(*target) + factor * sd_us * 1e-6 * f64::from(*z)).max(0.0);
                 assert!((f64::from(*g) - expected).abs() < 1e-10, "{age}: {g} {expected}");

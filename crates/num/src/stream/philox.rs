@@ -10,6 +10,12 @@ const W1: u32 = 0xbb67_ae85;
 /// One block of four words from a counter and a key (Salmon et al. 2011).
 #[inline]
 pub fn philox4x32_10(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
+    one(counter, key)
+}
+
+/// [`philox4x32_10`] where it must dissolve into the caller's vectorised loop.
+#[inline(always)]
+pub(super) fn one(counter: [u32; 4], key: [u32; 2]) -> [u32; 4] {
     let [mut c0, mut c1, mut c2, mut c3] = counter;
     let [mut k0, mut k1] = key;
     for _ in 0..10 {

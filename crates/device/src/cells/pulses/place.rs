@@ -1,0 +1,43 @@
+//! Which cells a block of pulses is for, and their random numbers.
+
+use neurohm_num::Stream;
+
+/// Cells of a block, at most [`BLOCK`](crate::law::BLOCK), and the number of each one's pulse.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Place<'a> {
+    /// Consecutive cells with equal numbers.
+    Row { first: u64, ordinal: u32 },
+    /// Consecutive cells.
+    RowOf { first: u64, ordinals: &'a [u32] },
+    /// Any cells.
+    Some { cells: &'a [u32], ordinals: &'a [u32] },
+}
+
+impl Place<'_> {
+    /// A standard normal number that a cell keeps, by its place: of event `event`.
+    pub(super) fn by_cell(&self, stream: Stream, event: u32, room: &mut [u32], out: &mut [f32]) {
+        match self {
+            Place::Row { first, .. } | Place::RowOf { first, .. } => {
+                stream.at(u64::from(event)).fill_normal(*first, out);
+            }
+            Place::Some { cells, .. } => {
+                let room = &mut room[..cells.len()];
+                room.fill(event);
+                stream.gather_normal(cells, room, out);
+            }
+        }
+    }
+
+    /// A standard normal number of each cell's pulse.
+    pub(super) fn by_pulse(&self, stream: Stream, room: &mut [u32], out: &mut [f32]) {
+        match self {
+            Place::Row { first, ordinal } => stream.at(u64::from(*ordinal)).fill_normal(*first, out),
+            Place::RowOf { first, ordinals } => {
+                let room = &mut room[..ordinals.len()];
+                room.iter_mut().zip(*first as u32..).for_each(|(room, cell)| *room = cell);
+                stream.gather_normal(room, ordinals, out);
+            }
+            Place::Some { cells, ordinals } => stream.gather_normal(cells, ordinals, out),
+        }
+    }
+}
