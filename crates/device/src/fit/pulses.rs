@@ -182,9 +182,9 @@ pub struct PulseFit {
     pub held_out_relative: f64,
     /// Which pulses those were.
     pub held_out: String,
-    /// Noise of a single value that no pulse remembers, from the covariance of neighbouring increments.
+    /// Noise of a single value that no pulse remembers: the variance of increments, less that of the steps.
     pub noise_relative: f64,
-    /// Scatter of the steps themselves, likewise.
+    /// Scatter of a single step, from how the variance of increments grows with the number of pulses.
     pub c2c_relative: f64,
     /// The mean traces, in the data's unit.
     pub mean: Vec<Vec<f64>>,
@@ -294,19 +294,16 @@ fn fit_law(
     let fitted = mean(&values);
     let rms_relative = rms(whole.residuals.iter().map(|r| 0.5 * r));
 
-    // Increments beside the mean ones: read noise makes neighbours anticorrelated, scatter of steps does not.
-    let (mut square, mut product, mut count, mut steps) = (0.0, 0.0, 0.0_f64, 0.0);
-    for (m, (values, _)) in fitted.iter().zip(&traces) {
-        let extra: Vec<f64> = (1..m.len()).map(|k| (values[k] - values[k - 1]) - (m[k] - m[k - 1])).collect();
-        square += extra.iter().map(|d| d * d).sum::<f64>();
-        product += extra.windows(2).map(|d| d[0] * d[1]).sum::<f64>();
-        steps += (1..m.len()).map(|k| (m[k] - m[k - 1]).powi(2)).sum::<f64>();
-        count += extra.len() as f64;
-    }
+    // What the mean trace leaves, over lags: scatter of steps grows with the lag, noise of reads does not.
+    let left: Vec<Vec<f64>> = fitted
+        .iter()
+        .zip(&traces)
+        .map(|(m, (values, _))| m.iter().zip(values).map(|(m, v)| v - m).collect())
+        .collect();
+    let (noise, scatter) = spread(&left);
+    let moves = fitted.iter().flat_map(|m| m.windows(2).map(|w| (w[1] - w[0]) * (w[1] - w[0])));
+    let (steps, count) = moves.fold((0.0, 0.0_f64), |(s, n), d| (s + d, n + 1.0));
     let count = count.max(1.0);
-    let noise = (-product / count).max(0.0);
-    let scatter = (square / count - 2.0 * noise).max(0.0).sqrt();
-    let noise = noise.sqrt();
     let step = (steps / count).sqrt();
     let pulse = law.pulse(&values[..own], longest, if step > 0.0 { scatter / step } else { 0.0 }, noise);
     let bounds = law.bounds(&values[..own]);
@@ -371,6 +368,21 @@ fn fit_law(
         c2c_relative: 0.5 * scatter,
         mean,
     })
+}
+
+/// Standard deviations of reads and of steps, from what the mean traces leave: the variance of its increments over k
+/// pulses is 2 noise^2 + k scatter^2. The slope is taken over long lags, since noise may have a memory of a few pulses.
+fn spread(left: &[Vec<f64>]) -> (f64, f64) {
+    let variance = |k: usize| {
+        let all = left.iter().flat_map(|x| x.iter().zip(x.iter().skip(k)).map(|(a, b)| (b - a) * (b - a)));
+        let (sum, count) = all.fold((0.0, 0.0), |(s, n), d| (s + d, n + 1.0_f64));
+        sum / count.max(1.0)
+    };
+    let longest = left.iter().map(Vec::len).max().unwrap_or(0);
+    let (near, far) = ((longest / 40).max(1), (longest / 10).max(2));
+    let scatter = ((variance(far) - variance(near)) / (far - near).max(1) as f64).max(0.0);
+    let noise = (0.5 * (variance(1) - scatter)).max(0.0);
+    (noise.sqrt(), scatter.sqrt())
 }
 
 impl PulseFit {
