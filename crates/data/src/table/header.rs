@@ -58,7 +58,7 @@ pub(super) fn unit(text: &str, dimension: Dimension) -> Option<Scale> {
     if let Some(scale) = exact(text).filter(|_| !shouted) {
         return Some(scale);
     }
-    let lower = text.replace('Ω', "ohm").replace('Ω', "ohm").replace("ohms", "ohm").to_lowercase();
+    let lower = text.replace(['\u{2126}', '\u{3a9}'], "ohm").replace("ohms", "ohm").to_lowercase();
     if let Some(scale) = exact(&lower) {
         return Some(scale);
     }
