@@ -89,11 +89,11 @@ fn spread_of_steps_and_noise_of_reads_are_told_apart() {
     let stream = Key::root(6).stream(Purpose::Data, 0);
     let mut w = 0.0_f64;
     let mut trace = |from: u64, sign: f64| -> Vec<f64> {
-        let mut next = |n: u64| {
+        let next = |n: u64| {
             w += sign * 0.0008 + 0.006 * f64::from(stream.normal(from + 2 * n));
             w + 0.05 * f64::from(stream.normal(from + 2 * n + 1))
         };
-        (0..1000).map(|n| next(n)).collect()
+        (0..1000).map(next).collect()
     };
     let (up, down) = (trace(0, 1.0), trace(4000, -1.0));
     let options = PulseOptions { range_s: Some((1e-6, 50e-6)), ..one("constant_step") };
