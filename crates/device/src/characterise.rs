@@ -7,7 +7,7 @@ use neurohm_num::{Key, Watch};
 use rayon::prelude::*;
 
 use crate::aspect::{Anchor, Drive, Pulse, PulseTable, Retention, TableStimulus, Write};
-use crate::compact::{self, CellBank, DriveError, Waveform, drive};
+use crate::compact::{self, CellBank, Waveform, drive};
 use crate::error::DeviceError;
 use crate::law::{Curve, Deviation};
 use crate::operation::Operation;
@@ -51,7 +51,8 @@ impl Protocol {
         let reset = operation.reset.ok_or_else(|| DeviceError::Parameter {
             device: String::new(),
             field: "operation.reset".into(),
-            problem: "is missing: a device that falls back by itself holds no conductance to characterise".into(),
+            problem: "is missing: a device that falls back by itself holds no conductance to characterise"
+                .into(),
         })?;
         let part = |pulse: Drive| Drive { width_s: pulse.width_s / f64::from(count.max(1)), ..pulse };
         Ok(Protocol {
@@ -80,7 +81,8 @@ impl Protocol {
             .or_else(|| least("knots", self.knots as u64, 2))
             .or_else(|| least("levels", self.levels.into(), 2))
             .or_else(|| {
-                let rising = self.ages_s.windows(2).all(|w| w[0] < w[1]) && self.ages_s.iter().all(|t| *t > 0.0);
+                let rising =
+                    self.ages_s.windows(2).all(|w| w[0] < w[1]) && self.ages_s.iter().all(|t| *t > 0.0);
                 (!rising).then(|| ("ages", "must be positive and rise".into()))
             })
             .or_else(|| {
@@ -185,7 +187,9 @@ pub fn characterise(
     }
     let retention = retention(&kept, &levels, high, &protocol.ages_s);
     if retention == (Retention::Ideal {}) {
-        remarks.push("Its equations let nothing relax: retention is ideal by its model, not by measurement.".into());
+        remarks.push(
+            "Its equations let nothing relax: retention is ideal by its model, not by measurement.".into(),
+        );
     }
     remarks.push("Read noise was not characterised: [noise] is absent.".into());
     let cell = CellSpec {
@@ -194,7 +198,9 @@ pub fn characterise(
         write: Some(write),
         pulse: Some(pulse),
         retention: Some(retention),
-        ..CellSpec::range(low, high)
+        noise: None,
+        endurance: None,
+        faults: None,
     };
     cell.validate()?;
     Ok(Characterised { cell, remarks, unexplained })
@@ -256,11 +262,7 @@ impl Probe<'_> {
 
     fn apply(&mut self, waveform: &Waveform, t_end_s: f64, max_step_s: f64) -> Result<(), DeviceError> {
         let how = compact::Drive { waveform, t_end_s, t_k: self.protocol.t_k, max_step_s };
-        match drive(self.bank.as_mut(), &how) {
-            Ok(_) => Ok(()),
-            Err(e @ DriveError::Setting(_)) => Err(self.failed(e.to_string())),
-            Err(e) => Err(self.failed(e.to_string())),
-        }
+        drive(self.bank.as_mut(), &how).map(|_| ()).map_err(|e| self.failed(e.to_string()))
     }
 
     /// A pulse and a pause as long.
@@ -338,9 +340,10 @@ impl Steps {
         let mut mean = Vec::new();
         // Mean and gains in turn; two rounds settle both, since gains are close to one.
         for _ in 0..3 {
-            let weighted = changes.iter().zip(&gains).flat_map(|(changes, gain)| {
-                changes.iter().map(move |c| (c.from_s, *gain, c.by_s))
-            });
+            let weighted = changes
+                .iter()
+                .zip(&gains)
+                .flat_map(|(changes, gain)| changes.iter().map(move |c| (c.from_s, *gain, c.by_s)));
             mean = grid.fit(weighted);
             let of = |changes: &&[Change]| {
                 let products = changes.iter().map(|c| (grid.value(&mean, c.from_s), c.by_s));
@@ -354,10 +357,9 @@ impl Steps {
             }
         }
         let residual = |c: &Change, gain: f64| c.by_s - gain * grid.value(&mean, c.from_s);
-        let squares = changes
-            .iter()
-            .zip(&gains)
-            .flat_map(|(changes, gain)| changes.iter().map(move |c| (c.from_s, 1.0, residual(c, *gain).powi(2))));
+        let squares = changes.iter().zip(&gains).flat_map(|(changes, gain)| {
+            changes.iter().map(move |c| (c.from_s, 1.0, residual(c, *gain).powi(2)))
+        });
         let variance = grid.fit(squares.clone());
         let (sum, n) = squares.fold((0.0, 0.0), |(sum, n), (_, _, y)| (sum + y, n + 1.0));
         let spread: Vec<f64> = variance.iter().map(|v| v.max(0.0).sqrt()).collect();
@@ -457,8 +459,11 @@ fn write(kept: &[Vec<Kept>], levels: &[f64], high: f64) -> (Write, usize) {
         let squares = kept.iter().map(|k| (k[n].reached_s - levels[n]).powi(2));
         (squares.sum::<f64>() / kept.len() as f64).sqrt() / high
     };
-    let points = levels.iter().enumerate().map(|(n, level)| [level / high, error(n)]).collect();
-    let deviation = Deviation::Scaled { unit_s: high, fitted_g_max_s: high, curve: Curve::points(points) };
+    let curve = Curve::Table {
+        x: levels.iter().map(|level| level / high).collect(),
+        y: (0..levels.len()).map(error).collect(),
+    };
+    let deviation = Deviation::Scaled { unit_s: high, fitted_g_max_s: high, curve };
     (Write::Programmed { c2c: Some(deviation), d2d: None }, missed)
 }
 
@@ -467,7 +472,8 @@ fn retention(kept: &[Vec<Kept>], levels: &[f64], high: f64, ages_s: &[f64]) -> R
     let moved = |n: usize, age: usize| -> Vec<f64> {
         kept.iter().map(|k| (k[n].later_s[age] - k[n].reached_s) / high).collect()
     };
-    let still = (0..levels.len()).all(|n| (0..ages_s.len()).all(|age| moved(n, age).iter().all(|m| m.abs() < 1e-6)));
+    let still =
+        (0..levels.len()).all(|n| (0..ages_s.len()).all(|age| moved(n, age).iter().all(|m| m.abs() < 1e-6)));
     if still || ages_s.is_empty() {
         return Retention::Ideal {};
     }
@@ -478,15 +484,16 @@ fn retention(kept: &[Vec<Kept>], levels: &[f64], high: f64, ages_s: &[f64]) -> R
             let moments = |n: usize| {
                 let m = moved(n, age);
                 let mean = m.iter().sum::<f64>() / m.len() as f64;
-                let variance = m.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (m.len() as f64 - 1.0).max(1.0);
+                let variance =
+                    m.iter().map(|v| (v - mean).powi(2)).sum::<f64>() / (m.len() as f64 - 1.0).max(1.0);
                 (mean, variance.sqrt())
             };
-            let of = |pick: fn((f64, f64)) -> f64| {
-                Curve::points(levels.iter().enumerate().map(|(n, level)| [level / high, pick(moments(n))]).collect())
+            let of = |pick: fn((f64, f64)) -> f64| Curve::Table {
+                x: levels.iter().map(|level| level / high).collect(),
+                y: (0..levels.len()).map(|n| pick(moments(n))).collect(),
             };
             Anchor { age_s: *age_s, shift: Some(of(|(mean, _)| mean)), spread: of(|(_, sd)| sd) }
         })
         .collect();
     Retention::Measured { unit_s: high, fitted_g_max_s: high, anchors }
 }
-

@@ -32,6 +32,19 @@ pub enum DeviceError {
         /// What is wrong with it, and what would be right.
         problem: String,
     },
+    /// An experiment on one of several devices that failed.
+    #[error("device {number} of `{device}`: {problem}")]
+    Experiment {
+        /// Name of the kind.
+        device: String,
+        /// Which of the devices.
+        number: usize,
+        /// When, at which voltage, and why.
+        problem: String,
+    },
+    /// Somebody stopped the work.
+    #[error(transparent)]
+    Cancelled(neurohm_num::Cancelled),
     /// What is asked for needs a face of the device that its description has not.
     #[error("device `{device}` has no {missing}; {remedy}")]
     Face {

@@ -1,7 +1,7 @@
 //! Descriptions from a user's own measurements.
 
 pub mod iv;
-// pulses follow
+pub mod pulses;
 
 use neurohm_num::Cancelled;
 use neurohm_num::fit::FitError;

@@ -43,8 +43,6 @@ pub enum Purpose {
     Wiener = 21,
     /// Differences of a dynamic device from cycle to cycle.
     Cycle = 22,
-    /// Where fits start from.
-    Start = 40,
     /// How the steps of pulses differ from device to device.
     PulseSpread = 30,
     /// How one pulse differs from the next, by the number of the pulse in its cell's life.
@@ -55,6 +53,8 @@ pub enum Purpose {
     Trap = 33,
     /// How many cycles a device lives.
     Life = 34,
+    /// Where fits start from.
+    Start = 40,
 }
 
 /// A node in a stateless tree of keys: chip, layer, crossbar, plane. Equal paths give equal keys, and a key

@@ -289,7 +289,7 @@ fn accumulation(setting: &Setting) -> Result<Evidence, LabError> {
         if pulse > 0 {
             array.pulse_all(0, 1)?;
         }
-        array.written(&mut read)?;
+        array.verify_into(&mut read)?;
         let g: Vec<f64> = read.iter().map(|g| f64::from(*g)).collect();
         let (m, interval) = stats::mean_ci95(&g);
         if pulse == 10 {

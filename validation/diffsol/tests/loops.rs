@@ -168,7 +168,7 @@ fn apart(set: &Published) -> Option<f64> {
             .map(|k| (trace.t_s[k] / period_s, trace.x[k * trace.states + j] / scaled.rates.scale[j]))
             .collect();
         let theirs: Vec<_> = reference.iter().map(|(t, y)| (*t, y[j])).collect();
-        { curve_distance(&ours, &theirs, 1e-3) }
+        curve_distance(&ours, &theirs, 1e-3)
     });
     Some(worst.fold(0.0, f64::max))
 }

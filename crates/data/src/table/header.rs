@@ -53,10 +53,12 @@ pub(super) fn unit(text: &str, dimension: Dimension) -> Option<Scale> {
         let factor = one - offset;
         Some(Scale { factor, offset, divisor: divisor(factor) })
     };
-    if let Some(scale) = exact(text) {
+    // Headers in capitals: nobody measures megavolts, megaampere or megaseconds.
+    let shouted = matches!(text, "MV" | "MA" | "MS") && dimension != Dimension::Siemens;
+    if let Some(scale) = exact(text).filter(|_| !shouted) {
         return Some(scale);
     }
-    let lower = text.replace('Ω', "ohm").replace('Ω', "ohm").replace("ohms", "ohm").to_lowercase();
+    let lower = text.replace(['\u{2126}', '\u{3a9}'], "ohm").replace("ohms", "ohm").to_lowercase();
     if let Some(scale) = exact(&lower) {
         return Some(scale);
     }

@@ -15,9 +15,9 @@ use neurohm_num::stats::Interval;
 use neurohm_num::{Key, Watch};
 
 use super::{MeasurementError, rms};
-use crate::DeviceSpec;
 use crate::compact::{Dynamic, Parameters, published};
 use crate::error::nearest;
+use crate::{DeviceSpec, Drive, Operation};
 use simulate::simulate;
 
 /// Models that are tried if none is asked for.
@@ -466,9 +466,29 @@ fn describe(
             quantity::format(each, Dimension::Second),
             options.t_k
         ),
+        operation: Some(operation(&dynamic, if reversed { [-high, -low] } else { [low, high] }, 0.25 * each)),
         compact: Some(dynamic),
         spread: Default::default(),
         cell: None,
+    }
+}
+
+/// The ends of the measured voltages as pulses, as long as a quarter of a cycle, and a read at a twentieth.
+fn operation(dynamic: &Dynamic, [low, high]: [f64; 2], width_s: f64) -> Operation {
+    let family = format!("{}/", dynamic.name());
+    let sets = published().iter().find(|p| p.name.starts_with(&family)).and_then(|p| p.behaviour.bipolar);
+    let largest = high.abs().max(low.abs());
+    // Data of one polarity say nothing of the other: it is then taken to be alike.
+    let high = if high > 0.05 * largest { high } else { largest };
+    let low = if low < -0.05 * largest { low } else { -largest };
+    let (set, reset) = if sets == Some(false) { (low, high) } else { (high, low) };
+    let pulse = |voltage_v: f64| Drive { voltage_v, width_s };
+    Operation {
+        set: pulse(set),
+        reset: Some(pulse(reset)),
+        read: Drive { voltage_v: 0.05 * largest, width_s: 1e-3 * width_s },
+        compliance_a: None,
+        series_ohm: None,
     }
 }
 
