@@ -45,6 +45,10 @@ pub enum Quantity {
     Resistance,
     /// Conductance.
     Conductance,
+    /// Conductance right after programming.
+    Initial,
+    /// Conductance that was asked for.
+    Target,
     /// A weight without unit.
     Weight,
     /// Number of a pulse.
@@ -67,12 +71,14 @@ pub enum Quantity {
 
 impl Quantity {
     /// All of them.
-    pub const ALL: [Quantity; 14] = [
+    pub const ALL: [Quantity; 16] = [
         Quantity::Time,
         Quantity::Voltage,
         Quantity::Current,
         Quantity::Resistance,
         Quantity::Conductance,
+        Quantity::Initial,
+        Quantity::Target,
         Quantity::Weight,
         Quantity::Pulse,
         Quantity::Polarity,
@@ -92,6 +98,8 @@ impl Quantity {
             Quantity::Current => "current",
             Quantity::Resistance => "resistance",
             Quantity::Conductance => "conductance",
+            Quantity::Initial => "initial",
+            Quantity::Target => "target",
             Quantity::Weight => "weight",
             Quantity::Pulse => "pulse",
             Quantity::Polarity => "polarity",
@@ -111,7 +119,9 @@ impl Quantity {
             Quantity::Voltage => Dimension::Volt,
             Quantity::Current => Dimension::Ampere,
             Quantity::Resistance => Dimension::Ohm,
-            Quantity::Conductance | Quantity::Up | Quantity::Down => Dimension::Siemens,
+            Quantity::Conductance | Quantity::Initial | Quantity::Target | Quantity::Up | Quantity::Down => {
+                Dimension::Siemens
+            }
             Quantity::Temperature => Dimension::Kelvin,
             Quantity::Weight
             | Quantity::Pulse
@@ -126,7 +136,7 @@ impl Quantity {
     fn plausible(self) -> f64 {
         match self {
             Quantity::Voltage => 100.0,
-            Quantity::Current | Quantity::Conductance => 1.0,
+            Quantity::Current | Quantity::Conductance | Quantity::Initial | Quantity::Target => 1.0,
             _ => f64::INFINITY,
         }
     }

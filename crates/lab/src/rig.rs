@@ -19,12 +19,15 @@ pub struct Rig {
     pub series_ohm: f64,
     /// Largest current of either sign, A; infinite for none.
     pub compliance_a: f64,
+    /// Capacitance across the device, F; zero for none. A device that snaps behind a resistor has no steady voltage on
+    /// the way: the capacitance of its wires is what carries it.
+    pub parallel_f: f64,
 }
 
 impl Default for Rig {
     /// At 300 K, with nothing between source and device.
     fn default() -> Self {
-        Rig { t_k: 300.0, series_ohm: 0.0, compliance_a: f64::INFINITY }
+        Rig { t_k: 300.0, series_ohm: 0.0, compliance_a: f64::INFINITY, parallel_f: 0.0 }
     }
 }
 
@@ -180,6 +183,9 @@ impl Device {
             let limiter = Compliance::symmetric(rig.compliance_a, LIMITER_OHM);
             circuit.compliance(top, behind, limiter).map_err(failed)?;
             top = behind;
+        }
+        if rig.parallel_f > 0.0 {
+            circuit.capacitor(top, Circuit::GROUND, rig.parallel_f).map_err(failed)?;
         }
         let bank = circuit.bank(self.bank.snapshot(), &[(top, Circuit::GROUND)]).map_err(failed)?;
         let mut recording = Recording { states: self.bank.state().len(), ..Recording::default() };

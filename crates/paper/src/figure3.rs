@@ -12,6 +12,8 @@ use crate::{Effort, Entry, Evidence, Setting};
 /// The mushroom cell, and the load through which it is programmed.
 const CELL: &str = "pcm_mushroom_gst_90nm";
 const LOAD_OHM: f64 = 10e3;
+/// Capacitance of the wires at the cell: behind the load it charges within 0.1 ns.
+const WIRES_F: f64 = 10e-15;
 /// Voltage of the cell while it is on: the source gives this much more than the load takes.
 const ON_V: f64 = 0.85;
 /// Voltage of a read, V.
@@ -27,7 +29,7 @@ struct Cell {
 
 impl Cell {
     fn new(spec: &DeviceSpec, key: Key) -> Result<Cell, LabError> {
-        let rig = Rig { series_ohm: LOAD_OHM, ..Rig::default() };
+        let rig = Rig { series_ohm: LOAD_OHM, parallel_f: WIRES_F, ..Rig::default() };
         Ok(Cell { device: Device::new(spec, 0, key)?, rig })
     }
 

@@ -11,6 +11,8 @@ const WORDS: &[(Quantity, &[&str])] = &[
     (Quantity::Current, &["current", "i", "amp", "amps", "idevice", "imem"]),
     (Quantity::Resistance, &["resistance", "r", "res"]),
     (Quantity::Conductance, &["conductance", "g", "cond"]),
+    (Quantity::Initial, &["initial", "ginitial", "initialg", "initialconductance", "ginit"]),
+    (Quantity::Target, &["target", "gtarget", "targetg", "targetconductance", "goal"]),
     (Quantity::Weight, &["weight", "w"]),
     (Quantity::Pulse, &["pulse", "pulsenumber", "pulseno", "pulseindex", "pulsecount", "n"]),
     (Quantity::Polarity, &["polarity", "sign", "direction"]),

@@ -211,7 +211,9 @@ fn equations_alone_make_a_device() {
         source: "a test".into(),
         differences: Vec::new(),
         valid_range: String::new(),
-        compact: Some(crate::compact::published()[8].dynamic()),
+        compact: Some(
+            crate::compact::published().iter().find(|p| p.name == "vteam/memtorch").unwrap().dynamic(),
+        ),
         spread: [("r_on".to_owned(), crate::compact::ParameterSpread { d2d: 0.1, c2c: 0.0 })].into(),
         operation: None,
         cell: None,

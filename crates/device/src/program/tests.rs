@@ -77,9 +77,11 @@ fn both_branches_correct_what_one_overshoots() {
     let (_, one) = run(&spec, Program { double_branch: false, tolerance_s: 0.3e-6, ..closed() });
     let (_, two) = run(&spec, Program { tolerance_s: 0.3e-6, ..closed() });
     assert!(one.failed.len() > 10 * two.failed.len().max(1), "{} {}", one.failed.len(), two.failed.len());
-    // What failed with one branch lies beyond its target: cells began below.
+    // Cells began below: what failed with one branch lies beyond its target, unless its pulses were used up.
     let target = targets();
-    assert!(one.failed.iter().all(|i| one.g_s[*i] > target[*i]));
+    let gave_up = |i: &&usize| one.pulses[**i] < closed().max_pulses;
+    assert!(one.failed.iter().filter(gave_up).all(|i| one.g_s[*i] > target[*i]));
+    assert!(one.failed.iter().filter(gave_up).count() > 10 * two.failed.len().max(1));
 }
 
 #[test]

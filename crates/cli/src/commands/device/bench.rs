@@ -120,6 +120,7 @@ pub fn measure(
         t_k: options.temperature.unwrap_or(experiment.default_k),
         series_ohm: options.series_ohm.or(operation.and_then(|o| o.series_ohm)).unwrap_or(0.0),
         compliance_a: options.compliance.or(operation.and_then(|o| o.compliance_a)).unwrap_or(f64::INFINITY),
+        parallel_f: 0.0,
     };
     for (name, value) in [("--series-ohm", options.series_ohm), ("--compliance", options.compliance)] {
         if value.is_some_and(|v| v <= 0.0) {

@@ -1,7 +1,9 @@
 //! `neurohm device`: one device, its descriptions and what a probe station would measure of it.
 
 mod bench;
+mod derive;
 mod experiments;
+mod fit;
 mod waveform;
 
 use neurohm::device::{presets, to_toml};
@@ -36,6 +38,16 @@ enum Command {
     Cycle(experiments::Cycle),
     /// Read a state very often
     Disturb(experiments::Disturb),
+    /// Bring cells to levels with pulses, and verify
+    Program(derive::Program),
+    /// Find a description from measurements
+    Fit(fit::Options),
+    /// Say what a description predicts: means and standard deviations
+    Predict(derive::Predict),
+    /// Derive statistics from equations, so that arrays can be made of them
+    Characterise(derive::Characterise),
+    /// Write equations for a circuit simulator
+    Export(derive::Export),
     /// Leave states alone, for ten years at 85 C unless told otherwise
     Retention(experiments::Retention),
 }
@@ -49,6 +61,11 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
         Command::Switching(options) => experiments::switching(options, terminal),
         Command::Cycle(options) => experiments::cycle(options, terminal),
         Command::Disturb(options) => experiments::disturb(options, terminal),
+        Command::Program(options) => derive::program(options, terminal),
+        Command::Fit(options) => fit::run(options, terminal),
+        Command::Predict(options) => derive::predict(options, terminal),
+        Command::Characterise(options) => derive::characterised(options, terminal),
+        Command::Export(options) => derive::export(options, terminal),
         Command::Retention(options) => experiments::retention(options, terminal),
     }
 }

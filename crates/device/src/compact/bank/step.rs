@@ -456,9 +456,9 @@ impl<'a, M: CompactModel> Step<'a, M> {
             let pressed = end.held[j] && self.pushed(j, end.x[j], end.at.dx[j] + push[j]);
             if pressed {
                 // It ends in its bound whatever the path; but unless the rate at the start explains that it got there,
-                // a runaway happened within the step, and when is not known.
+                // a runaway happened within the step, and when is not known. A way within the tolerance is none.
                 let way = (end.x[j] - start[j]).abs();
-                if way > 0.0 {
+                if way > tolerance * self.scale[j] {
                     let explained = 2.0 * dt_s * (at0.dx[j] + push[j]).abs();
                     trial.error = trial.error.max((way / explained.max(1e-3 * way)).min(1e3) - 1e-9);
                     // Nor is it known where that rate would carry it far beyond: on the way it may die.
