@@ -38,8 +38,14 @@ pub fn card(terminal: &Terminal, records: &[Record]) -> String {
 /// One record: every number with its interval and its ideal value.
 pub fn record(terminal: &Terminal, record: &Record) -> String {
     let title = terminal.styled(Style::Strong, &record.title);
-    let chips = if record.chips == 1 { "1 chip".to_string() } else { format!("{} chips", record.chips) };
-    let mut out = format!("{title} on {} ({}), {chips}\n\n", record.device_title, record.device);
+    let sample = record.sample.as_deref().unwrap_or("chip");
+    let plural = if record.chips == 1 { "" } else { "s" };
+    let device = if record.device.is_empty() {
+        String::new()
+    } else {
+        format!(" on {} ({}), {} {sample}{plural}", record.device_title, record.device, record.chips)
+    };
+    let mut out = format!("{title}{device}\n\n");
     let mut columns = Columns::new(&[1, 5]);
     let ideal = record.scalars.values().any(|s| s.ideal.is_some());
     if ideal {

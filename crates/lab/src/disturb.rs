@@ -94,7 +94,7 @@ impl Disturb {
             self.read_v, self.width_s
         );
         found.series.push(series(
-            "disturb",
+            "read_disturb",
             caption,
             logarithmic("reads", "1"),
             linear("change", "1"),

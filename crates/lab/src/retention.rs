@@ -92,7 +92,7 @@ impl Retention {
         let caption =
             format!("Conductance at {} V while nothing is applied, at {} K.", self.read_v, bench.rig.t_k);
         found.series.push(series(
-            "retention",
+            "states",
             caption,
             logarithmic("time", "s"),
             logarithmic("conductance", "S"),

@@ -17,7 +17,8 @@ pub struct Rig {
     pub t_k: f64,
     /// Resistor between source and device, ohm; zero for none.
     pub series_ohm: f64,
-    /// Largest current of either sign, A; infinite for none.
+    /// Largest current, A; infinite for none. A positive limit holds positive currents, a negative one negative currents:
+    /// a station limits the current while a device is set, and lets it be reset.
     pub compliance_a: f64,
     /// Capacitance across the device, F; zero for none. A device that snaps behind a resistor has no steady voltage on
     /// the way: the capacitance of its wires is what carries it.
@@ -180,7 +181,10 @@ impl Device {
         }
         if rig.compliance_a.is_finite() {
             let behind = circuit.node("behind the compliance");
-            let limiter = Compliance::symmetric(rig.compliance_a, LIMITER_OHM);
+            let size = rig.compliance_a.abs();
+            let (limit_a, reverse_limit_a) =
+                if rig.compliance_a > 0.0 { (size, f64::INFINITY) } else { (f64::INFINITY, size) };
+            let limiter = Compliance { limit_a, reverse_limit_a, on_resistance_ohm: LIMITER_OHM };
             circuit.compliance(top, behind, limiter).map_err(failed)?;
             top = behind;
         }

@@ -170,7 +170,7 @@ impl Switching {
         let caption =
             "Time after which a constant voltage has carried the device half way (of ln G) between its ends.";
         found.series.push(series(
-            "switching",
+            "switching_time",
             caption,
             linear("size of the voltage", "V"),
             logarithmic("switching time", "s"),

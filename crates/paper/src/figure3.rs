@@ -280,7 +280,7 @@ pub(crate) const ACCUMULATION: Entry = Entry {
 };
 
 fn accumulation(setting: &Setting) -> Result<Evidence, LabError> {
-    let cells = if setting.effort == Effort::Quick { 20_000 } else { 200_000 };
+    let cells = if setting.effort == Effort::Quick { 200_000 } else { 2_000_000 };
     setting.watch.begin("figure 3c", None);
     let spec = preset("pcm_accumulate")?;
     let mut array = CellArray::new(spec.statistics()?, cells, Key::root(setting.seed).child("figure 3c", 0))?;

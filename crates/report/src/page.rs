@@ -231,7 +231,7 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
             ("Study", format!("{}, revision {}", record.study, record.revision)),
             ("Device", record.device.clone()),
             ("Seed", record.seed.to_string()),
-            ("Chips", record.chips.to_string()),
+            (if record.sample.is_some() { "Devices" } else { "Chips" }, record.chips.to_string()),
             ("Version", format!("neurohm {}", record.version)),
             ("Instruction set", record.isa.clone()),
             ("Description id", record.id.clone()),

@@ -244,6 +244,7 @@ fn record(
         version: env!("CARGO_PKG_VERSION").to_string(),
         isa: neurohm_num::simd::isa().name().to_string(),
         cut_short: None,
+        sample: None,
         chips: request.chips,
         wall_s: started.elapsed().as_secs_f64(),
         merit: merit.to_string(),

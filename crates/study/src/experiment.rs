@@ -142,6 +142,7 @@ pub fn plain(
         version: env!("CARGO_PKG_VERSION").to_string(),
         isa: neurohm_num::simd::isa().name().to_string(),
         chips: 1,
+        sample: Some("device".into()),
         cut_short: None,
         wall_s: 0.0,
         merit: merit.into(),

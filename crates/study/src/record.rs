@@ -208,6 +208,9 @@ pub struct Record {
     pub isa: String,
     /// Chips that were simulated.
     pub chips: usize,
+    /// What `chips` counts, where it is not chips: `device`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub sample: Option<String>,
     /// What is missing of the run, or of the card that the record is a row of, where somebody stopped it; the notes
     /// say it too.
     #[serde(default, skip_serializing_if = "Option::is_none")]

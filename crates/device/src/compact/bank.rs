@@ -7,7 +7,7 @@ use super::{CellBank, CompactModel, MAX_CHANNELS, MAX_STATES, ModelError};
 
 mod step;
 
-use step::{Step, Trial};
+use step::{Pair, Step, Trial};
 
 /// Relative tolerance of a step's states: of each state's scale.
 const TOLERANCE: f64 = 1e-5;
@@ -144,7 +144,8 @@ impl<M: CompactModel> CellBank for Bank<M> {
         for (id, life) in self.cells.iter().enumerate() {
             let (Some(v), Some(i)) = (v.get(id), i.get_mut(id)) else { break };
             let x = &self.x[id * M::N..(id + 1) * M::N];
-            let step = Step::new(&self.model, &life.cell, t_k);
+            let pair = Pair(&self.model, &life.cell);
+            let step = Step::new(&pair, t_k);
             let end_s = self.clock_s + dt_s;
             let to_w = |state: usize| wiener(life.key, state, end_s);
             let trial = step

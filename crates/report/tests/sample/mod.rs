@@ -45,6 +45,7 @@ fn record(study: &str, title: &str, about: &str, merit: &str, target: f64) -> Re
         version: "0.1.0".into(),
         isa: "AVX-512".into(),
         chips: 5,
+        sample: None,
         cut_short: None,
         wall_s: 17.4,
         merit: merit.into(),

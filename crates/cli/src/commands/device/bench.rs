@@ -23,7 +23,7 @@ use crate::terminal::Terminal;
 pub struct BenchOptions {
     /// Device: a preset (see `neurohm device list`) or the path of a description
     pub device: String,
-    /// Largest current of either sign, such as 100uA
+    /// Largest current while the device is set, such as 100uA; the other polarity is not limited
     #[arg(long, value_name = "CURRENT", value_parser = ampere)]
     pub compliance: Option<f64>,
     /// Resistor between source and device, such as 1kohm
@@ -116,10 +116,13 @@ pub fn measure(
 ) -> Result<(), Failure> {
     let started = Instant::now();
     let operation = spec.operation.as_ref();
+    // The limit acts while the device is set, whichever polarity does that.
+    let sign = operation.map_or(1.0, |o| o.set.voltage_v.signum());
     let rig = Rig {
         t_k: options.temperature.unwrap_or(experiment.default_k),
         series_ohm: options.series_ohm.or(operation.and_then(|o| o.series_ohm)).unwrap_or(0.0),
-        compliance_a: options.compliance.or(operation.and_then(|o| o.compliance_a)).unwrap_or(f64::INFINITY),
+        compliance_a: sign
+            * options.compliance.or(operation.and_then(|o| o.compliance_a)).unwrap_or(f64::INFINITY),
         parallel_f: 0.0,
     };
     for (name, value) in [("--series-ohm", options.series_ohm), ("--compliance", options.compliance)] {
@@ -140,7 +143,7 @@ pub fn measure(
         settings.insert("series".into(), text(rig.series_ohm, Dimension::Ohm));
     }
     if rig.compliance_a.is_finite() {
-        settings.insert("compliance".into(), text(rig.compliance_a, Dimension::Ampere));
+        settings.insert("compliance".into(), text(rig.compliance_a.abs(), Dimension::Ampere));
     }
     let asked = Asked {
         name: experiment.name,

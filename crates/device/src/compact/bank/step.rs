@@ -90,10 +90,32 @@ impl Hazard {
     }
 }
 
+/// A cell as a step sees it. Behind an object, so that the steps below are compiled once and not for every model; beside
+/// a model's exponentials the call costs nothing.
+trait Model {
+    fn eval(&self, at: At, guess: &mut f64) -> Result<Response, ModelError>;
+    fn noise(&self, x: &[f64], v: f64, i_a: f64, t_k: f64, strength: &mut [f64]) -> bool;
+}
+
+/// A model with one of its cells.
+pub struct Pair<'a, M: CompactModel>(pub &'a M, pub &'a M::Cell);
+
+impl<M: CompactModel> Model for Pair<'_, M> {
+    fn eval(&self, at: At, guess: &mut f64) -> Result<Response, ModelError> {
+        self.0.eval(self.1, at, guess)
+    }
+
+    fn noise(&self, x: &[f64], v: f64, i_a: f64, t_k: f64, strength: &mut [f64]) -> bool {
+        self.0.noise(self.1, x, v, i_a, t_k, strength)
+    }
+}
+
 /// Everything that a step of a cell needs.
-pub struct Step<'a, M: CompactModel> {
-    model: &'a M,
-    cell: &'a M::Cell,
+pub struct Step<'a> {
+    cell: &'a dyn Model,
+    /// Numbers of states and of jump channels.
+    n: usize,
+    h: usize,
     t_k: f64,
     low: Vector,
     high: Vector,
@@ -109,17 +131,17 @@ struct Stage {
     matrix: Matrix,
 }
 
-impl<'a, M: CompactModel> Step<'a, M> {
-    pub fn new(model: &'a M, cell: &'a M::Cell, t_k: f64) -> Self {
+impl<'a> Step<'a> {
+    pub fn new<M: CompactModel>(pair: &'a Pair<'a, M>, t_k: f64) -> Self {
         let (mut low, mut high, mut scale) = ([0.0; MAX_STATES], [0.0; MAX_STATES], [1.0; MAX_STATES]);
-        model.bounds(cell, &mut low[..M::N], &mut high[..M::N]);
-        model.scale(cell, &mut scale[..M::N]);
-        Step { model, cell, t_k, low, high, scale }
+        pair.0.bounds(pair.1, &mut low[..M::N], &mut high[..M::N]);
+        pair.0.scale(pair.1, &mut scale[..M::N]);
+        Step { cell: pair, n: M::N, h: M::H, t_k, low, high, scale }
     }
 
     fn eval(&self, x: &Vector, v: f64, guess: &mut f64) -> Result<Response, ModelError> {
-        let x = &x[..M::N];
-        let p = self.model.eval(self.cell, At { x, v, t_k: self.t_k }, guess)?;
+        let x = &x[..self.n];
+        let p = self.cell.eval(At { x, v, t_k: self.t_k }, guess)?;
         let finite = |what: &'static str, value: f64| {
             if value.is_finite() {
                 Ok(())
@@ -129,8 +151,8 @@ impl<'a, M: CompactModel> Step<'a, M> {
         };
         finite("the current", p.i_a)?;
         finite("the current's derivative", p.di_dv_s)?;
-        p.dx[..M::N].iter().try_for_each(|d| finite("a rate", *d))?;
-        p.hazard[..M::H].iter().try_for_each(|h| finite("a hazard", *h))?;
+        p.dx[..self.n].iter().try_for_each(|d| finite("a rate", *d))?;
+        p.hazard[..self.h].iter().try_for_each(|h| finite("a hazard", *h))?;
         Ok(p)
     }
 
@@ -142,13 +164,13 @@ impl<'a, M: CompactModel> Step<'a, M> {
     /// Derivatives of rates and current by the states, by differences that stay within the bounds.
     fn slopes(&self, x: &Vector, v: f64, at: &Response, guess: f64) -> Result<(Matrix, Vector), ModelError> {
         let (mut jacobian, mut di_dx) = (Matrix::default(), Vector::default());
-        for j in 0..M::N {
+        for j in 0..self.n {
             let mut moved = *x;
             let d = DIFFERENCE * self.scale[j];
             moved[j] += if x[j] + d > self.high[j] { -d } else { d };
             let d = moved[j] - x[j];
             let p = self.eval(&moved, v, &mut guess.clone())?;
-            for i in 0..M::N {
+            for i in 0..self.n {
                 jacobian[i][j] = (p.dx[i] - at.dx[i]) / d;
             }
             di_dx[j] = (p.i_a - at.i_a) / d;
@@ -170,7 +192,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
         slopes: &mut Option<(Matrix, Vector)>,
         guess: &mut f64,
     ) -> Option<Stage> {
-        let inside = |x: &Vector| (0..M::N).all(|j| x[j] > self.low[j] && x[j] < self.high[j]);
+        let inside = |x: &Vector| (0..self.n).all(|j| x[j] > self.low[j] && x[j] < self.high[j]);
         let mut start = *guess;
         let mut last = f64::INFINITY;
         for _ in 0..QUICK_ITERATIONS {
@@ -179,7 +201,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
             }
             let mut at = self.eval(&x, v, &mut start).ok()?;
             let mut rhs = Vector::default();
-            for i in 0..M::N {
+            for i in 0..self.n {
                 rhs[i] = base[i] + a * (at.dx[i] + push[i]) - x[i];
             }
             let mut fresh = last.is_finite();
@@ -190,29 +212,29 @@ impl<'a, M: CompactModel> Step<'a, M> {
             // Nothing is left to do where none are needed.
             let (jacobian, di_dx) = slopes.unwrap_or_default();
             let mut matrix = Matrix::default();
-            for i in 0..M::N {
-                for j in 0..M::N {
+            for i in 0..self.n {
+                for j in 0..self.n {
                     matrix[i][j] = f64::from(u8::from(i == j)) - a * jacobian[i][j];
                 }
             }
-            let d = solve(&matrix, &rhs, M::N)?;
-            let change = (0..M::N).map(|i| d[i].abs() / self.scale[i]).fold(0.0, f64::max);
+            let d = solve(&matrix, &rhs, self.n)?;
+            let change = (0..self.n).map(|i| d[i].abs() / self.scale[i]).fold(0.0, f64::max);
             if change.is_nan() || change >= 0.3 * last {
                 return None;
             }
-            for i in 0..M::N {
+            for i in 0..self.n {
                 x[i] += d[i];
             }
             // With the inner stage's Jacobian, if that is of a runaway, any change is small: the residual has to be so
             // too, or a second change has to say that the iteration converges.
-            let residual = (0..M::N).map(|i| rhs[i].abs() / self.scale[i]).fold(0.0, f64::max);
+            let residual = (0..self.n).map(|i| rhs[i].abs() / self.scale[i]).fold(0.0, f64::max);
             if change <= QUICK_SETTLED * tolerance && (fresh || residual <= 4.0 * QUICK_SETTLED * tolerance) {
                 if !inside(&x) {
                     return None;
                 }
-                for i in 0..M::N {
+                for i in 0..self.n {
                     at.i_a += di_dx[i] * d[i];
-                    for j in 0..M::N {
+                    for j in 0..self.n {
                         at.dx[i] += jacobian[i][j] * d[j];
                     }
                 }
@@ -234,37 +256,37 @@ impl<'a, M: CompactModel> Step<'a, M> {
         mut x: Vector,
         guess: &mut f64,
     ) -> Result<Stage, ModelError> {
-        let failed = ModelError::Step { dt_s: a / D, v, x: base[..M::N].to_vec() };
+        let failed = || ModelError::Step { dt_s: a / D, v, x: base[..self.n].to_vec() };
         let from = x;
         let mut last = f64::INFINITY;
         for iteration in 0..ITERATIONS {
             let at = self.eval(&x, v, guess)?;
             let mut held = [false; MAX_STATES];
             let (mut matrix, mut rhs) = (Matrix::default(), Vector::default());
-            for i in 0..M::N {
+            for i in 0..self.n {
                 rhs[i] = base[i] + a * (at.dx[i] + push[i]) - x[i];
                 held[i] = self.pushed(i, x[i], rhs[i]);
                 if held[i] {
                     rhs[i] = 0.0;
                 }
             }
-            let free = held[..M::N].iter().any(|h| !h);
+            let free = held[..self.n].iter().any(|h| !h);
             let (jacobian, _) =
                 if free { self.slopes(&x, v, &at, *guess)? } else { (Matrix::default(), Vector::default()) };
-            for i in 0..M::N {
-                for j in 0..M::N {
+            for i in 0..self.n {
+                for j in 0..self.n {
                     let unit = f64::from(u8::from(i == j));
                     matrix[i][j] = if held[i] { unit } else { unit - a * jacobian[i][j] };
                 }
             }
-            let Some(d) = solve(&matrix, &rhs, M::N) else { break };
+            let Some(d) = solve(&matrix, &rhs, self.n) else { break };
             let mut change = 0.0_f64;
             let mut stuck = false;
             let before = x;
-            for i in 0..M::N {
+            for i in 0..self.n {
                 // Nan stays out of `x`: it would compare as settled.
                 if !d[i].is_finite() {
-                    return Err(failed);
+                    return Err(failed());
                 }
                 x[i] = (x[i] + d[i]).max(self.low[i]).min(self.high[i]);
                 change = change.max((x[i] - before[i]).abs() / self.scale[i]);
@@ -282,13 +304,13 @@ impl<'a, M: CompactModel> Step<'a, M> {
             }
             // A kink between two sides makes Newton jump to and fro: half steps end in it.
             if iteration > 4 && change > 0.9 * last {
-                for i in 0..M::N {
+                for i in 0..self.n {
                     x[i] = (x[i] + before[i]) / 2.0;
                 }
             }
             last = change;
         }
-        if M::N == 1 { self.search(base, push, a, v, from, guess) } else { Err(failed) }
+        if self.n == 1 { self.search(base, push, a, v, from, guess) } else { Err(failed()) }
     }
 
     /// The stage of a single state where Newton's iteration finds nothing: the first solution on the way that the rate
@@ -353,12 +375,12 @@ impl<'a, M: CompactModel> Step<'a, M> {
         let d = DIFFERENCE * v.abs().max(1e-2);
         let p = self.eval(&stage.x, v + d, &mut guess.clone())?;
         let mut rhs = Vector::default();
-        for i in 0..M::N {
+        for i in 0..self.n {
             if !stage.held[i] {
                 rhs[i] = base[i] + a * dv * (p.dx[i] - stage.at.dx[i]) / d;
             }
         }
-        Ok(solve(&stage.matrix, &rhs, M::N).unwrap_or_default())
+        Ok(solve(&stage.matrix, &rhs, self.n).unwrap_or_default())
     }
 
     /// A step of `dt_s` from the states `x0` under `v0` to the voltage `v1`; `w` is the cell's noise so far and
@@ -375,7 +397,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
         w: &Vector,
         to_w: impl Fn(usize) -> f64,
     ) -> Result<Trial, ModelError> {
-        let n = M::N;
+        let n = self.n;
         let mut start = Vector::default();
         start[..n].copy_from_slice(x0);
         if dt_s <= 0.0 {
@@ -385,7 +407,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
         let mut at0 = self.eval(&start, v0, &mut guess)?;
         let (mut push, mut w_end) = (Vector::default(), *w);
         let mut strength = Vector::default();
-        if self.model.noise(self.cell, x0, v0, at0.i_a, self.t_k, &mut strength[..n]) {
+        if self.cell.noise(x0, v0, at0.i_a, self.t_k, &mut strength[..n]) {
             for j in 0..n {
                 w_end[j] = to_w(j);
                 push[j] = strength[j] * (w_end[j] - w[j]) / dt_s;
@@ -474,7 +496,7 @@ impl<'a, M: CompactModel> Step<'a, M> {
         for j in 0..n {
             trial.error = trial.error.max(error[j].abs() / (self.scale[j] * tolerance));
         }
-        for h in 0..M::H {
+        for h in 0..self.h {
             let hazard = Hazard::new([at0.hazard[h], inner.at.hazard[h], end.at.hazard[h]], dt_s);
             trial.error = trial.error.max(hazard.error(dt_s));
             trial.hazards[h] = hazard;
