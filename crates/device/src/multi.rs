@@ -22,7 +22,7 @@ impl MultiCell {
     /// # Errors
     /// No device a cell, or a number of devices that is no multiple of `n`.
     pub fn new(devices: CellArray, n: usize) -> Result<MultiCell, DeviceError> {
-        if n == 0 || devices.len() % n != 0 {
+        if n == 0 || !devices.len().is_multiple_of(n) {
             let problem =
                 format!("{} devices do not make cells of {n}; give a multiple of it", devices.len());
             return Err(DeviceError::Scheme { problem });

@@ -223,7 +223,7 @@ impl CellSpec {
             pulse: None,
             retention: Some(Retention::Ideal {}),
             noise: Some(Noise::Ideal {}),
-            endurance: Some(Endurance::Ideal {}),
+            endurance: None,
             faults: Some(Faults::default()),
         }
     }

@@ -5,6 +5,8 @@
 //! with a period for its unit: where a state runs away within less than a millionth of a period, the instant is compared
 //! and not the value.
 
+use std::io::Write;
+
 use diffsol::{NalgebraLU, NalgebraMat, OdeBuilder, OdeSolverMethod, OdeSolverStopReason};
 use neurohm_device::compact::{Drive, Published, Rates, Waveform, curve_distance, drive, published};
 use neurohm_num::Key;
@@ -178,10 +180,14 @@ fn every_deterministic_model_follows_diffsol() {
     let mut said = String::new();
     let mut bad = false;
     for set in published() {
+        // Draws its thresholds anew at every cycle: no differential equation.
+        if set.name == "and_ts/stochastic" {
+            continue;
+        }
         let Some(apart) = apart(set) else { continue };
         bad |= apart.is_nan() || apart > ALLOWED;
         said += &format!("{}: {apart:.1e}\n", set.name);
     }
-    eprintln!("{said}");
+    let _ = writeln!(std::io::stderr(), "{said}");
     assert!(!bad, "{said}");
 }

@@ -30,7 +30,7 @@ fn steps(s: &Steps) -> Problem {
         .or_else(|| {
             let problem = format!("is {}; it must lie above w_min = {}", plain(s.w_max), plain(s.w_min));
             // Written so that NaN is a problem too.
-            (!(range >= 1e-9)).then(|| ("steps.w_max".to_owned(), problem))
+            (range.is_nan() || range < 1e-9).then(|| ("steps.w_max".to_owned(), problem))
         })
         .or_else(|| {
             all(&[

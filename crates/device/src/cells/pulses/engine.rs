@@ -191,7 +191,8 @@ impl PulseModel {
                 let per_range = 1.0 / (self.range[1] - self.range[0]);
                 formulas::table(mean, self.range[0], per_range, cells.g, step);
                 if spread.is_empty() {
-                    (sd.fill(0.0), xi.fill(0.0));
+                    sd.fill(0.0);
+                    xi.fill(0.0);
                 } else {
                     formulas::table(spread, self.range[0], per_range, cells.g, sd);
                     cells.place.by_pulse(steps, numbers, xi);
