@@ -1,7 +1,6 @@
 //! Parameters of a model: a struct whose fields carry units in the file and ranges in the code.
 
-use neurohm_num::quantity::Dimension;
-use serde::Serialize;
+use neurohm_num::quantity::{self, Dimension};
 
 /// Declares a struct of parameters: `units` are quantities with the module that reads them, `pure` plain numbers,
 /// `other` anything else. Each number has the range that physics, or a slip in an exponent, allows; `out_of_range`
@@ -23,17 +22,9 @@ macro_rules! parameters {
         }
 
         impl $name {
-            /// Every number under its name in a description, in SI units.
-            #[allow(dead_code, reason = "models that SPICE cannot say do not ask for them")]
-            fn numbers(&self) -> Vec<(&'static str, f64)> {
-                vec![$(($ukey, self.$unit),)* $((stringify!($pure), self.$pure),)*]
-            }
-
             /// The first parameter outside of its range: its name and what is wrong.
             fn out_of_range(&self) -> Option<(String, String)> {
-                None
-                    $(.or_else(|| $crate::compact::parameters::range(self, $ukey, self.$unit, $ulow, $uhigh)))*
-                    $(.or_else(|| $crate::compact::parameters::range(self, stringify!($pure), self.$pure, $plow, $phigh)))*
+                $crate::compact::Parameters::parameters(self).iter().find_map($crate::compact::Parameter::outside)
             }
         }
 
@@ -84,6 +75,23 @@ pub struct Parameter {
     pub high: f64,
 }
 
+impl Parameter {
+    /// Its name and what is wrong, where its value lies outside of its range.
+    pub(crate) fn outside(&self) -> Option<(String, String)> {
+        let Parameter { value, low, high, .. } = *self;
+        if (low..=high).contains(&value) {
+            return None;
+        }
+        let unit = if self.dimension == Dimension::Ratio {
+            String::new()
+        } else {
+            format!(" {}", self.dimension.symbol())
+        };
+        let text = quantity::format(value, self.dimension);
+        Some((self.name.to_owned(), format!("is {text}; it must lie between {low:e} and {high:e}{unit}")))
+    }
+}
+
 /// Parameters by name: for spread over cells, for fits, for printing.
 pub trait Parameters {
     /// All numbers of the model.
@@ -102,32 +110,6 @@ pub(crate) fn dimension(module: &str) -> Dimension {
     let name: String = module.rsplit(':').next().unwrap_or(module).replace('_', "");
     let named = |d: &Dimension| format!("{d:?}").eq_ignore_ascii_case(&name);
     Dimension::ALL.into_iter().find(named).unwrap_or(Dimension::Ratio)
-}
-
-/// What is wrong with the parameter `key`, whose value is `value`.
-pub(crate) fn range(
-    all: &impl Serialize,
-    key: &str,
-    value: f64,
-    low: f64,
-    high: f64,
-) -> Option<(String, String)> {
-    if (low..=high).contains(&value) {
-        return None;
-    }
-    // As the file writes it, with its unit.
-    let written = toml::Value::try_from(all).ok();
-    let text = written.as_ref().and_then(|t| t.get(key)).and_then(|v| v.as_str()).map(str::to_owned);
-    let (text, unit) = match text {
-        Some(text) => {
-            let unit = text.rsplit(' ').next().unwrap_or_default();
-            let bare = unit.trim_start_matches(|c: char| "afpnumkMGT".contains(c));
-            let bare = if bare.is_empty() { unit.to_owned() } else { bare.to_owned() };
-            (text, format!(" {bare}"))
-        }
-        None => (value.to_string(), String::new()),
-    };
-    Some((key.to_owned(), format!("is {text}; it must lie between {low:e} and {high:e}{unit}")))
 }
 
 /// That `low` lies below `high`.

@@ -12,7 +12,7 @@ use std::fmt::Write as _;
 
 use neurohm_num::Key;
 
-use super::{Drive, Dynamic, Waveform};
+use super::{Drive, Dynamic, Parameters, Waveform};
 use crate::error::DeviceError;
 
 /// Rates of states with bounds, over their sizes, end here unless the parameter `fastest` of the subcircuit says
@@ -45,8 +45,8 @@ struct State {
 
 impl Equations {
     /// The current in A, with the values of the parameters it uses.
-    pub fn new(parameters: Vec<(&'static str, f64)>, current: impl Into<String>) -> Equations {
-        let parameters = parameters.into_iter().map(|(name, value)| (name.to_owned(), value)).collect();
+    pub fn new(model: &impl Parameters, current: impl Into<String>) -> Equations {
+        let parameters = model.parameters().into_iter().map(|p| (p.name.to_owned(), p.value)).collect();
         Equations { parameters, states: Vec::new(), current: current.into() }
     }
 

@@ -10,6 +10,7 @@ use neurohm_num::quantity::{self, Dimension};
 use neurohm_num::{Key, Watch};
 
 use super::{MeasurementError, rms};
+use crate::predict::Prediction;
 use crate::{CellArray, CellSpec, DeviceSpec, Pulse, PulseTable, TableStimulus};
 use laws::Law;
 
@@ -416,15 +417,6 @@ impl PulseFit {
         device.validate()?;
         Ok(device)
     }
-}
-
-/// Mean and standard deviation of the conductance after each pulse.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct Prediction {
-    /// Means, S.
-    pub mean_s: Vec<f64>,
-    /// Standard deviations over cells and cycles, S.
-    pub std_s: Vec<f64>,
 }
 
 /// What `cells` cells of a device do under a sequence of pulses from `initial_s`; `stimuli` are the law's numbers (0 up, 1

@@ -84,7 +84,7 @@ impl CompactModel for LinearIonDrift {
     fn spice(&self, (): &()) -> Result<Equations, &'static str> {
         let i = "($v/({r_on}*$x+{r_off}*(1-$x)))";
         let rate = format!("{{mobility*r_on/(length*length)}}*{i}*{}", self.window.spice("$x", "$v"));
-        Ok(Equations::new(self.numbers(), i).bounded("x", rate))
+        Ok(Equations::new(self, i).bounded("x", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

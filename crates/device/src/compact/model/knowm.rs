@@ -104,7 +104,7 @@ impl CompactModel for MeanMetastableSwitch {
         let logistic = |u: &str| format!("1/(1+exp(-({u})/({{k_b_ev}}*{{t_ambient}})))");
         let (to_on, to_off) = (logistic("$v-{v_on}"), logistic("-$v-{v_off}"));
         let rate = format!("((1-$x)*{to_on}-$x*{to_off})/{{tau}}");
-        Ok(Equations::new(self.numbers(), i).with("k_b_ev", K_B_EV).free("x", rate))
+        Ok(Equations::new(self, i).with("k_b_ev", K_B_EV).free("x", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

@@ -242,7 +242,7 @@ impl CompactModel for Messaris {
         let (p, n) = (side('p', "", self.eta < 0.0), side('n', "-", self.eta > 0.0));
         let rate = format!("$v>0 ? {p} : {n}");
         let i = "($v>=0 ? {ap}*sinh({bp}*$v) : {an}*sinh({bn}*$v))/$r";
-        Ok(Equations::new(self.numbers(), i).bounded("r", rate))
+        Ok(Equations::new(self, i).bounded("r", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

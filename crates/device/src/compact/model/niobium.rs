@@ -79,7 +79,7 @@ impl CompactModel for NiobiumThreshold {
         // The root's slope has no end at 0 V, which Newton's iteration cannot take: a picovolt beside it.
         let g = "{sigma0}*exp(-max({ea}-{barrier_slope}*sqrt(abs($v)+1e-12),0)/({k_b_ev}*$temperature))";
         let rate = format!("({g}*$v*$v-($temperature-{{t_ambient}})/{{r_th}})/{{c_th}}");
-        Ok(Equations::new(self.numbers(), format!("{g}*$v"))
+        Ok(Equations::new(self, format!("{g}*$v"))
             .with("barrier_slope", self.barrier_slope())
             .with("k_b_ev", K_B_EV)
             .bounded("temperature", rate))

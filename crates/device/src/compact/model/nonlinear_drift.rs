@@ -88,7 +88,7 @@ impl CompactModel for NonlinearIonDrift {
         let i = "pwr($w,{n})*{beta}*sinh({alpha}*$v)+{chi}*(exp({gamma}*$v)-1)";
         // `pwr` keeps the sign, as an odd power does.
         let rate = format!("{{a}}*{}*pwr($v,{{m}})", self.window.spice("$w", "$v"));
-        Ok(Equations::new(self.numbers(), i).bounded("w", rate))
+        Ok(Equations::new(self, i).bounded("w", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

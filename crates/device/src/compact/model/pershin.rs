@@ -69,7 +69,7 @@ impl CompactModel for PershinDiVentra {
 
     fn spice(&self, (): &()) -> Result<Equations, &'static str> {
         let rate = "{beta}*$v+({alpha}-{beta})/2*(abs($v+{v_t})-abs($v-{v_t}))";
-        Ok(Equations::new(self.numbers(), "$v/$r").bounded("r", rate))
+        Ok(Equations::new(self, "$v/$r").bounded("r", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

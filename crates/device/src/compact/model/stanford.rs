@@ -150,7 +150,7 @@ impl CompactModel for StanfordPku {
         let rate = format!(
             "{gamma}*abs($v)/{{tox}}<{{f_min}} ? 0 : -{{velocity}}/2*(exp({u}-{{ea}}/{kt})-exp(-{u}-{{ea}}/{kt}))"
         );
-        Ok(Equations::new(self.numbers(), i).with("k_b_ev", K_B_EV).bounded("gap", rate))
+        Ok(Equations::new(self, i).with("k_b_ev", K_B_EV).bounded("gap", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

@@ -126,7 +126,7 @@ impl CompactModel for Team {
             above_spice("{k_off}", &u, "{i_off}", "{alpha_off}"),
             above_spice("{k_on}", &u, "{i_on}", "{alpha_on}"),
         );
-        Ok(Equations::new(self.numbers(), format!("$v/{r}")).bounded("w", rate))
+        Ok(Equations::new(self, format!("$v/{r}")).bounded("w", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

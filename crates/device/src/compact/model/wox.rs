@@ -90,7 +90,7 @@ impl CompactModel for TungstenOxide {
         let i = "(1-$w)*{alpha}*(1-exp(-{beta}*$v))+$w*{gamma}*sinh({delta}*$v)";
         let decay = self.tau_s.map_or(String::new(), |tau| format!("-$w/{tau:e}"));
         let rate = format!("{{lambda}}*{{eta1}}*sinh({{eta2}}*$v){decay}");
-        Ok(Equations::new(self.numbers(), i).bounded("w", rate))
+        Ok(Equations::new(self, i).bounded("w", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

@@ -163,7 +163,7 @@ impl CompactModel for Yakopcic {
             "{{eta}}*({{ap}}*(exp(max($v,{{vp}}))-exp({{vp}}))*{positive}\
              -{{an}}*(exp(max(-$v,{{vn}}))-exp({{vn}}))*{negative})"
         );
-        Ok(Equations::new(self.numbers(), i).bounded("x", rate))
+        Ok(Equations::new(self, i).bounded("x", rate))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

@@ -1,4 +1,4 @@
-//! Fits of the measured sets in the data folder: `cargo run --release -p neurohm-device --example fit_measured -- FOLDER`
+//! Fits of the measured sets in the data folder: `cargo run --release -p neurohm-validation --example fit_measured -- FOLDER`
 //! with the folder that holds `knowm-sdc` and `aihwkit-gong2018-reram`. Prints tables; nothing is written.
 
 use std::error::Error;
