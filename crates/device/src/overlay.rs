@@ -5,6 +5,8 @@
 //! Names are checked here against the schema, so an error knows the allowed names and the nearest one, and
 //! the text it came from, so it knows the line.
 
+mod node;
+
 use std::collections::BTreeMap;
 use std::ops::{Deref, DerefMut, Range};
 
@@ -13,6 +15,7 @@ use serde_json::Value as Schema;
 use toml::{Table, Value};
 
 use crate::error::nearest;
+pub(crate) use node::{Fault, from_value};
 
 /// A setting that cannot be used; its [details](SettingProblem) are its fields. They are boxed, so that results stay
 /// small.
@@ -205,11 +208,7 @@ pub fn merge(schema: &Schema, base: &mut Table, over: &Table) -> Result<(), Sett
 /// # Errors
 /// A missing setting, or a value of the wrong kind.
 pub fn read<T: DeserializeOwned>(table: Table) -> Result<T, SettingError> {
-    serde_path_to_error::deserialize(Value::Table(table)).map_err(|e| {
-        let path = e.path().to_string();
-        let path = if path == "." { String::new() } else { path };
-        SettingError::value(path, e.into_inner().message())
-    })
+    from_value(Value::Table(table)).map_err(|e| SettingError::value(e.path, e.message))
 }
 
 /// The table that sets `path` to `value`, which is TOML where it reads as such and text otherwise

@@ -5,7 +5,8 @@ use std::sync::OnceLock;
 
 use neurohm_num::{Key, quantity};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::ser::Error;
+use serde::{Deserialize, Serialize, Serializer};
 
 use crate::aspect::{Endurance, Faults, Noise, Pulse, Retention, Write};
 use crate::compact::{CellBank, Dynamic, ParameterSpread};
@@ -13,8 +14,8 @@ use crate::error::DeviceError;
 use crate::operation::Operation;
 
 /// A device: a preset, or one fitted to measurements. On disk a TOML file, see [`crate::parse`].
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(try_from = "File", into = "File")]
+#[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
+#[serde(try_from = "File")]
 #[schemars(with = "File")]
 pub struct DeviceSpec {
     /// Short name, as commands take it.
@@ -182,6 +183,23 @@ impl TryFrom<File> for DeviceSpec {
             operation: f.operation,
             cell,
         })
+    }
+}
+
+/// Written as the table that it is, so that its many parts are compiled for one format only.
+impl Serialize for DeviceSpec {
+    fn serialize<S: Serializer>(&self, s: S) -> Result<S::Ok, S::Error> {
+        self.to_table().map_err(S::Error::custom)?.serialize(s)
+    }
+}
+
+impl DeviceSpec {
+    /// Its description as a table of TOML, in the order of the file.
+    ///
+    /// # Errors
+    /// A number that TOML cannot hold.
+    pub fn to_table(&self) -> Result<toml::Table, toml::ser::Error> {
+        toml::Table::try_from(File::from(self.clone()))
     }
 }
 

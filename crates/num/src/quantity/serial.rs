@@ -1,7 +1,7 @@
 //! Fields that are quantities: `#[serde(with = "neurohm_num::quantity::siemens")] pub g_max_s: f64`, beside
 //! `#[schemars(with = "String")]`. The file holds `"25 uS"`, the field 2.5e-5.
 
-use serde::de::{Error, Visitor};
+use serde::de::{DeserializeSeed, Error, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 use super::{Dimension, QuantityError, format, parse};
@@ -36,6 +36,15 @@ impl Visitor<'_> for Text {
     }
     fn visit_u64<E: Error>(self, value: u64) -> Result<f64, E> {
         if self.0 == Dimension::Ratio { Ok(value as f64) } else { Err(self.bare(value.to_string())) }
+    }
+}
+
+/// Reads a quantity of this dimension, as the modules below do; a ratio may be a bare number.
+impl<'de> DeserializeSeed<'de> for Dimension {
+    type Value = f64;
+
+    fn deserialize<D: Deserializer<'de>>(self, d: D) -> Result<f64, D::Error> {
+        d.deserialize_any(Text(self))
     }
 }
 

@@ -17,33 +17,33 @@ parameters! {
     pub struct AndTs
     units {
         /// Time constant of closing, s.
-        tau_s_s: "tau_s" in "quantity::second" [1e-15, 1e3];
+        tau_s_s: "tau_s" in Second [1e-15, 1e3];
         /// Time constant of opening, s.
-        tau_r_s: "tau_r" in "quantity::second" [1e-15, 1e3];
+        tau_r_s: "tau_r" in Second [1e-15, 1e3];
         /// Voltage scale of closing, V.
-        v_s_v: "v_s" in "quantity::volt" [1e-4, 10.0];
+        v_s_v: "v_s" in Volt [1e-4, 10.0];
         /// Voltage scale of opening, V.
-        v_r_v: "v_r" in "quantity::volt" [1e-4, 10.0];
+        v_r_v: "v_r" in Volt [1e-4, 10.0];
         /// Smallest resistance for positive voltages, ohm.
-        r_on_positive_ohm: "r_on_positive" in "quantity::ohm" [1.0, 1e12];
+        r_on_positive_ohm: "r_on_positive" in Ohm [1.0, 1e12];
         /// Smallest resistance for negative voltages, ohm.
-        r_on_negative_ohm: "r_on_negative" in "quantity::ohm" [1.0, 1e12];
+        r_on_negative_ohm: "r_on_negative" in Ohm [1.0, 1e12];
         /// Leakage, A.
-        i_leak_a: "i_leak" in "quantity::ampere" [0.0, 1e-3];
+        i_leak_a: "i_leak" in Ampere [0.0, 1e-3];
         /// Voltage above which the leakage is full, V.
-        v_leak_v: "v_leak" in "quantity::volt" [1e-6, 10.0];
+        v_leak_v: "v_leak" in Volt [1e-6, 10.0];
         /// Positive threshold, V.
-        v_th_positive_v: "v_th_positive" in "quantity::volt" [0.0, 100.0];
+        v_th_positive_v: "v_th_positive" in Volt [0.0, 100.0];
         /// Positive hold voltage, V.
-        v_h_positive_v: "v_h_positive" in "quantity::volt" [0.0, 100.0];
+        v_h_positive_v: "v_h_positive" in Volt [0.0, 100.0];
         /// Negative threshold, V.
-        v_th_negative_v: "v_th_negative" in "quantity::volt" [-100.0, 0.0];
+        v_th_negative_v: "v_th_negative" in Volt [-100.0, 0.0];
         /// Negative hold voltage, V.
-        v_h_negative_v: "v_h_negative" in "quantity::volt" [-100.0, 0.0];
+        v_h_negative_v: "v_h_negative" in Volt [-100.0, 0.0];
         /// Standard deviation of the positive voltages from cycle to cycle, V.
-        sigma_positive_v: "sigma_positive" in "quantity::volt" [0.0, 10.0];
+        sigma_positive_v: "sigma_positive" in Volt [0.0, 10.0];
         /// Standard deviation of the negative ones, V.
-        sigma_negative_v: "sigma_negative" in "quantity::volt" [0.0, 10.0];
+        sigma_negative_v: "sigma_negative" in Volt [0.0, 10.0];
     }
     pure {
         /// Kinetic constant.

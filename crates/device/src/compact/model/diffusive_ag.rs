@@ -18,19 +18,19 @@ parameters! {
     pub struct DiffusiveAg
     units {
         /// Resistance of the whole filament, ohm.
-        r_on_ohm: "r_on" in "quantity::ohm" [1.0, 1e12];
+        r_on_ohm: "r_on" in Ohm [1.0, 1e12];
         /// Resistance without filament, ohm.
-        r_off_ohm: "r_off" in "quantity::ohm" [1.0, 1e18];
+        r_off_ohm: "r_off" in Ohm [1.0, 1e18];
         /// Loss of the formed part, 1/s.
-        gamma1_per_s: "gamma1" in "quantity::per_second" [0.0, 1e12];
+        gamma1_per_s: "gamma1" in PerSecond [0.0, 1e12];
         /// Fading of the residual part, 1/s.
-        gamma2_per_s: "gamma2" in "quantity::per_second" [1e-9, 1e12];
+        gamma2_per_s: "gamma2" in PerSecond [1e-9, 1e12];
         /// Turning of formed into residual part, 1/s.
-        beta_per_s: "beta" in "quantity::per_second" [0.0, 1e12];
+        beta_per_s: "beta" in PerSecond [0.0, 1e12];
         /// Fastest growth c, 1/s.
-        growth_max_per_s: "growth_max" in "quantity::per_second" [1e-12, 1e15];
+        growth_max_per_s: "growth_max" in PerSecond [1e-12, 1e15];
         /// Hazard of shrinking kappa of a whole filament, 1/s.
-        kappa_per_s: "kappa" in "quantity::per_second" [0.0, 1e12];
+        kappa_per_s: "kappa" in PerSecond [0.0, 1e12];
     }
     pure {
         /// Growth per voltage, 1/(V s).

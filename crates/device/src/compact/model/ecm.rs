@@ -29,23 +29,23 @@ parameters! {
     pub struct Ecm
     units {
         /// Height of the tunnel barrier, eV.
-        w0_ev: "w0" in "quantity::electron_volt" [0.01, 20.0];
+        w0_ev: "w0" in ElectronVolt [0.01, 20.0];
         /// Hopping distance, m.
-        a_m: "a" in "quantity::metre" [1e-12, 1e-8];
+        a_m: "a" in Metre [1e-12, 1e-8];
         /// Thickness of the insulator L, the largest gap, m.
-        thickness_m: "thickness" in "quantity::metre" [1e-10, 1e-5];
+        thickness_m: "thickness" in Metre [1e-10, 1e-5];
         /// Smallest gap, m.
-        gap_min_m: "gap_min" in "quantity::metre" [1e-12, 1e-8];
+        gap_min_m: "gap_min" in Metre [1e-12, 1e-8];
         /// Radius of the filament, m.
-        r_fil_m: "r_fil" in "quantity::metre" [1e-10, 1e-5];
+        r_fil_m: "r_fil" in Metre [1e-10, 1e-5];
         /// Resistance of electrodes and leads, ohm.
-        r_series_ohm: "r_series" in "quantity::ohm" [0.0, 1e9];
+        r_series_ohm: "r_series" in Ohm [0.0, 1e9];
         /// Leakage beside the gap, ohm.
-        r_leak_ohm: "r_leak" in "quantity::ohm" [1.0, 1e18];
+        r_leak_ohm: "r_leak" in Ohm [1.0, 1e18];
         /// Prefactor of the nucleation time, s.
-        t0_s: "t0" in "quantity::second" [1e-18, 1.0];
+        t0_s: "t0" in Second [1e-18, 1.0];
         /// Activation energy of the nucleation, eV.
-        nucleation_ev: "nucleation_energy" in "quantity::electron_volt" [0.0, 5.0];
+        nucleation_ev: "nucleation_energy" in ElectronVolt [0.0, 5.0];
     }
     pure {
         /// Mass of an ion, kg.

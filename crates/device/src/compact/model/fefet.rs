@@ -23,21 +23,21 @@ parameters! {
     pub struct Fefet
     units {
         /// Attempt time, s.
-        tau0_s: "tau0" in "quantity::second" [1e-15, 1.0];
+        tau0_s: "tau0" in Second [1e-15, 1.0];
         /// Mean activation voltage of the domains, V.
-        ea_v: "ea" in "quantity::volt" [1e-3, 1e3];
+        ea_v: "ea" in Volt [1e-3, 1e3];
         /// Its standard deviation from domain to domain, V.
-        ea_sd_v: "ea_sd" in "quantity::volt" [0.0, 1e3];
+        ea_sd_v: "ea_sd" in Volt [0.0, 1e3];
         /// Threshold of the channel without polarisation, V.
-        v_mid_v: "v_mid" in "quantity::volt" [-100.0, 100.0];
+        v_mid_v: "v_mid" in Volt [-100.0, 100.0];
         /// Memory window: thresholds of the two full polarisations apart, V.
-        window_v: "window" in "quantity::volt" [0.0, 100.0];
+        window_v: "window" in Volt [0.0, 100.0];
         /// Gate bias at read, V.
-        v_read_v: "v_read" in "quantity::volt" [-100.0, 100.0];
+        v_read_v: "v_read" in Volt [-100.0, 100.0];
         /// Width of the channel's onset, V.
-        onset_v: "onset" in "quantity::volt" [1e-3, 10.0];
+        onset_v: "onset" in Volt [1e-3, 10.0];
         /// Conductance of the channel one volt above its threshold, S.
-        g_per_volt_s: "g_per_volt" in "quantity::siemens" [1e-15, 1.0];
+        g_per_volt_s: "g_per_volt" in Siemens [1e-15, 1.0];
     }
     pure {
         /// Exponent of the activation.

@@ -12,13 +12,13 @@ parameters! {
     pub struct LinearIonDrift
     units {
         /// Resistance when all of it is doped, ohm.
-        r_on_ohm: "r_on" in "quantity::ohm" [1e-3, 1e15];
+        r_on_ohm: "r_on" in Ohm [1e-3, 1e15];
         /// Resistance when nothing is, ohm.
-        r_off_ohm: "r_off" in "quantity::ohm" [1e-3, 1e15];
+        r_off_ohm: "r_off" in Ohm [1e-3, 1e15];
         /// Length of the device, D, m.
-        length_m: "length" in "quantity::metre" [1e-10, 1e-5];
+        length_m: "length" in Metre [1e-10, 1e-5];
         /// Mobility of the dopants, m^2/Vs.
-        mobility_m2_per_vs: "mobility" in "quantity::square_metre_per_volt_second" [0.0, 1.0];
+        mobility_m2_per_vs: "mobility" in SquareMetrePerVoltSecond [0.0, 1.0];
     }
     pure {
         /// Doped part of a device that was never used.

@@ -45,37 +45,37 @@ parameters! {
     pub struct JartVcm
     units {
         /// Barrier without voltage, as a voltage, V.
-        phi_bn0_v: "phi_bn0" in "quantity::volt" [0.0, 5.0];
+        phi_bn0_v: "phi_bn0" in Volt [0.0, 5.0];
         /// Distance of the conduction band from the Fermi level, V.
-        phi_n_v: "phi_n" in "quantity::volt" [0.0, 5.0];
+        phi_n_v: "phi_n" in Volt [0.0, 5.0];
         /// Mobility of the electrons, m^2/Vs.
-        mobility_m2_per_vs: "mobility" in "quantity::square_metre_per_volt_second" [1e-12, 1.0];
+        mobility_m2_per_vs: "mobility" in SquareMetrePerVoltSecond [1e-12, 1.0];
         /// Hopping distance, m.
-        a_m: "a" in "quantity::metre" [1e-12, 1e-8];
+        a_m: "a" in Metre [1e-12, 1e-8];
         /// Attempt frequency, Hz.
-        nu0_hz: "nu0" in "quantity::hertz" [1.0, 1e16];
+        nu0_hz: "nu0" in Hertz [1.0, 1e16];
         /// Activation energy of the ions, eV.
-        w_a_ev: "w_a" in "quantity::electron_volt" [0.01, 10.0];
+        w_a_ev: "w_a" in ElectronVolt [0.01, 10.0];
         /// Thermal resistance, K/W.
-        r_th0_k_per_w: "r_th0" in "quantity::kelvin_per_watt" [0.0, 1e9];
+        r_th0_k_per_w: "r_th0" in KelvinPerWatt [0.0, 1e9];
         /// Radius of the filament, m.
-        r_m: "r" in "quantity::metre" [1e-10, 1e-5];
+        r_m: "r" in Metre [1e-10, 1e-5];
         /// Length of the disc, m.
-        l_m: "l" in "quantity::metre" [1e-11, 1e-7];
+        l_m: "l" in Metre [1e-11, 1e-7];
         /// Length of disc and plug, m.
-        l_cell_m: "l_cell" in "quantity::metre" [1e-10, 1e-6];
+        l_cell_m: "l_cell" in Metre [1e-10, 1e-6];
         /// Series resistance of the TiOx layer, ohm.
-        r_tiox_ohm: "r_tiox" in "quantity::ohm" [0.0, 1e9];
+        r_tiox_ohm: "r_tiox" in Ohm [0.0, 1e9];
         /// Resistance of the cold line, ohm.
-        r_0_ohm: "r_0" in "quantity::ohm" [0.0, 1e9];
+        r_0_ohm: "r_0" in Ohm [0.0, 1e9];
         /// Thermal resistance of the line, K/W.
-        r_th_line_k_per_w: "r_th_line" in "quantity::kelvin_per_watt" [0.0, 1e9];
+        r_th_line_k_per_w: "r_th_line" in KelvinPerWatt [0.0, 1e9];
         /// Temperature coefficient of the line, 1/K.
-        alpha_line_per_k: "alpha_line" in "quantity::per_kelvin" [0.0, 1.0];
+        alpha_line_per_k: "alpha_line" in PerKelvin [0.0, 1.0];
         /// Rate of the telegraph noise at high temperature, 1/s.
-        rtn_rate_per_s: "rtn_rate" in "quantity::per_second" [0.0, 1e15];
+        rtn_rate_per_s: "rtn_rate" in PerSecond [0.0, 1e15];
         /// Its activation energy, eV.
-        rtn_ea_ev: "rtn_ea" in "quantity::electron_volt" [0.0, 5.0];
+        rtn_ea_ev: "rtn_ea" in ElectronVolt [0.0, 5.0];
     }
     pure {
         /// Richardson's constant A*, A/(m^2 K^2).

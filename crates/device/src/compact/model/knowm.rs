@@ -13,23 +13,23 @@ parameters! {
     pub struct MeanMetastableSwitch
     units {
         /// Resistance with all switches on, ohm.
-        r_on_ohm: "r_on" in "quantity::ohm" [1e-3, 1e15];
+        r_on_ohm: "r_on" in Ohm [1e-3, 1e15];
         /// Resistance with all switches off, ohm.
-        r_off_ohm: "r_off" in "quantity::ohm" [1e-3, 1e15];
+        r_off_ohm: "r_off" in Ohm [1e-3, 1e15];
         /// Threshold to on, V.
-        v_on_v: "v_on" in "quantity::volt" [0.0, 100.0];
+        v_on_v: "v_on" in Volt [0.0, 100.0];
         /// Threshold to off as a positive number, V.
-        v_off_v: "v_off" in "quantity::volt" [0.0, 100.0];
+        v_off_v: "v_off" in Volt [0.0, 100.0];
         /// Time constant, s.
-        tau_s: "tau" in "quantity::second" [1e-15, 1e12];
+        tau_s: "tau" in Second [1e-15, 1e12];
         /// Forward Schottky current, A.
-        alpha_f_a: "alpha_f" in "quantity::ampere" [0.0, 1e3];
+        alpha_f_a: "alpha_f" in Ampere [0.0, 1e3];
         /// Forward inverse voltage, 1/V.
-        beta_f_per_v: "beta_f" in "quantity::per_volt" [0.0, 100.0];
+        beta_f_per_v: "beta_f" in PerVolt [0.0, 100.0];
         /// Reverse Schottky current, A.
-        alpha_r_a: "alpha_r" in "quantity::ampere" [0.0, 1e3];
+        alpha_r_a: "alpha_r" in Ampere [0.0, 1e3];
         /// Reverse inverse voltage, 1/V.
-        beta_r_per_v: "beta_r" in "quantity::per_volt" [0.0, 100.0];
+        beta_r_per_v: "beta_r" in PerVolt [0.0, 100.0];
     }
     pure {
         /// Part of the current that goes through the switches.

@@ -12,43 +12,43 @@ parameters! {
     pub struct Messaris
     units {
         /// Curvature of the current at v > 0, 1/V.
-        bp_per_v: "bp" in "quantity::per_volt" [1e-3, 100.0];
+        bp_per_v: "bp" in PerVolt [1e-3, 100.0];
         /// Curvature of the current at v < 0, 1/V.
-        bn_per_v: "bn" in "quantity::per_volt" [1e-3, 100.0];
+        bn_per_v: "bn" in PerVolt [1e-3, 100.0];
         /// Amplitude of the current at v > 0, V.
-        ap_v: "ap" in "quantity::volt" [1e-9, 1e3];
+        ap_v: "ap" in Volt [1e-9, 1e3];
         /// Amplitude of the current at v < 0, V.
-        an_v: "an" in "quantity::volt" [1e-9, 1e3];
+        an_v: "an" in Volt [1e-9, 1e3];
         /// Rate at v > 0, ohm/s.
-        rate_p_ohm_per_s: "rate_p" in "quantity::ohm_per_second" [-1e18, 1e18];
+        rate_p_ohm_per_s: "rate_p" in OhmPerSecond [-1e18, 1e18];
         /// Rate at v < 0, ohm/s.
-        rate_n_ohm_per_s: "rate_n" in "quantity::ohm_per_second" [-1e18, 1e18];
+        rate_n_ohm_per_s: "rate_n" in OhmPerSecond [-1e18, 1e18];
         /// Inverse voltage of the rate at v > 0, 1/V.
-        tp_per_v: "tp" in "quantity::per_volt" [0.0, 100.0];
+        tp_per_v: "tp" in PerVolt [0.0, 100.0];
         /// Inverse voltage of the rate at v < 0, 1/V.
-        tn_per_v: "tn" in "quantity::per_volt" [0.0, 100.0];
+        tn_per_v: "tn" in PerVolt [0.0, 100.0];
         /// Inverse resistance of the approach at v > 0, 1/ohm.
-        kp_per_ohm: "kp" in "quantity::per_ohm" [1e-12, 1e3];
+        kp_per_ohm: "kp" in PerOhm [1e-12, 1e3];
         /// Inverse resistance of the approach at v < 0, 1/ohm.
-        kn_per_ohm: "kn" in "quantity::per_ohm" [1e-12, 1e3];
+        kn_per_ohm: "kn" in PerOhm [1e-12, 1e3];
         /// End at v > 0: its constant, ohm.
-        rp0_ohm: "rp0" in "quantity::ohm" [-1e12, 1e12];
+        rp0_ohm: "rp0" in Ohm [-1e12, 1e12];
         /// End at v > 0: its slope, ohm/V.
-        rp1_ohm_per_v: "rp1" in "quantity::ohm_per_volt" [-1e12, 1e12];
+        rp1_ohm_per_v: "rp1" in OhmPerVolt [-1e12, 1e12];
         /// End at v > 0: its curvature, ohm/V^2.
-        rp2_ohm_per_v2: "rp2" in "quantity::ohm_per_square_volt" [-1e12, 1e12];
+        rp2_ohm_per_v2: "rp2" in OhmPerSquareVolt [-1e12, 1e12];
         /// End at v < 0: its constant, ohm.
-        rn0_ohm: "rn0" in "quantity::ohm" [-1e12, 1e12];
+        rn0_ohm: "rn0" in Ohm [-1e12, 1e12];
         /// End at v < 0: its slope, ohm/V.
-        rn1_ohm_per_v: "rn1" in "quantity::ohm_per_volt" [-1e12, 1e12];
+        rn1_ohm_per_v: "rn1" in OhmPerVolt [-1e12, 1e12];
         /// End at v < 0: its curvature, ohm/V^2.
-        rn2_ohm_per_v2: "rn2" in "quantity::ohm_per_square_volt" [-1e12, 1e12];
+        rn2_ohm_per_v2: "rn2" in OhmPerSquareVolt [-1e12, 1e12];
         /// Smallest resistance, ohm.
-        r_min_ohm: "r_min" in "quantity::ohm" [1e-3, 1e15];
+        r_min_ohm: "r_min" in Ohm [1e-3, 1e15];
         /// Largest resistance, ohm.
-        r_max_ohm: "r_max" in "quantity::ohm" [1e-3, 1e15];
+        r_max_ohm: "r_max" in Ohm [1e-3, 1e15];
         /// Resistance of a device that was never used, ohm.
-        r_initial_ohm: "r_initial" in "quantity::ohm" [1e-3, 1e15];
+        r_initial_ohm: "r_initial" in Ohm [1e-3, 1e15];
     }
     pure {
         /// 1 where v > 0 raises the resistance, -1 where it lowers it.

@@ -14,31 +14,31 @@ parameters! {
     pub struct MessarisQuadratic
     units {
         /// Amplitude of the current, V.
-        a_v: "a" in "quantity::volt" [1e-9, 1e3];
+        a_v: "a" in Volt [1e-9, 1e3];
         /// Curvature of the current, 1/V.
-        b_per_v: "b" in "quantity::per_volt" [1e-3, 100.0];
+        b_per_v: "b" in PerVolt [1e-3, 100.0];
         /// Rate of the fall 1 ohm before its end at large v > 0, 1/s.
-        rate_p_per_s: "rate_p" in "quantity::per_second" [0.0, 1e18];
+        rate_p_per_s: "rate_p" in PerSecond [0.0, 1e18];
         /// Rate of the rise 1 ohm before its end at large v < 0, 1/s.
-        rate_n_per_s: "rate_n" in "quantity::per_second" [0.0, 1e18];
+        rate_n_per_s: "rate_n" in PerSecond [0.0, 1e18];
         /// Voltage over which the fall's rate saturates, V.
-        saturation_p_v: "saturation_p" in "quantity::volt" [1e-6, 100.0];
+        saturation_p_v: "saturation_p" in Volt [1e-6, 100.0];
         /// Voltage over which the rise's rate saturates, V.
-        saturation_n_v: "saturation_n" in "quantity::volt" [1e-6, 100.0];
+        saturation_n_v: "saturation_n" in Volt [1e-6, 100.0];
         /// End at v > 0: its constant, ohm.
-        rp0_ohm: "rp0" in "quantity::ohm" [-1e12, 1e12];
+        rp0_ohm: "rp0" in Ohm [-1e12, 1e12];
         /// End at v > 0: its slope, ohm/V.
-        rp1_ohm_per_v: "rp1" in "quantity::ohm_per_volt" [-1e12, 1e12];
+        rp1_ohm_per_v: "rp1" in OhmPerVolt [-1e12, 1e12];
         /// End at v < 0: its constant, ohm.
-        rn0_ohm: "rn0" in "quantity::ohm" [-1e12, 1e12];
+        rn0_ohm: "rn0" in Ohm [-1e12, 1e12];
         /// End at v < 0: its slope, ohm/V.
-        rn1_ohm_per_v: "rn1" in "quantity::ohm_per_volt" [-1e12, 1e12];
+        rn1_ohm_per_v: "rn1" in OhmPerVolt [-1e12, 1e12];
         /// Smallest resistance, ohm.
-        r_min_ohm: "r_min" in "quantity::ohm" [1e-3, 1e15];
+        r_min_ohm: "r_min" in Ohm [1e-3, 1e15];
         /// Largest resistance, ohm.
-        r_max_ohm: "r_max" in "quantity::ohm" [1e-3, 1e15];
+        r_max_ohm: "r_max" in Ohm [1e-3, 1e15];
         /// Resistance of a device that was never used, ohm.
-        r_initial_ohm: "r_initial" in "quantity::ohm" [1e-3, 1e15];
+        r_initial_ohm: "r_initial" in Ohm [1e-3, 1e15];
     }
     pure {}
 }

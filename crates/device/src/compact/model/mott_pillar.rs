@@ -14,11 +14,11 @@ parameters! {
     pub struct MottPillar
     units {
         /// Radius of the pillar, m.
-        radius_m: "radius" in "quantity::metre" [1e-10, 1e-3];
+        radius_m: "radius" in Metre [1e-10, 1e-3];
         /// Its length, m.
-        length_m: "length" in "quantity::metre" [1e-10, 1e-3];
+        length_m: "length" in Metre [1e-10, 1e-3];
         /// Temperature of the transition, K.
-        t_transition_k: "t_transition" in "quantity::kelvin" [1.0, 5e3];
+        t_transition_k: "t_transition" in Kelvin [1.0, 5e3];
     }
     pure {
         /// Resistivity of the insulator, ohm m.

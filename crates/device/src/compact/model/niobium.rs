@@ -13,15 +13,15 @@ parameters! {
     pub struct NiobiumThreshold
     units {
         /// Conductance at infinite temperature, S.
-        sigma0_s: "sigma0" in "quantity::siemens" [1e-12, 1e6];
+        sigma0_s: "sigma0" in Siemens [1e-12, 1e6];
         /// Activation energy, eV.
-        ea_ev: "ea" in "quantity::electron_volt" [0.0, 5.0];
+        ea_ev: "ea" in ElectronVolt [0.0, 5.0];
         /// Thickness of the film, m.
-        thickness_m: "thickness" in "quantity::metre" [1e-9, 1e-5];
+        thickness_m: "thickness" in Metre [1e-9, 1e-5];
         /// Thermal resistance, K/W.
-        r_th_k_per_w: "r_th" in "quantity::kelvin_per_watt" [1.0, 1e10];
+        r_th_k_per_w: "r_th" in KelvinPerWatt [1.0, 1e10];
         /// Heat capacity, J/K.
-        c_th_j_per_k: "c_th" in "quantity::joule_per_kelvin" [1e-20, 1.0];
+        c_th_j_per_k: "c_th" in JoulePerKelvin [1e-20, 1.0];
     }
     pure {
         /// Relative permittivity.

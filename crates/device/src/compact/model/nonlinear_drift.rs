@@ -11,13 +11,13 @@ parameters! {
     pub struct NonlinearIonDrift
     units {
         /// Amplitude of the tunnel current, A.
-        beta_a: "beta" in "quantity::ampere" [0.0, 1e3];
+        beta_a: "beta" in Ampere [0.0, 1e3];
         /// Its inverse voltage, 1/V.
-        alpha_per_v: "alpha" in "quantity::per_volt" [0.0, 100.0];
+        alpha_per_v: "alpha" in PerVolt [0.0, 100.0];
         /// Saturation current of the rectifier, A.
-        chi_a: "chi" in "quantity::ampere" [0.0, 1e3];
+        chi_a: "chi" in Ampere [0.0, 1e3];
         /// Its inverse voltage, 1/V.
-        gamma_per_v: "gamma" in "quantity::per_volt" [0.0, 100.0];
+        gamma_per_v: "gamma" in PerVolt [0.0, 100.0];
     }
     pure {
         /// Exponent of the state in the current.

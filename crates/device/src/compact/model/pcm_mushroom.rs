@@ -30,51 +30,51 @@ parameters! {
     pub struct PcmMushroom
     units {
         /// Resistance without a dome, ohm.
-        r_set_ohm: "r_set" in "quantity::ohm" [1.0, 1e9];
+        r_set_ohm: "r_set" in Ohm [1.0, 1e9];
         /// Resistance beyond the on-voltage, ohm.
-        r_dyn_ohm: "r_dyn" in "quantity::ohm" [1.0, 1e9];
+        r_dyn_ohm: "r_dyn" in Ohm [1.0, 1e9];
         /// Voltage of the on-state, V.
-        v_on_v: "v_on" in "quantity::volt" [0.01, 100.0];
+        v_on_v: "v_on" in Volt [0.01, 100.0];
         /// Voltage below which it switches off, V.
-        v_hold_v: "v_hold" in "quantity::volt" [0.01, 100.0];
+        v_hold_v: "v_hold" in Volt [0.01, 100.0];
         /// Field at which it switches on, V/m.
-        e_th_v_per_m: "e_th" in "quantity::volt_per_metre" [1e5, 1e10];
+        e_th_v_per_m: "e_th" in VoltPerMetre [1e5, 1e10];
         /// Time constant of switching on and off, s.
-        tau_switch_s: "tau_switch" in "quantity::second" [1e-15, 1e-3];
+        tau_switch_s: "tau_switch" in Second [1e-15, 1e-3];
         /// Thickest dome, m.
-        u_max_m: "u_max" in "quantity::metre" [1e-9, 1e-6];
+        u_max_m: "u_max" in Metre [1e-9, 1e-6];
         /// Thickness in a cell that was never used, m.
-        u_initial_m: "u_initial" in "quantity::metre" [0.0, 1e-6];
+        u_initial_m: "u_initial" in Metre [0.0, 1e-6];
         /// Area of the heater, m^2.
-        area_m2: "area" in "quantity::square_metre" [1e-20, 1e-8];
+        area_m2: "area" in SquareMetre [1e-20, 1e-8];
         /// Concentration of traps, 1/m^3.
-        traps_per_m3: "traps" in "quantity::per_cubic_metre" [1e20, 1e30];
+        traps_per_m3: "traps" in PerCubicMetre [1e20, 1e30];
         /// Distance of traps, m.
-        dz_m: "dz" in "quantity::metre" [1e-10, 1e-7];
+        dz_m: "dz" in Metre [1e-10, 1e-7];
         /// Time of an attempt to escape from a trap, s.
-        tau0_s: "tau0" in "quantity::second" [1e-18, 1e-6];
+        tau0_s: "tau0" in Second [1e-18, 1e-6];
         /// Activation energy of the unrelaxed glass, eV.
-        ea_ev: "ea" in "quantity::electron_volt" [0.0, 2.0];
+        ea_ev: "ea" in ElectronVolt [0.0, 2.0];
         /// By how much a fully relaxed glass exceeds it, eV.
-        alpha_ev: "alpha" in "quantity::electron_volt" [0.0, 10.0];
+        alpha_ev: "alpha" in ElectronVolt [0.0, 10.0];
         /// Barrier of relaxation in a fully relaxed glass, eV.
-        es_ev: "es" in "quantity::electron_volt" [0.01, 20.0];
+        es_ev: "es" in ElectronVolt [0.01, 20.0];
         /// Rate of relaxation without a barrier, 1/s.
-        nu0_per_s: "nu0" in "quantity::per_second" [0.0, 1e18];
+        nu0_per_s: "nu0" in PerSecond [0.0, 1e18];
         /// Melting temperature, K.
-        t_melt_k: "t_melt" in "quantity::kelvin" [300.0, 5e3];
+        t_melt_k: "t_melt" in Kelvin [300.0, 5e3];
         /// Temperature of the fastest growth, K.
-        t_peak_k: "t_peak" in "quantity::kelvin" [300.0, 5e3];
+        t_peak_k: "t_peak" in Kelvin [300.0, 5e3];
         /// Width of the growth's bell, K.
-        t_width_k: "t_width" in "quantity::kelvin" [1.0, 1e3];
+        t_width_k: "t_width" in Kelvin [1.0, 1e3];
         /// Fastest growth, m/s.
-        growth_m_per_s: "growth" in "quantity::metre_per_second" [0.0, 1e4];
+        growth_m_per_s: "growth" in MetrePerSecond [0.0, 1e4];
         /// Time constant of melting, s.
-        tau_melt_s: "tau_melt" in "quantity::second" [1e-12, 1e-3];
+        tau_melt_s: "tau_melt" in Second [1e-12, 1e-3];
         /// Thermal resistance without a dome, K/W.
-        r_th_crystal_k_per_w: "r_th_crystal" in "quantity::kelvin_per_watt" [1.0, 1e10];
+        r_th_crystal_k_per_w: "r_th_crystal" in KelvinPerWatt [1.0, 1e10];
         /// Thermal resistance at the surface of the thickest dome, K/W.
-        r_th_dome_k_per_w: "r_th_dome" in "quantity::kelvin_per_watt" [1.0, 1e10];
+        r_th_dome_k_per_w: "r_th_dome" in KelvinPerWatt [1.0, 1e10];
     }
     pure {
         /// State of the glass just quenched, 1 being the least relaxed one.
@@ -82,11 +82,9 @@ parameters! {
         /// Spread of `alpha` from device to device, relative.
         alpha_d2d [0.0, 1.0];
     }
-    other {
+    optional {
         /// Resistance of the liner of a projected cell along the thickest dome, ohm; no liner if absent.
-        #[serde(default, rename = "liner", with = "quantity::option_ohm", skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
-        liner_ohm: Option<f64>;
+        liner_ohm: "liner" in Ohm;
     }
 }
 

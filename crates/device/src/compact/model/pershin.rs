@@ -11,17 +11,17 @@ parameters! {
     pub struct PershinDiVentra
     units {
         /// Smallest resistance, ohm.
-        r_on_ohm: "r_on" in "quantity::ohm" [1e-3, 1e15];
+        r_on_ohm: "r_on" in Ohm [1e-3, 1e15];
         /// Largest resistance, ohm.
-        r_off_ohm: "r_off" in "quantity::ohm" [1e-3, 1e15];
+        r_off_ohm: "r_off" in Ohm [1e-3, 1e15];
         /// Resistance of a device that was never used, ohm.
-        r_initial_ohm: "r_initial" in "quantity::ohm" [1e-3, 1e15];
+        r_initial_ohm: "r_initial" in Ohm [1e-3, 1e15];
         /// Threshold, V.
-        v_t_v: "v_t" in "quantity::volt" [0.0, 100.0];
+        v_t_v: "v_t" in Volt [0.0, 100.0];
         /// Slope below the threshold, ohm/(V s).
-        alpha_ohm_per_vs: "alpha" in "quantity::ohm_per_volt_second" [-1e20, 1e20];
+        alpha_ohm_per_vs: "alpha" in OhmPerVoltSecond [-1e20, 1e20];
         /// Slope above the threshold, ohm/(V s).
-        beta_ohm_per_vs: "beta" in "quantity::ohm_per_volt_second" [-1e20, 1e20];
+        beta_ohm_per_vs: "beta" in OhmPerVoltSecond [-1e20, 1e20];
     }
     pure {}
 }

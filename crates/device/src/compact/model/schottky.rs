@@ -18,25 +18,25 @@ parameters! {
     pub struct SchottkyInterface
     units {
         /// Area of the electrode, m^2.
-        area_m2: "area" in "quantity::square_metre" [1e-18, 1e-4];
+        area_m2: "area" in SquareMetre [1e-18, 1e-4];
         /// Barrier without trapped charge, eV.
-        phi0_ev: "phi0" in "quantity::electron_volt" [0.05, 5.0];
+        phi0_ev: "phi0" in ElectronVolt [0.05, 5.0];
         /// Density of the traps, 1/m^3.
-        traps_per_m3: "traps" in "quantity::per_cubic_metre" [0.0, 1e30];
+        traps_per_m3: "traps" in PerCubicMetre [0.0, 1e30];
         /// Thickness of the sheet of traps, m.
-        sheet_m: "sheet" in "quantity::metre" [1e-11, 1e-6];
+        sheet_m: "sheet" in Metre [1e-11, 1e-6];
         /// Its distance from the metal, m.
-        distance_m: "distance" in "quantity::metre" [0.0, 1e-6];
+        distance_m: "distance" in Metre [0.0, 1e-6];
         /// Series resistance of a square micrometre, ohm.
-        series_1um2_ohm: "series_1um2" in "quantity::ohm" [1e-6, 1e15];
+        series_1um2_ohm: "series_1um2" in Ohm [1e-6, 1e15];
         /// Inverse voltage of the trapping, 1/V.
-        gamma_per_v: "gamma" in "quantity::per_volt" [0.0, 100.0];
+        gamma_per_v: "gamma" in PerVolt [0.0, 100.0];
         /// Time constant of trapping, s.
-        tau_set_s: "tau_set" in "quantity::second" [1e-15, 1e30];
+        tau_set_s: "tau_set" in Second [1e-15, 1e30];
         /// Time constant of release, s.
-        tau_reset_s: "tau_reset" in "quantity::second" [1e-15, 1e30];
+        tau_reset_s: "tau_reset" in Second [1e-15, 1e30];
         /// Time constant of the decay without a voltage, s.
-        tau_decay_s: "tau_decay" in "quantity::second" [1e-15, 1e30];
+        tau_decay_s: "tau_decay" in Second [1e-15, 1e30];
     }
     pure {
         /// Relative permittivity.

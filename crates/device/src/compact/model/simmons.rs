@@ -16,31 +16,31 @@ parameters! {
     pub struct SimmonsTunnelBarrier
     units {
         /// Velocity toward off, m/s.
-        c_off_m_per_s: "c_off" in "quantity::metre_per_second" [0.0, 1e6];
+        c_off_m_per_s: "c_off" in MetrePerSecond [0.0, 1e6];
         /// Velocity toward on, m/s.
-        c_on_m_per_s: "c_on" in "quantity::metre_per_second" [0.0, 1e6];
+        c_on_m_per_s: "c_on" in MetrePerSecond [0.0, 1e6];
         /// Current scale toward off, A.
-        i_off_a: "i_off" in "quantity::ampere" [1e-15, 1.0];
+        i_off_a: "i_off" in Ampere [1e-15, 1.0];
         /// Current scale toward on, A.
-        i_on_a: "i_on" in "quantity::ampere" [1e-15, 1.0];
+        i_on_a: "i_on" in Ampere [1e-15, 1.0];
         /// Shoulder of the motion toward off, m.
-        a_off_m: "a_off" in "quantity::metre" [0.0, 1e-6];
+        a_off_m: "a_off" in Metre [0.0, 1e-6];
         /// Shoulder of the motion toward on, m.
-        a_on_m: "a_on" in "quantity::metre" [0.0, 1e-6];
+        a_on_m: "a_on" in Metre [0.0, 1e-6];
         /// Current that pushes the shoulders, A.
-        b_a: "b" in "quantity::ampere" [1e-15, 1e3];
+        b_a: "b" in Ampere [1e-15, 1e3];
         /// Length over which the motion dies, m.
-        w_c_m: "w_c" in "quantity::metre" [1e-15, 1e-6];
+        w_c_m: "w_c" in Metre [1e-15, 1e-6];
         /// Narrowest gap, m.
-        x_on_m: "x_on" in "quantity::metre" [0.0, 1e-6];
+        x_on_m: "x_on" in Metre [0.0, 1e-6];
         /// Widest gap, m.
-        x_off_m: "x_off" in "quantity::metre" [0.0, 1e-6];
+        x_off_m: "x_off" in Metre [0.0, 1e-6];
         /// Gap of a device that was never used, m.
-        x_initial_m: "x_initial" in "quantity::metre" [0.0, 1e-6];
+        x_initial_m: "x_initial" in Metre [0.0, 1e-6];
         /// Resistance at the narrowest gap, ohm.
-        r_on_ohm: "r_on" in "quantity::ohm" [1e-3, 1e15];
+        r_on_ohm: "r_on" in Ohm [1e-3, 1e15];
         /// Resistance at the widest gap, ohm.
-        r_off_ohm: "r_off" in "quantity::ohm" [1e-3, 1e15];
+        r_off_ohm: "r_off" in Ohm [1e-3, 1e15];
     }
     pure {}
     other {

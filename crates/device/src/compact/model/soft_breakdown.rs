@@ -17,21 +17,21 @@ parameters! {
     pub struct SoftBreakdown
     units {
         /// Characteristic time at 0 V of a cell of the reference size, s.
-        eta0_s: "eta0" in "quantity::second" [1e-12, 1e60];
+        eta0_s: "eta0" in Second [1e-12, 1e60];
         /// Acceleration by the voltage at the reference thickness, 1/V.
-        gamma_per_v: "gamma" in "quantity::per_volt" [0.0, 1e3];
+        gamma_per_v: "gamma" in PerVolt [0.0, 1e3];
         /// Thickness of the oxide, m.
-        thickness_m: "thickness" in "quantity::metre" [1e-10, 1e-6];
+        thickness_m: "thickness" in Metre [1e-10, 1e-6];
         /// Thickness that `gamma` and `r_pristine` are for, m.
-        reference_thickness_m: "reference_thickness" in "quantity::metre" [1e-10, 1e-6];
+        reference_thickness_m: "reference_thickness" in Metre [1e-10, 1e-6];
         /// Area of the electrode, m^2.
-        area_m2: "area" in "quantity::square_metre" [1e-20, 1e-4];
+        area_m2: "area" in SquareMetre [1e-20, 1e-4];
         /// Area that `eta0` and `r_pristine` are for, m^2.
-        reference_area_m2: "reference_area" in "quantity::square_metre" [1e-20, 1e-4];
+        reference_area_m2: "reference_area" in SquareMetre [1e-20, 1e-4];
         /// Leakage of a pristine cell of the reference size, ohm.
-        r_pristine_ohm: "r_pristine" in "quantity::ohm" [1.0, 1e18];
+        r_pristine_ohm: "r_pristine" in Ohm [1.0, 1e18];
         /// Resistance once formed, ohm.
-        r_formed_ohm: "r_formed" in "quantity::ohm" [1e-3, 1e15];
+        r_formed_ohm: "r_formed" in Ohm [1e-3, 1e15];
     }
     pure {
         /// Shape of the Weibull distribution.

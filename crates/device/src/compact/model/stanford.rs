@@ -18,35 +18,35 @@ parameters! {
     pub struct StanfordPku
     units {
         /// Current scale, A.
-        i0_a: "i0" in "quantity::ampere" [1e-12, 1e3];
+        i0_a: "i0" in Ampere [1e-12, 1e3];
         /// Length over which tunnelling dies, m.
-        g0_m: "g0" in "quantity::metre" [1e-12, 1e-7];
+        g0_m: "g0" in Metre [1e-12, 1e-7];
         /// Voltage scale of the current, V.
-        v0_v: "v0" in "quantity::volt" [1e-3, 10.0];
+        v0_v: "v0" in Volt [1e-3, 10.0];
         /// Velocity scale, m/s.
-        velocity_m_per_s: "velocity" in "quantity::metre_per_second" [0.0, 1e12];
+        velocity_m_per_s: "velocity" in MetrePerSecond [0.0, 1e12];
         /// Activation energy of the motion, eV.
-        ea_ev: "ea" in "quantity::electron_volt" [0.0, 10.0];
+        ea_ev: "ea" in ElectronVolt [0.0, 10.0];
         /// Hopping distance, m.
-        a0_m: "a0" in "quantity::metre" [1e-12, 1e-8];
+        a0_m: "a0" in Metre [1e-12, 1e-8];
         /// Thickness of the oxide, m.
-        tox_m: "tox" in "quantity::metre" [1e-10, 1e-6];
+        tox_m: "tox" in Metre [1e-10, 1e-6];
         /// Enhanced field below which nothing moves, V/m.
-        f_min_v_per_m: "f_min" in "quantity::volt_per_metre" [0.0, 1e12];
+        f_min_v_per_m: "f_min" in VoltPerMetre [0.0, 1e12];
         /// Smallest gap, m.
-        g_min_m: "gap_min" in "quantity::metre" [0.0, 1e-6];
+        g_min_m: "gap_min" in Metre [0.0, 1e-6];
         /// Largest gap, m.
-        g_max_m: "gap_max" in "quantity::metre" [0.0, 1e-6];
+        g_max_m: "gap_max" in Metre [0.0, 1e-6];
         /// Gap of a cell that was never used, m.
-        g_initial_m: "gap_initial" in "quantity::metre" [0.0, 1e-6];
+        g_initial_m: "gap_initial" in Metre [0.0, 1e-6];
         /// Thermal resistance, K/W.
-        r_th_k_per_w: "r_th" in "quantity::kelvin_per_watt" [0.0, 1e9];
+        r_th_k_per_w: "r_th" in KelvinPerWatt [0.0, 1e9];
         /// Temperature at which half of the noise is there, K.
-        t_crit_k: "t_crit" in "quantity::kelvin" [0.0, 1e5];
+        t_crit_k: "t_crit" in Kelvin [0.0, 1e5];
         /// Width of its rise, K.
-        t_smooth_k: "t_smooth" in "quantity::kelvin" [1e-3, 1e5];
+        t_smooth_k: "t_smooth" in Kelvin [1e-3, 1e5];
         /// Noise of the gap after one second at high temperature, m.
-        noise_m: "noise" in "quantity::metre" [0.0, 1.0];
+        noise_m: "noise" in Metre [0.0, 1.0];
     }
     pure {
         /// Field enhancement at a closed gap.

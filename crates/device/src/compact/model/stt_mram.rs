@@ -14,15 +14,15 @@ parameters! {
     pub struct SttMram
     units {
         /// Resistance when parallel, ohm.
-        r_p_ohm: "r_p" in "quantity::ohm" [1.0, 1e9];
+        r_p_ohm: "r_p" in Ohm [1.0, 1e9];
         /// Voltage that halves the magnetoresistance, V.
-        v_h_v: "v_h" in "quantity::volt" [1e-3, 100.0];
+        v_h_v: "v_h" in Volt [1e-3, 100.0];
         /// Critical current, A.
-        i_c_a: "i_c" in "quantity::ampere" [1e-12, 1.0];
+        i_c_a: "i_c" in Ampere [1e-12, 1.0];
         /// Attempt time, s.
-        tau0_s: "tau0" in "quantity::second" [1e-15, 1.0];
+        tau0_s: "tau0" in Second [1e-15, 1.0];
         /// Temperature of `delta`, K.
-        t_reference_k: "t_reference" in "quantity::kelvin" [1.0, 2e3];
+        t_reference_k: "t_reference" in Kelvin [1.0, 2e3];
     }
     pure {
         /// Magnetoresistance (R_AP - R_P) / R_P at 0 V.

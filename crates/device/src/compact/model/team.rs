@@ -13,23 +13,23 @@ parameters! {
     pub struct Team
     units {
         /// Resistance at w_on, ohm.
-        r_on_ohm: "r_on" in "quantity::ohm" [1e-3, 1e15];
+        r_on_ohm: "r_on" in Ohm [1e-3, 1e15];
         /// Resistance at w_off, ohm.
-        r_off_ohm: "r_off" in "quantity::ohm" [1e-3, 1e15];
+        r_off_ohm: "r_off" in Ohm [1e-3, 1e15];
         /// State when on, m.
-        w_on_m: "w_on" in "quantity::metre" [-1e-6, 1e-3];
+        w_on_m: "w_on" in Metre [-1e-6, 1e-3];
         /// State when off, m.
-        w_off_m: "w_off" in "quantity::metre" [-1e-6, 1e-3];
+        w_off_m: "w_off" in Metre [-1e-6, 1e-3];
         /// State of a device that was never used, m.
-        w_initial_m: "w_initial" in "quantity::metre" [-1e-6, 1e-3];
+        w_initial_m: "w_initial" in Metre [-1e-6, 1e-3];
         /// Velocity scale toward off, m/s.
-        k_off_m_per_s: "k_off" in "quantity::metre_per_second" [0.0, 1e9];
+        k_off_m_per_s: "k_off" in MetrePerSecond [0.0, 1e9];
         /// Velocity scale toward on, negative, m/s.
-        k_on_m_per_s: "k_on" in "quantity::metre_per_second" [-1e9, 0.0];
+        k_on_m_per_s: "k_on" in MetrePerSecond [-1e9, 0.0];
         /// Threshold toward off, A.
-        i_off_a: "i_off" in "quantity::ampere" [1e-15, 1.0];
+        i_off_a: "i_off" in Ampere [1e-15, 1.0];
         /// Threshold toward on, negative, A.
-        i_on_a: "i_on" in "quantity::ampere" [-1.0, -1e-15];
+        i_on_a: "i_on" in Ampere [-1.0, -1e-15];
     }
     pure {
         /// Exponent toward off.
@@ -41,7 +41,6 @@ parameters! {
         /// How the resistance lies in between.
         resistance: Mixture;
         /// Slows the drift near the ends; without it the state runs into hard stops.
-        #[serde(default, skip_serializing_if = "Option::is_none")]
         taper: Option<Taper>;
     }
 }

@@ -19,25 +19,25 @@ parameters! {
     pub struct Thermochemical
     units {
         /// rho L/(pi r^2) of a filament of 1 nm radius, ohm.
-        r_1nm_ohm: "r_1nm" in "quantity::ohm" [1e-3, 1e12];
+        r_1nm_ohm: "r_1nm" in Ohm [1e-3, 1e12];
         /// Resistance without a filament, ohm.
-        r_off_ohm: "r_off" in "quantity::ohm" [1.0, 1e15];
+        r_off_ohm: "r_off" in Ohm [1.0, 1e15];
         /// Largest radius, m.
-        r_max_m: "radius_max" in "quantity::metre" [1e-10, 1e-5];
+        r_max_m: "radius_max" in Metre [1e-10, 1e-5];
         /// Radius in a cell that was never used, m.
-        r_initial_m: "radius_initial" in "quantity::metre" [0.0, 1e-5];
+        r_initial_m: "radius_initial" in Metre [0.0, 1e-5];
         /// Velocity scale of dissolution, A, m/s.
-        dissolution_m_per_s: "dissolution" in "quantity::metre_per_second" [0.0, 1e15];
+        dissolution_m_per_s: "dissolution" in MetrePerSecond [0.0, 1e15];
         /// Its activation energy, eV.
-        ea_ev: "ea" in "quantity::electron_volt" [0.0, 10.0];
+        ea_ev: "ea" in ElectronVolt [0.0, 10.0];
         /// Velocity scale of growth, B, m/s.
-        growth_m_per_s: "growth" in "quantity::metre_per_second" [0.0, 1e15];
+        growth_m_per_s: "growth" in MetrePerSecond [0.0, 1e15];
         /// Its activation energy, eV.
-        eb_ev: "eb" in "quantity::electron_volt" [0.0, 10.0];
+        eb_ev: "eb" in ElectronVolt [0.0, 10.0];
         /// Threshold of growth, V.
-        v_set_v: "v_set" in "quantity::volt" [1e-3, 100.0];
+        v_set_v: "v_set" in Volt [1e-3, 100.0];
         /// Compliance of growth, A.
-        i_c_a: "i_c" in "quantity::ampere" [1e-12, 10.0];
+        i_c_a: "i_c" in Ampere [1e-12, 10.0];
     }
     pure {}
     other {

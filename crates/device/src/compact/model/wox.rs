@@ -11,17 +11,17 @@ parameters! {
     pub struct TungstenOxide
     units {
         /// Schottky current, A.
-        alpha_a: "alpha" in "quantity::ampere" [0.0, 1e3];
+        alpha_a: "alpha" in Ampere [0.0, 1e3];
         /// Its inverse voltage, 1/V.
-        beta_per_v: "beta" in "quantity::per_volt" [0.0, 100.0];
+        beta_per_v: "beta" in PerVolt [0.0, 100.0];
         /// Tunnel current, A.
-        gamma_a: "gamma" in "quantity::ampere" [0.0, 1e3];
+        gamma_a: "gamma" in Ampere [0.0, 1e3];
         /// Its inverse voltage, 1/V.
-        delta_per_v: "delta" in "quantity::per_volt" [0.0, 100.0];
+        delta_per_v: "delta" in PerVolt [0.0, 100.0];
         /// Rate of growth, 1/s.
-        lambda_per_s: "lambda" in "quantity::per_second" [0.0, 1e15];
+        lambda_per_s: "lambda" in PerSecond [0.0, 1e15];
         /// Inverse voltage of the growth, 1/V.
-        eta2_per_v: "eta2" in "quantity::per_volt" [0.0, 100.0];
+        eta2_per_v: "eta2" in PerVolt [0.0, 100.0];
     }
     pure {
         /// Amplitude of the growth.
@@ -29,11 +29,9 @@ parameters! {
         /// Conducting area of a device that was never used.
         w_initial [0.0, 1.0];
     }
-    other {
+    optional {
         /// Time constant of the decay, s; none if absent.
-        #[serde(default, rename = "tau", with = "quantity::option_second", skip_serializing_if = "Option::is_none")]
-        #[schemars(with = "Option<String>")]
-        tau_s: Option<f64>;
+        tau_s: "tau" in Second;
     }
 }
 

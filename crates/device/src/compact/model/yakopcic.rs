@@ -13,19 +13,19 @@ parameters! {
     pub struct Yakopcic
     units {
         /// Amplitude of the current at positive voltages, A.
-        a1_a: "a1" in "quantity::ampere" [0.0, 1e3];
+        a1_a: "a1" in Ampere [0.0, 1e3];
         /// Amplitude of the current at negative voltages, A.
-        a2_a: "a2" in "quantity::ampere" [0.0, 1e3];
+        a2_a: "a2" in Ampere [0.0, 1e3];
         /// Curvature of the current, 1/V.
-        b_per_v: "b" in "quantity::per_volt" [1e-6, 100.0];
+        b_per_v: "b" in PerVolt [1e-6, 100.0];
         /// Positive threshold, V.
-        vp_v: "vp" in "quantity::volt" [0.0, 100.0];
+        vp_v: "vp" in Volt [0.0, 100.0];
         /// Negative threshold as a positive number, V.
-        vn_v: "vn" in "quantity::volt" [0.0, 100.0];
+        vn_v: "vn" in Volt [0.0, 100.0];
         /// Rate above the positive threshold, 1/s.
-        ap_per_s: "ap" in "quantity::per_second" [0.0, 1e15];
+        ap_per_s: "ap" in PerSecond [0.0, 1e15];
         /// Rate below the negative threshold, 1/s.
-        an_per_s: "an" in "quantity::per_second" [0.0, 1e15];
+        an_per_s: "an" in PerSecond [0.0, 1e15];
     }
     pure {
         /// Where a rise slows down.

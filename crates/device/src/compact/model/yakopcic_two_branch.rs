@@ -12,29 +12,29 @@ parameters! {
     pub struct YakopcicTwoBranch
     units {
         /// Amplitude of the conducting branch at V >= 0, A.
-        gmax_p_a: "gmax_p" in "quantity::ampere" [0.0, 1e3];
+        gmax_p_a: "gmax_p" in Ampere [0.0, 1e3];
         /// Curvature of the conducting branch at V >= 0, 1/V.
-        bmax_p_per_v: "bmax_p" in "quantity::per_volt" [1e-6, 100.0];
+        bmax_p_per_v: "bmax_p" in PerVolt [1e-6, 100.0];
         /// Amplitude of the conducting branch at V < 0, A.
-        gmax_n_a: "gmax_n" in "quantity::ampere" [0.0, 1e3];
+        gmax_n_a: "gmax_n" in Ampere [0.0, 1e3];
         /// Curvature of the conducting branch at V < 0, 1/V.
-        bmax_n_per_v: "bmax_n" in "quantity::per_volt" [1e-6, 100.0];
+        bmax_n_per_v: "bmax_n" in PerVolt [1e-6, 100.0];
         /// Amplitude of the other branch at V >= 0, A.
-        gmin_p_a: "gmin_p" in "quantity::ampere" [0.0, 1e3];
+        gmin_p_a: "gmin_p" in Ampere [0.0, 1e3];
         /// Curvature of the other branch at V >= 0, 1/V.
-        bmin_p_per_v: "bmin_p" in "quantity::per_volt" [1e-6, 100.0];
+        bmin_p_per_v: "bmin_p" in PerVolt [1e-6, 100.0];
         /// Amplitude of the other branch at V < 0, A.
-        gmin_n_a: "gmin_n" in "quantity::ampere" [0.0, 1e3];
+        gmin_n_a: "gmin_n" in Ampere [0.0, 1e3];
         /// Curvature of the other branch at V < 0, 1/V.
-        bmin_n_per_v: "bmin_n" in "quantity::per_volt" [1e-6, 100.0];
+        bmin_n_per_v: "bmin_n" in PerVolt [1e-6, 100.0];
         /// Positive threshold, V.
-        vp_v: "vp" in "quantity::volt" [0.0, 100.0];
+        vp_v: "vp" in Volt [0.0, 100.0];
         /// Negative threshold as a positive number, V.
-        vn_v: "vn" in "quantity::volt" [0.0, 100.0];
+        vn_v: "vn" in Volt [0.0, 100.0];
         /// Rate above the positive threshold, 1/s.
-        ap_per_s: "ap" in "quantity::per_second" [0.0, 1e15];
+        ap_per_s: "ap" in PerSecond [0.0, 1e15];
         /// Rate below the negative threshold, 1/s.
-        an_per_s: "an" in "quantity::per_second" [0.0, 1e15];
+        an_per_s: "an" in PerSecond [0.0, 1e15];
     }
     pure {
         /// Where a rise slows down.
