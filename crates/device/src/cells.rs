@@ -98,6 +98,11 @@ impl CellArray {
         })
     }
 
+    /// Lowest and highest conductance of the device, S.
+    pub fn range_s(&self) -> [f64; 2] {
+        self.model.range_s
+    }
+
     /// Programs every cell to its target, S, now: age 0, new errors, a new drift exponent.
     ///
     /// # Errors

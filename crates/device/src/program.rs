@@ -85,6 +85,43 @@ fn branches(cells: &CellArray, stimuli: u16, g_s: f64) -> [Vec<(u16, f64)>; 2] {
     both
 }
 
+impl CellArray {
+    /// The stimuli that move a nominal cell the most: upwards from g_min, and downwards from g_max; none where no
+    /// stimulus goes that way.
+    ///
+    /// # Errors
+    /// A device without a law for pulses.
+    pub fn strongest_stimuli(&self) -> Result<[Option<u16>; 2], DeviceError> {
+        let stimuli = self.pulse_law()?.stimuli().len() as u16;
+        let [g_min_s, g_max_s] = self.range_s();
+        let strongest =
+            |g_s, way: usize| branches(self, stimuli, g_s)[way].last().map(|(stimulus, _)| *stimulus);
+        Ok([strongest(g_min_s, 0), strongest(g_max_s, 1)])
+    }
+
+    /// How many pulses of a stimulus carry a nominal cell from `from_s` until it hardly moves: at an end
+    /// of the range, or by less than a hundredth of its first step. `most` at most.
+    ///
+    /// # Errors
+    /// A device without a law for pulses.
+    pub fn pulses_across(&self, stimulus: u16, from_s: f64, most: u32) -> Result<u32, DeviceError> {
+        self.pulse_law()?;
+        let [low, high] = self.range_s();
+        let still = 1e-9 * (high - low);
+        let Some(mut nominal) = self.nominal(from_s) else { return Ok(0) };
+        let first = nominal.step_s(stimulus).abs();
+        for count in 1..=most {
+            let before = nominal.g_s();
+            nominal.pulse(stimulus);
+            let step = (nominal.g_s() - before).abs();
+            if step <= still.max(0.01 * first) {
+                return Ok(count);
+            }
+        }
+        Ok(most)
+    }
+}
+
 /// The train of one stimulus, at most `most` pulses, that brings the nominal device nearest to `target_s`.
 fn train(cells: &CellArray, stimuli: u16, from_s: f64, target_s: f64, most: u16) -> (u16, u16) {
     let mut best = (0, 0, (target_s - from_s).abs());

@@ -1,6 +1,6 @@
 //! Figures: axes, lines and their thinning, and numbers over several devices.
 
-use neurohm_num::stats::mean_ci95;
+use neurohm_num::stats::{Interval, mean_ci95};
 pub(crate) use neurohm_study::record::Line;
 use neurohm_study::record::{Axis, Series};
 
@@ -35,10 +35,11 @@ pub(crate) fn series(name: &str, caption: impl Into<String>, x: Axis, y: Axis, l
     Series { name: name.into(), caption: caption.into(), x, y, lines }
 }
 
-/// Mean over devices, with its 95 % interval where there are several.
+/// Mean over devices, with its 95 % interval where there are several that differ by more than rounding.
 pub(crate) fn over(values: &[f64]) -> (f64, Option<[f64; 2]>) {
     let (mean, interval) = mean_ci95(values);
-    (mean, interval.map(|i| [i.low, i.high]))
+    let differ = |i: &Interval| i.half_width() > 1e-12 * mean.abs();
+    (mean, interval.filter(differ).map(|i| [i.low, i.high]))
 }
 
 /// Mean and interval at each position over the devices' lines.

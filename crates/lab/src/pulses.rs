@@ -180,7 +180,7 @@ pub(crate) fn nonlinearity(g: &[f64]) -> f64 {
 }
 
 /// Mean distance between a train up and the mirror of the train down, of the range of both.
-fn asymmetry(up: &[f64], down: &[f64]) -> f64 {
+pub(crate) fn asymmetry(up: &[f64], down: &[f64]) -> f64 {
     let all = up.iter().chain(down);
     let (low, high) = all.fold((f64::INFINITY, 0.0_f64), |(l, h), g| (l.min(*g), h.max(*g)));
     let pairs = up.iter().zip(down.iter().rev());

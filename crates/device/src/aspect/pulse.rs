@@ -184,6 +184,11 @@ impl Pulse {
         }
     }
 
+    /// Whether stimulus 1 begins anew, wherever a cell is: a RESET, and not a step.
+    pub fn resets(&self) -> bool {
+        matches!(self, Pulse::Accumulate(_))
+    }
+
     /// Weight scale, size and spread of the steps, for the laws in units of weight.
     pub fn steps(&self) -> Option<&Steps> {
         match self {

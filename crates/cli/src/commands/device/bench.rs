@@ -4,9 +4,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use neurohm::device::{DeviceSpec, Drive, Operation};
-use neurohm::lab::{Bench, LabError, Rig};
-use neurohm::num::Key;
+use neurohm::lab::{Bench, Cells, LabError, Rig};
 use neurohm::num::quantity::{self, Dimension};
+use neurohm::num::{Key, Watch};
 use neurohm::study::experiment::{Asked, Findings};
 use neurohm::study::{Disk, named_device};
 use toml::{Table, Value};
@@ -32,9 +32,13 @@ pub struct BenchOptions {
     /// Ambient temperature, such as 85C or 300K
     #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
     pub temperature: Option<f64>,
-    /// Measure so many devices, which differ by the description's spread
-    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    pub devices: u32,
+    /// Measure so many devices, which differ by the description's spread; cells (of a level) where these are known by
+    /// their statistics [default: 1; 1000 cells]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000_000))]
+    pub devices: Option<u32>,
+    /// Take the device's statistics though it has equations
+    #[arg(long)]
+    pub statistics: bool,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -106,7 +110,7 @@ pub struct Experiment<'a> {
     pub default_k: f64,
 }
 
-/// Does an experiment: the record, the folder, the printed result.
+/// Does an experiment on single devices: the record, the folder, the printed result.
 pub fn measure(
     options: &BenchOptions,
     spec: &DeviceSpec,
@@ -114,7 +118,17 @@ pub fn measure(
     run: impl FnOnce(&Bench) -> Result<Findings, LabError>,
     terminal: &Terminal,
 ) -> Result<(), Failure> {
-    let started = Instant::now();
+    if options.statistics {
+        let message =
+            format!("`{}` is an experiment on equations: --statistics has no effect", experiment.name);
+        let help = "`pulse` and `retention` work on statistics too";
+        return Err(Failure::request(message).help(help));
+    }
+    for (name, value) in [("--series-ohm", options.series_ohm), ("--compliance", options.compliance)] {
+        if value.is_some_and(|v| v <= 0.0) {
+            return Err(Failure::request(format!("{name} must be positive; leave it out for none")));
+        }
+    }
     let operation = spec.operation.as_ref();
     // The limit acts while the device is set, whichever polarity does that.
     let sign = operation.map_or(1.0, |o| o.set.voltage_v.signum());
@@ -125,19 +139,7 @@ pub fn measure(
             * options.compliance.or(operation.and_then(|o| o.compliance_a)).unwrap_or(f64::INFINITY),
         parallel_f: 0.0,
     };
-    for (name, value) in [("--series-ohm", options.series_ohm), ("--compliance", options.compliance)] {
-        if value.is_some_and(|v| v <= 0.0) {
-            return Err(Failure::request(format!("{name} must be positive; leave it out for none")));
-        }
-    }
-    let name = format!("{}-{}", experiment.name, carry_out::stem(&options.device));
-    let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
-    let progress = Progress::new(terminal);
-    let devices = options.devices as usize;
-    let key = Key::root(options.seed).child("bench", 0);
-    let found = run(&Bench { spec, devices, key, rig, watch: &progress })?;
-    progress.finish();
-    let mut settings: Table = experiment.settings.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    let mut settings: Table = Table::new();
     settings.insert("temperature".into(), text(rig.t_k, Dimension::Kelvin));
     if rig.series_ohm > 0.0 {
         settings.insert("series".into(), text(rig.series_ohm, Dimension::Ohm));
@@ -145,6 +147,75 @@ pub fn measure(
     if rig.compliance_a.is_finite() {
         settings.insert("compliance".into(), text(rig.compliance_a.abs(), Dimension::Ampere));
     }
+    let devices = options.devices.unwrap_or(1) as usize;
+    let bench = |key, watch: &dyn Watch| run(&Bench { spec, devices, key, rig, watch });
+    carry(options, spec, experiment, devices, settings, bench, terminal)
+}
+
+/// Cells of an experiment on statistics where no option says how many.
+const CELLS: u32 = 1000;
+
+/// Does an experiment on cells that are known by their statistics.
+pub fn measure_cells(
+    options: &BenchOptions,
+    spec: &DeviceSpec,
+    experiment: Experiment,
+    run: impl FnOnce(&Cells) -> Result<Findings, LabError>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    for (name, given) in
+        [("--series-ohm", options.series_ohm.is_some()), ("--compliance", options.compliance.is_some())]
+    {
+        if given {
+            let message = format!("{name} has no effect: statistics know conductances and no circuit");
+            return Err(Failure::request(message).help("a device with equations has both"));
+        }
+    }
+    let mut settings = Table::new();
+    if let Some(t_k) = options.temperature {
+        settings.insert("temperature".into(), text(t_k, Dimension::Kelvin));
+    }
+    let count = options.devices.unwrap_or(CELLS) as usize;
+    let cells = |key, watch: &dyn Watch| run(&Cells { spec, count, key, t_k: options.temperature, watch });
+    carry(options, spec, experiment, count, settings, cells, terminal)
+}
+
+/// Whether an experiment that knows both looks at the statistics of `spec`: where these are all that it has, or as asked.
+pub fn by_statistics(options: &BenchOptions, spec: &DeviceSpec) -> Result<bool, Failure> {
+    if options.statistics {
+        spec.statistics()?;
+    }
+    Ok(options.statistics || (spec.compact.is_none() && spec.cell.is_some()))
+}
+
+/// That none of an experiment's options on voltages and times is given where only statistics are looked at.
+pub fn idle(given: &[(&str, bool)]) -> Result<(), Failure> {
+    match given.iter().find(|(_, given)| *given) {
+        Some((name, _)) => {
+            let message = format!("{name} has no effect: the description's statistics know their own pulses");
+            Err(Failure::request(message).help("a device with equations takes any voltage and width"))
+        }
+        None => Ok(()),
+    }
+}
+
+fn carry(
+    options: &BenchOptions,
+    spec: &DeviceSpec,
+    experiment: Experiment,
+    devices: usize,
+    around: Table,
+    run: impl FnOnce(Key, &dyn Watch) -> Result<Findings, LabError>,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let started = Instant::now();
+    let name = format!("{}-{}", experiment.name, carry_out::stem(&options.device));
+    let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
+    let progress = Progress::new(terminal);
+    let found = run(Key::root(options.seed).child("bench", 0), &progress)?;
+    progress.finish();
+    let mut settings: Table = experiment.settings.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
+    settings.extend(around);
     let asked = Asked {
         name: experiment.name,
         title: experiment.title,
@@ -176,8 +247,9 @@ fn command(options: &BenchOptions, name: &str, own: Vec<String>) -> String {
     option("--compliance", options.compliance.map(|v| plain(v, Dimension::Ampere)));
     option("--series-ohm", options.series_ohm.map(|v| plain(v, Dimension::Ohm)));
     option("--temperature", options.temperature.map(|v| plain(v, Dimension::Kelvin)));
-    option("--devices", (options.devices != 1).then(|| options.devices.to_string()));
+    option("--devices", options.devices.map(|n| n.to_string()));
     option("--seed", (options.seed != 1).then(|| options.seed.to_string()));
+    words.extend(options.statistics.then(|| "--statistics".to_string()));
     quoted(words)
 }
 

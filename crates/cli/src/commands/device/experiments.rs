@@ -1,6 +1,6 @@
 //! The experiments as commands: their options, and what these leave to the device's description.
 
-use neurohm::device::Drive;
+use neurohm::device::{DeviceSpec, Drive};
 use neurohm::lab;
 use neurohm::num::quantity::Dimension;
 use neurohm::study::{Disk, Inputs};
@@ -122,6 +122,7 @@ pub fn sweep(options: Sweep, terminal: &Terminal) -> Result<(), Failure> {
 #[command(after_help = "\
 Examples:
   neurohm device pulse tungsten_oxide_chang
+  neurohm device pulse pcm_accumulate --count 20 --devices 1000000    cells that are known by their statistics
   neurohm device pulse vteam_memtorch --up -0.3V --up-width 0.1ns --down 0.1V --down-width 0.1us --count 20")]
 pub struct Pulse {
     #[command(flatten)]
@@ -138,9 +139,9 @@ pub struct Pulse {
     /// Their width [default: a part of the device's RESET]
     #[arg(long, value_name = "TIME", value_parser = second)]
     down_width: Option<f64>,
-    /// Pulses up, and then down
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=100_000))]
-    count: u32,
+    /// Pulses up, and then down [default: 50; of cells that are known by their statistics as many as cross the range]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
+    count: Option<u32>,
     /// How often both trains are given
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     cycles: u32,
@@ -154,10 +155,14 @@ pub struct Pulse {
 
 pub fn pulse(options: Pulse, terminal: &Terminal) -> Result<(), Failure> {
     let spec = bench::device(&options.bench)?;
+    if bench::by_statistics(&options.bench, &spec)? {
+        return pulse_cells(&options, &spec, terminal);
+    }
     spec.equations()?;
     let complete = |v: Option<f64>, w: Option<f64>| Some(Drive { voltage_v: v?, width_s: w? });
     let own = complete(options.up, options.up_width).zip(options.read);
-    let count = f64::from(options.count);
+    let pulses = options.count.unwrap_or(50);
+    let count = f64::from(pulses);
     // A train as a whole is as long as the pulse that switches the device.
     let part = |pulse: Drive| Drive { width_s: pulse.width_s / count, ..pulse };
     let (up, down, read_v) = match own {
@@ -173,7 +178,7 @@ pub fn pulse(options: Pulse, terminal: &Terminal) -> Result<(), Failure> {
     let pulses = lab::Pulses {
         up,
         down,
-        count: options.count,
+        count: pulses,
         cycles: options.cycles,
         gap_s: options.gap.unwrap_or(up.width_s),
         read_v,
@@ -181,7 +186,7 @@ pub fn pulse(options: Pulse, terminal: &Terminal) -> Result<(), Failure> {
     let mut settings = vec![
         ("up", text(up.voltage_v, Dimension::Volt)),
         ("up_width", text(up.width_s, Dimension::Second)),
-        ("count", Value::Integer(options.count.into())),
+        ("count", Value::Integer(pulses.count.into())),
         ("cycles", Value::Integer(options.cycles.into())),
         ("gap", text(pulses.gap_s, Dimension::Second)),
         ("read", text(read_v, Dimension::Volt)),
@@ -194,25 +199,45 @@ pub fn pulse(options: Pulse, terminal: &Terminal) -> Result<(), Failure> {
         words.extend(["--down".into(), format!("{}V", down.voltage_v)]);
         words.extend(["--down-width".into(), format!("{}s", down.width_s)]);
     }
-    words.extend([
-        "--count".into(),
-        options.count.to_string(),
-        "--cycles".into(),
-        options.cycles.to_string(),
-    ]);
+    words.extend(["--count".into(), pulses.count.to_string(), "--cycles".into(), options.cycles.to_string()]);
     words.extend(["--gap".into(), format!("{}s", pulses.gap_s), "--read".into(), format!("{read_v}V")]);
-    let experiment = Experiment {
-        name: "pulse",
-        title: "Potentiation and depression",
-        about: "How the conductance follows trains of equal pulses up and down: the range between, how straight and \
-                how alike both ways are, and what a pulse costs. Learning in place stands on these.",
-        revision: lab::Pulses::REVISION,
-        merit: "on_off_ratio",
-        settings,
-        words,
-        default_k: ROOM_K,
-    };
+    let revision = lab::Pulses::REVISION;
+    let experiment = Experiment { revision, settings, words, ..PULSE };
     bench::measure(&options.bench, &spec, experiment, |b| pulses.run(b), terminal)
+}
+
+const PULSE: Experiment = Experiment {
+    name: "pulse",
+    title: "Potentiation and depression",
+    about: "How the conductance follows trains of equal pulses up and down: the range between, how straight and how \
+            alike both ways are, and what a pulse costs. Learning in place stands on these.",
+    revision: 0,
+    merit: "on_off_ratio",
+    settings: Vec::new(),
+    words: Vec::new(),
+    default_k: ROOM_K,
+};
+
+/// The same with cells that are known by their statistics.
+fn pulse_cells(options: &Pulse, spec: &DeviceSpec, terminal: &Terminal) -> Result<(), Failure> {
+    bench::idle(&[
+        ("--up", options.up.is_some()),
+        ("--up-width", options.up_width.is_some()),
+        ("--down", options.down.is_some()),
+        ("--down-width", options.down_width.is_some()),
+        ("--gap", options.gap.is_some()),
+        ("--read", options.read.is_some()),
+        ("--temperature", options.bench.temperature.is_some()),
+    ])?;
+    let trains = lab::Trains { count: options.count, cycles: options.cycles };
+    let mut settings = vec![("cycles", Value::Integer(options.cycles.into()))];
+    let mut words = vec!["--cycles".to_string(), options.cycles.to_string()];
+    if let Some(count) = options.count {
+        settings.push(("count", Value::Integer(count.into())));
+        words.extend(["--count".into(), count.to_string()]);
+    }
+    let experiment = Experiment { revision: lab::Trains::REVISION, settings, words, ..PULSE };
+    bench::measure_cells(&options.bench, spec, experiment, |c| trains.run(c), terminal)
 }
 
 #[derive(clap::Args)]
@@ -380,38 +405,81 @@ pub fn disturb(options: Disturb, terminal: &Terminal) -> Result<(), Failure> {
 }
 
 #[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  neurohm device retention pcm                            ten years
+  neurohm device retention mine.toml --temperature 85C --time 1h")]
 pub struct Retention {
     #[command(flatten)]
     bench: BenchOptions,
     /// How long
     #[arg(long, value_name = "TIME", default_value = "10years", value_parser = second)]
     time: f64,
-    /// First look
-    #[arg(long, value_name = "TIME", default_value = "1ms", value_parser = second)]
-    first: f64,
+    /// First look [default: 1 ms; of cells that are known by their statistics the first age that these know, or 1 s]
+    #[arg(long, value_name = "TIME", value_parser = second)]
+    first: Option<f64>,
+    /// Levels of cells that are known by their statistics, evenly over the range [default: 5]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000))]
+    levels: Option<u32>,
 }
-
-/// 85 C, at which memories are asked to keep for ten years.
-const HOT_K: f64 = 358.15;
 
 pub fn retention(options: Retention, terminal: &Terminal) -> Result<(), Failure> {
     let spec = bench::device(&options.bench)?;
+    if bench::by_statistics(&options.bench, &spec)? {
+        return retention_of_cells(&options, &spec, terminal);
+    }
     spec.equations()?;
+    if options.levels.is_some() {
+        let message = "--levels has no effect on equations: these are left alone at both ends of their range";
+        return Err(Failure::request(message));
+    }
     let read_v = bench::operation(&spec, "a description that has one")?.read.voltage_v;
-    let retention = lab::Retention { time_s: options.time, first_s: options.first, read_v };
-    let words = [("--time", format!("{}s", options.time)), ("--first", format!("{}s", options.first))];
+    let retention = lab::Retention { time_s: options.time, first_s: options.first.unwrap_or(1e-3), read_v };
     let experiment = Experiment {
-        name: "retention",
-        title: "Retention",
-        about: "What the on and the off state become while nothing is applied.",
         revision: lab::Retention::REVISION,
         merit: "on_kept",
         settings: vec![
             ("time", text(options.time, Dimension::Second)),
-            ("first", text(options.first, Dimension::Second)),
+            ("first", text(retention.first_s, Dimension::Second)),
         ],
-        words: words.into_iter().flat_map(|(k, v)| [k.to_string(), v]).collect(),
-        default_k: HOT_K,
+        words: retention_words(options.time, retention.first_s),
+        ..RETENTION
     };
     bench::measure(&options.bench, &spec, experiment, |b| retention.run(b), terminal)
+}
+
+const RETENTION: Experiment = Experiment {
+    name: "retention",
+    title: "Retention",
+    about: "What programmed states become while nothing is applied.",
+    revision: 0,
+    merit: "",
+    settings: Vec::new(),
+    words: Vec::new(),
+    default_k: lab::Keeping::HOT_K,
+};
+
+fn retention_words(time_s: f64, first_s: f64) -> Vec<String> {
+    ["--time".into(), format!("{time_s}s"), "--first".into(), format!("{first_s}s")].into()
+}
+
+/// The same with cells that are known by their statistics.
+fn retention_of_cells(options: &Retention, spec: &DeviceSpec, terminal: &Terminal) -> Result<(), Failure> {
+    let law = spec.statistics()?.retention.as_ref();
+    let first_s = options.first.or(law.and_then(|law| law.known_ages_s().0)).unwrap_or(1.0);
+    let keeping = lab::Keeping { levels: options.levels.unwrap_or(5), time_s: options.time, first_s };
+    let mut words = retention_words(options.time, first_s);
+    words.extend(["--levels".into(), keeping.levels.to_string()]);
+    let experiment = Experiment {
+        revision: lab::Keeping::REVISION,
+        merit: "window_kept",
+        settings: vec![
+            ("time", text(options.time, Dimension::Second)),
+            ("first", text(first_s, Dimension::Second)),
+            ("levels", Value::Integer(keeping.levels.into())),
+        ],
+        words,
+        ..RETENTION
+    };
+    bench::measure_cells(&options.bench, spec, experiment, |c| keeping.run(c), terminal)
 }

@@ -131,7 +131,7 @@ impl PulseModel {
 
     /// Whether stimulus 1 begins anew.
     pub(super) fn resets(&self) -> bool {
-        matches!(self.law, Pulse::Accumulate(_))
+        self.law.resets()
     }
 
     /// Whether a cell's pulses since RESET count.
