@@ -10,7 +10,9 @@ mod claim;
 mod figure3;
 mod landscape;
 mod section1;
+mod section2;
 mod section3;
+mod section4;
 
 pub use claim::{Claim, Known, Published, Rule, Verdict};
 
@@ -127,10 +129,12 @@ pub struct Page {
 pub static LEDGER: &[Entry] = &[
     section1::ENTRY,
     landscape::ENTRY,
+    section2::ENTRY,
     figure3::BINARY,
     figure3::CONTINUUM,
     figure3::ACCUMULATION,
     section3::ENTRY,
+    section4::ENTRY,
 ];
 
 impl Entry {

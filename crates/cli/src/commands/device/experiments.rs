@@ -122,7 +122,7 @@ pub fn sweep(options: Sweep, terminal: &Terminal) -> Result<(), Failure> {
 #[command(after_help = "\
 Examples:
   neurohm device pulse tungsten_oxide_chang
-  neurohm device pulse pcm_accumulate --count 20 --devices 1000000    cells that are known by their statistics
+  neurohm device pulse pcm_accumulate --count 20 --devices 1000000    a million cells
   neurohm device pulse vteam_memtorch --up -0.3V --up-width 0.1ns --down 0.1V --down-width 0.1us --count 20")]
 pub struct Pulse {
     #[command(flatten)]
