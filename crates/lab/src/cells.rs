@@ -192,7 +192,7 @@ impl Trains {
         }
         let working = array.working();
         if working < 1.0 {
-            found.number("working", working, "%", "Cells that work at the end");
+            found.number("working", 100.0 * working, "%", "Cells that work at the end");
         }
         if !energies.is_empty() {
             let mean = energies.iter().sum::<f64>() / energies.len() as f64;
@@ -222,7 +222,7 @@ impl Trains {
         found.scalar("on_off_ratio", high / low, None, "1", Some(Better::Higher), about);
         found.number("g_min", low, "S", "Smallest mean conductance of the last cycle");
         found.number("g_max", high, "S", "Largest mean conductance of the last cycle");
-        let spread = seen[start + rise].1 / (high - low);
+        let spread = 100.0 * seen[start + rise].1 / (high - low);
         let about = format!("Spread of cells after the train `{}`, of the range", name(&up));
         found.scalar("spread_up", spread, None, "%", Some(Better::Lower), about);
         let mut bend = |name: &str, which: &str, part: &[f64]| {
@@ -389,10 +389,10 @@ impl Keeping {
             .map(|(a, b)| (b.0 - a.0) / range)
             .fold(0.0_f64, |m, s| if s.abs() > m.abs() { s } else { m });
         let about = "Largest mean shift of a level from first look to end, of the range";
-        found.scalar("shift", shift, None, "%", None, about);
+        found.scalar("shift", 100.0 * shift, None, "%", None, about);
         let rms = |of: &dyn Fn(((f64, f64), (f64, f64))) -> f64| {
             let squares: Vec<f64> = ends.clone().map(|e| of(e).powi(2)).collect();
-            stats::mean_ci95(&squares).0.sqrt() / range
+            100.0 * stats::mean(&squares).sqrt() / range
         };
         let about = "Spread of cells at the first look, RMS over levels, of the range";
         found.scalar("spread_first", rms(&|(a, _)| a.1), None, "%", Some(Better::Lower), about);
@@ -444,7 +444,7 @@ mod tests {
         let spec = preset("pcm_accumulate").unwrap();
         let keeping = Keeping { levels: 2, time_s: 38.6e4, first_s: 38.6 };
         let found = keeping.run(&cells(&spec, 10, None)).unwrap();
-        let expected = 1e4_f64.powf(-0.04);
+        let expected = 100.0 * 1e4_f64.powf(-0.04);
         assert!((found.scalars["window_kept"].value / expected - 1.0).abs() < 1e-5, "{:?}", found.scalars);
         let hot = keeping.run(&cells(&spec, 10, Some(400.0))).unwrap_err().to_string();
         assert!(hot.contains("no effect"), "{hot}");
