@@ -404,7 +404,7 @@ impl Keeping {
         let about = "What is left of the distance between the highest and the lowest level";
         found.scalar(
             "window_kept",
-            window(top.len() - 1) / window(0),
+            100.0 * window(top.len() - 1) / window(0),
             None,
             "%",
             Some(Better::Higher),

@@ -269,6 +269,11 @@ struct Trained {
     fit: Fit,
 }
 
+/// Change of the current by steps a quarter as long, of the largest current, that is small enough.
+const STEP_ERROR: f64 = 2e-3;
+/// Most steps from a sample to the next.
+const MOST_STEPS: usize = 64;
+
 fn fit_model(
     data: &Loop,
     model: &'static str,
@@ -330,23 +335,40 @@ fn fit_model(
         simulate(device, data, sign, options.t_k, steps, &mut i).map_err(MeasurementError::Data)?;
         Ok::<_, MeasurementError>(i)
     };
-    let trained = run(&plan.with(&fit.values()).map_err(MeasurementError::Data)?, 1)?;
+    let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
+    let polish = Options { differences: Differences::Central, step: 1e-4, tolerance: 1e-7, ..search };
+    let refit = |plan: &plan::Plan, from: &[f64], steps: usize, samples: &[usize]| {
+        let residuals = |p: &[f64], r: &mut [f64]| {
+            let mut i = vec![0.0; data.v.len()];
+            simulate(&plan.with(p)?, data, sign, options.t_k, steps, &mut i)?;
+            r.iter_mut().zip(samples).for_each(|(r, n)| *r = (i[*n] - data.i_a[*n]) / full);
+            Ok(())
+        };
+        let starts = Starts { given: vec![from.to_vec()], drawn: 0, refined: 1, key: options.key };
+        multi_start(&plan.variables, samples.len(), &residuals, &polish, &starts, watch)
+            .map_err(|e| MeasurementError::of(model, e))
+    };
+    // Samples lie where somebody measured, not where steps are short enough: shorter ones until they do not matter.
+    let (all, seen): (Vec<usize>, Vec<usize>) =
+        ((0..data.v.len()).collect(), (0..data.v.len()).filter(|i| !held_out[*i]).collect());
+    let (mut values, mut steps) = (fit.values(), 1);
+    let trained = loop {
+        let dynamic = plan.with(&values).map_err(MeasurementError::Data)?;
+        let (coarse, fine) = (run(&dynamic, steps)?, run(&dynamic, 4 * steps)?);
+        if apart(&coarse, &fine) <= STEP_ERROR * full || steps >= MOST_STEPS {
+            break coarse;
+        }
+        steps *= 4;
+        let next = refit(&plan, &values, steps, &seen)?;
+        evaluations += next.evaluations;
+        values = next.values();
+    };
     let unseen = held_out.iter().zip(trained.iter().zip(&data.i_a)).filter(|(held, _)| **held);
     let held_out_a = rms(unseen.map(|(_, (a, b))| a - b));
 
     // All samples, from where the training ended; then whatever they leave open is held, the worst first.
-    let polish = Options { differences: Differences::Central, step: 1e-4, tolerance: 1e-7, ..search };
-    let whole = |plan: &plan::Plan, from: &[f64]| {
-        let residuals = |p: &[f64], r: &mut [f64]| {
-            simulate(&plan.with(p)?, data, sign, options.t_k, 1, r)?;
-            r.iter_mut().zip(&data.i_a).for_each(|(r, i)| *r = (*r - i) / full);
-            Ok(())
-        };
-        let starts = Starts { given: vec![from.to_vec()], drawn: 0, refined: 1, key: options.key };
-        multi_start(&plan.variables, data.v.len(), &residuals, &polish, &starts, watch)
-            .map_err(|e| MeasurementError::of(model, e))
-    };
-    let mut fit = whole(&plan, &fit.values())?;
+    let whole = |plan: &plan::Plan, from: &[f64]| refit(plan, from, steps, &all);
+    let mut fit = whole(&plan, &values)?;
     evaluations += fit.evaluations;
     let undetermined = fit.undetermined.clone();
     while let Some(worst) = worst(&fit) {
@@ -370,9 +392,8 @@ fn fit_model(
         (plan, fit) = (there, next);
     }
     let dynamic = plan.with(&fit.values()).map_err(MeasurementError::Data)?;
-    let current_a = run(&dynamic, 1)?;
-    let fine = run(&dynamic, 4)?;
-    let step_error_a = current_a.iter().zip(&fine).fold(0.0_f64, |m, (a, b)| m.max((a - b).abs()));
+    let current_a = run(&dynamic, steps)?;
+    let step_error_a = apart(&current_a, &run(&dynamic, 4 * steps)?);
     let rms_a = rms(current_a.iter().zip(&data.i_a).map(|(a, b)| a - b));
     let parameters = plan.report(&dynamic, &fit.estimates);
     let errors = Errors { rms_a, held_out_a, full };
