@@ -7,8 +7,9 @@ use neurohm_num::{Cancelled, Key, Watch};
 
 use crate::LabError;
 
-/// On-resistance of the compliance's limiter: small beside any device's.
-const LIMITER_OHM: f64 = 1.0;
+/// Voltage over the compliance's limiter well below its limit, at a current like it, V: small beside any device's
+/// voltage, and wide enough a knee for any limit.
+const LIMITER_V: f64 = 1e-3;
 
 /// The surroundings of a device.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -184,7 +185,8 @@ impl Device {
             let size = rig.compliance_a.abs();
             let (limit_a, reverse_limit_a) =
                 if rig.compliance_a > 0.0 { (size, f64::INFINITY) } else { (f64::INFINITY, size) };
-            let limiter = Compliance { limit_a, reverse_limit_a, on_resistance_ohm: LIMITER_OHM };
+            let on_resistance_ohm = LIMITER_V / size;
+            let limiter = Compliance { limit_a, reverse_limit_a, on_resistance_ohm };
             circuit.compliance(top, behind, limiter).map_err(failed)?;
             top = behind;
         }

@@ -65,7 +65,7 @@ fn describe(set: &Published) -> DeviceSpec {
     let operation = Operation {
         set: pulse(sets),
         reset: b.bipolar.map(|_| pulse(-sets)),
-        read: Drive { voltage_v: (0.05 * b.amplitude_v).copysign(1.0), width_s: width_s.min(1e-7) },
+        read: Drive { voltage_v: three_digits(0.05 * b.amplitude_v.abs()), width_s: width_s.min(1e-7) },
         compliance_a: None,
         series_ohm: None,
     };
@@ -81,6 +81,11 @@ fn describe(set: &Published) -> DeviceSpec {
         operation: Some(operation),
         cell: None,
     }
+}
+
+/// As somebody would set it.
+fn three_digits(value: f64) -> f64 {
+    format!("{value:.2e}").parse().unwrap_or(value)
 }
 
 #[cfg(test)]
