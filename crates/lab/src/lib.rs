@@ -6,6 +6,7 @@
 
 mod csv;
 mod cycling;
+pub mod datasheet;
 mod disturb;
 mod figure;
 mod pulses;

@@ -57,6 +57,7 @@ fn record(study: &str, title: &str, about: &str, merit: &str, target: f64) -> Re
         ablation: Vec::new(),
         all_off: None,
         notes: Vec::new(),
+        datasheet: None,
         files: Vec::new(),
         tally: BTreeMap::from([
             ("adc_conversions".into(), 1.31e8),
