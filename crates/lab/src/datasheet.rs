@@ -17,14 +17,16 @@ use neurohm_study::record::{Better, Datasheet, Property, Status};
 
 use crate::LabError;
 
+/// Method and defaults of the datasheet.
+pub const REVISION: u32 = 1;
 /// Part of the reads that may fall to a neighbouring level.
 pub const ERROR_RATE: f64 = 1e-3;
 /// A state is kept until it has moved by this part of the range.
 pub const MOVED: f64 = 0.1;
 /// Age at which aged levels are told apart, s.
 pub const AGED_S: f64 = 86_400.0;
-/// Longest time that retention is looked at, s: ten years.
-pub const LONGEST_S: f64 = 10.0 * 365.25 * 86_400.0;
+/// Longest time that retention is looked at, s: ten years of 365 days.
+pub const LONGEST_S: f64 = 10.0 * 365.0 * 86_400.0;
 /// 85 C, the usual temperature of retention tests, in K.
 const HOT_K: f64 = 358.15;
 /// Room temperature, K.

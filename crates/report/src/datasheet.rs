@@ -1,0 +1,137 @@
+//! A datasheet as page and terminal show it.
+
+use neurohm_study::record::{Datasheet, Judgement, Property, Requirement, Status};
+use serde::Serialize;
+
+use crate::number::quantity;
+
+/// What is known of a property, as people read it: `238 ± 5`, `≥ 10 years`, `not measured`.
+pub fn shown(property: &Property) -> String {
+    let number = |sign: &str| {
+        let ci95 = property.ci95.filter(|_| property.status == Status::Value);
+        let value = property.value.map(|v| quantity(v, ci95, &property.unit).to_string());
+        value.map_or_else(|| "no value".into(), |value| format!("{sign}{value}"))
+    };
+    match property.status {
+        Status::Value => number(""),
+        Status::AtLeast => number("≥\u{a0}"),
+        Status::AtMost => number("≤\u{a0}"),
+        Status::Unbounded => "no bound".into(),
+        Status::NotMeasured => "not measured".into(),
+        Status::None => "none".into(),
+    }
+}
+
+/// How the requirements with a number stand, in a sentence; none where there are no requirements.
+pub fn tallied(sheet: &Datasheet) -> Option<String> {
+    let stated = sheet.requirements.iter().filter(|r| r.bound.is_some()).count();
+    if sheet.requirements.is_empty() {
+        return None;
+    }
+    let bounded = |verdict| {
+        let of = |r: &&Requirement| r.bound.is_some() && r.verdict == verdict;
+        sheet.requirements.iter().filter(of).count()
+    };
+    let parts = [
+        (Judgement::Meets, "met"),
+        (Judgement::Misses, "missed"),
+        (Judgement::Open, "open"),
+        (Judgement::NotMeasured, "not measured"),
+    ];
+    let counted: Vec<String> = parts
+        .into_iter()
+        .map(|(verdict, word)| (bounded(verdict), word))
+        .filter(|(n, _)| *n > 0)
+        .map(|(n, word)| format!("{n} {word}"))
+        .collect();
+    let all = sheet.requirements.len();
+    Some(format!(
+        "Of {all} requirements {stated} have a number: {}. The others state a quality, and the device's number \
+         stands beside it unjudged.",
+        counted.join(", ")
+    ))
+}
+
+/// A datasheet for the page's template.
+#[derive(Serialize)]
+pub(crate) struct SheetView {
+    pub groups: Vec<Group>,
+    pub tallied: Option<String>,
+    pub applications: Vec<Application>,
+}
+
+/// A part of the datasheet.
+#[derive(Serialize)]
+pub(crate) struct Group {
+    pub name: String,
+    pub rows: Vec<Row>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Row {
+    pub about: String,
+    pub shown: String,
+    pub how: String,
+    pub known: bool,
+}
+
+/// An application and what it asks.
+#[derive(Serialize)]
+pub(crate) struct Application {
+    pub name: String,
+    pub rows: Vec<Asked>,
+}
+
+#[derive(Serialize)]
+pub(crate) struct Asked {
+    pub asks: String,
+    pub about: String,
+    pub has: String,
+    pub bound: Option<String>,
+    pub source: String,
+    pub class: &'static str,
+    pub words: &'static str,
+}
+
+pub(crate) fn view(sheet: &Datasheet) -> SheetView {
+    let mut groups: Vec<Group> = Vec::new();
+    for p in &sheet.properties {
+        if groups.last().is_none_or(|g| g.name != p.group) {
+            groups.push(Group { name: p.group.clone(), rows: Vec::new() });
+        }
+        let known = !matches!(p.status, Status::NotMeasured | Status::None);
+        let row = Row { about: p.about.clone(), shown: shown(p), how: p.how.clone(), known };
+        if let Some(last) = groups.last_mut() {
+            last.rows.push(row);
+        }
+    }
+    let mut applications: Vec<Application> = Vec::new();
+    for r in &sheet.requirements {
+        if applications.last().is_none_or(|a| a.name != r.application) {
+            applications.push(Application { name: r.application.clone(), rows: Vec::new() });
+        }
+        let property = sheet.property(&r.property);
+        let asked = Asked {
+            asks: r.asks.clone(),
+            about: property.map_or_else(|| r.property.clone(), |p| p.about.clone()),
+            has: property.map_or_else(|| "not measured".into(), shown),
+            bound: r.bound.clone(),
+            source: r.source.clone(),
+            class: class(r.verdict),
+            words: r.verdict.words(),
+        };
+        if let Some(last) = applications.last_mut() {
+            last.rows.push(asked);
+        }
+    }
+    SheetView { groups, tallied: tallied(sheet), applications }
+}
+
+fn class(verdict: Judgement) -> &'static str {
+    match verdict {
+        Judgement::Meets => "reached",
+        Judgement::Misses => "missed",
+        Judgement::Open => "open",
+        Judgement::NotMeasured | Judgement::NoNumber => "unjudged",
+    }
+}
