@@ -85,6 +85,9 @@ pub fn record(terminal: &Terminal, record: &Record) -> String {
     out + &cautions(terminal, record)
 }
 
+/// Columns of a list that runs on.
+const WIDE: usize = 96;
+
 /// A datasheet: a line a property that is known, the others by name, and what applications ask for.
 fn datasheet(terminal: &Terminal, sheet: &Datasheet) -> String {
     let mut columns = Columns::new(&[]);
@@ -95,9 +98,18 @@ fn datasheet(terminal: &Terminal, sheet: &Datasheet) -> String {
     }
     let mut out = columns.show(terminal);
     if !unknown.is_empty() {
-        let names: Vec<&str> = unknown.iter().map(|p| p.about.as_str()).collect();
-        let lead = terminal.styled(Style::Faint, "not measured:");
-        out += &format!("  {lead} {}\n", names.join("; "));
+        out +=
+            &format!("  {}\n", terminal.styled(Style::Faint, "not measured, see the report for what would:"));
+        let mut line = String::new();
+        for (n, p) in unknown.iter().enumerate() {
+            if line.chars().count() + p.about.chars().count() > WIDE {
+                out += &format!("    {}\n", line.trim_end());
+                line.clear();
+            }
+            line += &p.about;
+            line += if n + 1 < unknown.len() { "; " } else { "" };
+        }
+        out += &format!("    {line}\n");
     }
     let Some(tallied) = tallied(sheet) else { return out };
     out += &format!("\n{}\n  {tallied}\n", terminal.styled(Style::Strong, "What applications ask for"));
@@ -114,8 +126,9 @@ fn datasheet(terminal: &Terminal, sheet: &Datasheet) -> String {
             Judgement::NotMeasured | Judgement::NoNumber => Style::Faint,
         };
         let verdict = match &r.bound {
+            Some(bound) if r.verdict == Judgement::NotMeasured => format!("asks for {bound}"),
             Some(bound) => format!("{}: {bound}", r.verdict.words()),
-            None if r.verdict == Judgement::NoNumber => "no number".into(),
+            None if r.verdict == Judgement::NoNumber => "no number stated".into(),
             None => String::new(),
         };
         // An application's name stands once.

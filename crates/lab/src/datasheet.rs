@@ -44,10 +44,10 @@ pub struct Depth {
 }
 
 impl Depth {
-    /// A second or less.
-    pub const QUICK: Depth = Depth { arrays: 4, cells: 256, devices: 4 };
-    /// Ten times the cells.
-    pub const FULL: Depth = Depth { arrays: 16, cells: 1024, devices: 32 };
+    /// A tenth of a second.
+    pub const QUICK: Depth = Depth { arrays: 8, cells: 1024, devices: 8 };
+    /// Seconds.
+    pub const FULL: Depth = Depth { arrays: 32, cells: 4096, devices: 64 };
 }
 
 /// What a datasheet is made from.
@@ -70,12 +70,15 @@ struct Kind {
     remedy: &'static str,
 }
 
-const CHARACTERISE: &str = "`neurohm device characterise` derives it from equations";
+const RANGE: &str = "give [cell] the range of conductance, or [compact.MODEL] and [operation]";
 const PULSES: &str = "`neurohm device fit --kind pulses` finds it from measured pulse trains";
 const PROGRAMMING: &str = "`neurohm device fit --kind programming` finds it from measured levels";
 const KEPT: &str = "`neurohm device fit --kind retention` finds it from states read at several ages";
+/// What characterising equations gives.
+const CHARACTERISED: [&str; 4] = ["levels", "levels_aged", "write_error", "step_spread"];
 const OPERATION: &str = "it takes [compact.MODEL] and [operation], or pulses with voltage and width";
-const CYCLED: &str = "cycle devices until they fail and give [endurance] the Weibull scale and shape of their lives";
+const CYCLED: &str =
+    "cycle devices until they fail and give [endurance] the Weibull scale and shape of their lives";
 
 const fn kind(
     name: &'static str,
@@ -91,9 +94,9 @@ const fn kind(
 /// The properties, in the order of a datasheet.
 #[rustfmt::skip]
 static KINDS: &[Kind] = &[
-    kind("on_off_ratio", "Range", "On/off ratio", "1", Some(Higher), CHARACTERISE),
-    kind("levels", "Range", "Levels told apart when fresh", "1", Some(Higher), PROGRAMMING),
-    kind("levels_aged", "Range", "Levels told apart after a day", "1", Some(Higher), PROGRAMMING),
+    kind("on_off_ratio", "Range", "On/off ratio", "1", Some(Higher), RANGE),
+    kind("levels", "Range", "Levels told apart when fresh", "levels", Some(Higher), PROGRAMMING),
+    kind("levels_aged", "Range", "Levels told apart after a day", "levels", Some(Higher), PROGRAMMING),
     kind("on_spread", "Range", "Spread of the on state", "%", Some(Lower), PROGRAMMING),
     kind("off_spread", "Range", "Spread of the off state", "%", Some(Lower), PROGRAMMING),
     kind("write_error", "Programming", "Programming error at mid-range", "% of range", Some(Lower), PROGRAMMING),
@@ -177,9 +180,13 @@ pub fn datasheet(
     }
     let property = |kind: &Kind| {
         let reading = found.remove(kind.name).unwrap_or_else(|| Reading::unknown(""));
-        let how = match reading.status {
-            Status::NotMeasured if reading.how.is_empty() => format!("Not in the description: {}.", kind.remedy),
-            Status::NotMeasured => format!("{}: {}.", reading.how, kind.remedy),
+        let derives = spec.compact.is_some() && spec.cell.is_none() && CHARACTERISED.contains(&kind.name);
+        let how = match (reading.status, reading.how.as_str()) {
+            (Status::NotMeasured, "") if derives => {
+                format!("`neurohm device characterise {}` derives it from the equations.", spec.name)
+            }
+            (Status::NotMeasured, "") => format!("Not in the description; {}.", kind.remedy),
+            (Status::NotMeasured, why) => format!("{why}; {}.", kind.remedy),
             _ => reading.how,
         };
         Property {

@@ -39,7 +39,7 @@ const fn asks(
     Asks { application, words, property, bound, section }
 }
 
-const TWO: Option<Bound> = Some(Bound::AtLeast(2.0, "two levels"));
+const TWO: Option<Bound> = Some(Bound::AtLeast(2.0, "at least two levels"));
 const SEVERAL: Option<Bound> = Some(Bound::Above(2.0, "more than two levels"));
 
 /// All requirements, by application in the review's order.
@@ -49,15 +49,15 @@ pub static REQUIREMENTS: &[Asks] = &[
         "endurance_half", Some(Bound::Above(1e12, "more than 10¹² cycles")), "3"),
     asks("In-memory logic", "SET states that are alike from device to device", "on_spread", None, "3"),
     asks("In-memory logic", "RESET states that are alike from device to device", "off_spread", None, "3"),
-    asks("In-memory logic", "Two resistance levels, as logic values", "levels", TWO, "2"),
+    asks("In-memory logic", "Resistances that stand for logic values", "levels", TWO, "2"),
     asks("In-memory logic", "Keep both without power", "retention", None, "2"),
-    asks("Hyperdimensional computing", "Two levels that hold long binary vectors", "levels", TWO, "2"),
+    asks("Hyperdimensional computing", "Storage of long binary vectors", "levels", TWO, "2"),
 
     asks("Analog products", "States that stay as they are while products are read from them", "retention", None, "3"),
     asks("Analog products", "A gradual change under pulses, to program many values into one device",
         "pulses_up", None, "3"),
     asks("Analog products", "Conductances that come out as asked, over a whole array", "write_error", None, "3"),
-    asks("Compressed sensing", "Several levels, which hold a matrix that never changes", "levels", SEVERAL, "2"),
+    asks("Compressed sensing", "Storage of a matrix that never changes", "levels", SEVERAL, "2"),
     asks("Compressed sensing", "Precise products: what they lack raises the floor of the error, not the time",
         "write_error", None, "2"),
 
@@ -85,8 +85,8 @@ pub static REQUIREMENTS: &[Asks] = &[
     asks("Probabilistic spiking networks", "Random switching that costs nothing extra", "step_spread", None, "4.10"),
 
     asks("Reservoir computing", "A fading memory: rich dynamics that are not chaotic", "retention", None, "5"),
-    asks("Binary memory", "Two stable states", "levels", TWO, "1.1"),
-    asks("Computing beyond binary memory", "More than two states", "levels", SEVERAL, "1.1"),
+    asks("Binary memory", "Stable states", "levels", TWO, "1.1"),
+    asks("Computing beyond binary memory", "States for computing tasks", "levels", SEVERAL, "1.1"),
 ];
 
 impl Bound {
@@ -200,7 +200,13 @@ mod tests {
         assert!(sheet.is_whole());
         for (n, asks) in REQUIREMENTS.iter().enumerate() {
             let again = |o: &&Asks| o.application == asks.application && o.property == asks.property;
-            assert_eq!(REQUIREMENTS.iter().filter(again).count(), 1, "{}: {}", asks.application, asks.property);
+            assert_eq!(
+                REQUIREMENTS.iter().filter(again).count(),
+                1,
+                "{}: {}",
+                asks.application,
+                asks.property
+            );
             // Rows of one application stand together.
             let before = REQUIREMENTS[..n].iter().rposition(|o| o.application == asks.application);
             assert!(before.is_none_or(|b| b == n - 1), "{}", asks.application);

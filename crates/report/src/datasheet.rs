@@ -3,13 +3,21 @@
 use neurohm_study::record::{Datasheet, Judgement, Property, Requirement, Status};
 use serde::Serialize;
 
-use crate::number::quantity;
+use crate::number::{plain, quantity};
 
 /// What is known of a property, as people read it: `238 ± 5`, `≥ 10 years`, `not measured`.
 pub fn shown(property: &Property) -> String {
+    // What was counted has ends, and no half of a unit beside it.
+    let counted = property.unit == "levels";
+    if let (true, Some(value), Some([low, high])) = (counted, property.value, property.ci95)
+        && property.status == Status::Value
+    {
+        return format!("{} ({} to {})", plain(value), plain(low), plain(high));
+    }
+    let unit = if counted { "1" } else { property.unit.as_str() };
     let number = |sign: &str| {
         let ci95 = property.ci95.filter(|_| property.status == Status::Value);
-        let value = property.value.map(|v| quantity(v, ci95, &property.unit).to_string());
+        let value = property.value.map(|v| quantity(v, ci95, unit).to_string());
         value.map_or_else(|| "no value".into(), |value| format!("{sign}{value}"))
     };
     match property.status {
@@ -71,7 +79,8 @@ pub(crate) struct Group {
 pub(crate) struct Row {
     pub about: String,
     pub shown: String,
-    pub how: String,
+    /// Words and code in turn.
+    pub how: Vec<String>,
     pub known: bool,
 }
 
@@ -87,6 +96,7 @@ pub(crate) struct Asked {
     pub asks: String,
     pub about: String,
     pub has: String,
+    pub known: bool,
     pub bound: Option<String>,
     pub source: String,
     pub class: &'static str,
@@ -99,8 +109,8 @@ pub(crate) fn view(sheet: &Datasheet) -> SheetView {
         if groups.last().is_none_or(|g| g.name != p.group) {
             groups.push(Group { name: p.group.clone(), rows: Vec::new() });
         }
-        let known = !matches!(p.status, Status::NotMeasured | Status::None);
-        let row = Row { about: p.about.clone(), shown: shown(p), how: p.how.clone(), known };
+        let how = p.how.split('`').map(str::to_string).collect();
+        let row = Row { about: p.about.clone(), shown: shown(p), how, known: known(p) };
         if let Some(last) = groups.last_mut() {
             last.rows.push(row);
         }
@@ -115,8 +125,9 @@ pub(crate) fn view(sheet: &Datasheet) -> SheetView {
             asks: r.asks.clone(),
             about: property.map_or_else(|| r.property.clone(), |p| p.about.clone()),
             has: property.map_or_else(|| "not measured".into(), shown),
+            known: property.is_some_and(known),
             bound: r.bound.clone(),
-            source: r.source.clone(),
+            source: r.source.replace("section ", "§\u{a0}"),
             class: class(r.verdict),
             words: r.verdict.words(),
         };
@@ -125,6 +136,10 @@ pub(crate) fn view(sheet: &Datasheet) -> SheetView {
         }
     }
     SheetView { groups, tallied: tallied(sheet), applications }
+}
+
+fn known(property: &Property) -> bool {
+    !matches!(property.status, Status::NotMeasured | Status::None)
 }
 
 fn class(verdict: Judgement) -> &'static str {

@@ -127,7 +127,12 @@ fn time(s: f64) -> String {
 
 fn switching(all: &[Measured], operation: &Operation, source: &Source, out: &mut Readings) {
     let n = all.len();
-    let devices = format!("{n} simulated device{}", if n == 1 { "" } else { "s" });
+    let alike = all.iter().all(|m| m.on_s == all[0].on_s && m.set.energy_j == all[0].set.energy_j);
+    let devices = match n {
+        1 => "one device".to_string(),
+        _ if alike => "one device, since nothing scatters".to_string(),
+        n => format!("{n} devices"),
+    };
     // Devices without any spread are one device many times: its numbers are exact.
     let mean = |values: &[f64], how: String| {
         let (value, ci95) = over(values);
@@ -150,7 +155,7 @@ fn switching(all: &[Measured], operation: &Operation, source: &Source, out: &mut
             let how = format!("Standard deviation over mean of the {state} conductance, {devices}.");
             out.insert(name, Reading::sampled(spread, super::around(spread, super::of_spread(n)), how));
         } else {
-            let how = "Its description says nothing of how devices scatter: [spread] is absent";
+            let how = "Devices do not scatter: [spread] is absent";
             out.insert(name, Reading::unknown(how));
         }
     }
@@ -162,7 +167,8 @@ fn switching(all: &[Measured], operation: &Operation, source: &Source, out: &mut
     for (time_name, energy_name, word, pulse, of) in rows {
         let Some(pulse) = pulse else {
             for name in [time_name, energy_name] {
-                let how = format!("Its [operation] has no {word} pulse: it falls back by itself, or is not reset.");
+                let how =
+                    format!("Its [operation] has no {word} pulse: it falls back by itself, or is not reset.");
                 out.insert(name, Reading::without(Status::None, how));
             }
             continue;
@@ -177,7 +183,8 @@ fn switching(all: &[Measured], operation: &Operation, source: &Source, out: &mut
         let reading = if times.len() == n {
             mean(&times, format!("Until ln G is half way to where the pulse ends, {said}; {devices}."))
         } else {
-            let how = format!("The pulse of its [operation], {said}, changed {} of {n} by a tenth", times.len());
+            let how =
+                format!("The pulse of its [operation], {said}, changed {} of {n} by a tenth", times.len());
             Reading::unknown(how)
         };
         out.insert(time_name, reading);

@@ -108,7 +108,8 @@ fn range(cell: &CellSpec, looks: &Looks, source: &Source, out: &mut Readings) {
         Reading::exact(cell.g_max_s / cell.g_min_s, format!("g_max / g_min of the description{caveat}."))
     } else {
         let (value, ci95) = over(&ratios);
-        let how = format!("Mean conductance of cells programmed to g_max over that of cells at g_min, {age} old.");
+        let how =
+            format!("Mean conductance of cells programmed to g_max over that of cells at g_min, {age} old.");
         Reading::sampled(value, ci95, how)
     };
     out.insert("on_off_ratio", ratio);
@@ -161,7 +162,8 @@ fn levels_of(cell: &CellSpec, looks: &Looks, out: &mut Readings) {
                 if whole {
                     Reading::sampled(value, ends, said)
                 } else {
-                    let how = format!("{said} Not in the description and so not counted: {}.", missing.join(", "));
+                    let how =
+                        format!("{said} Not in the description and so not counted: {}.", missing.join(", "));
                     Reading { ci95: ends, ..Reading::bound(Status::AtMost, value, how) }
                 }
             }
@@ -171,16 +173,14 @@ fn levels_of(cell: &CellSpec, looks: &Looks, out: &mut Readings) {
 }
 
 /// Values of `cells` cells at one conductance, of a description that keeps some of its aspects.
-fn sample(
-    cell: &CellSpec,
-    target: f64,
-    key: Key,
-    cells: usize,
-    program: bool,
-) -> Result<Vec<f64>, LabError> {
+fn sample(cell: &CellSpec, target: f64, key: Key, cells: usize, program: bool) -> Result<Vec<f64>, LabError> {
     let mut array = CellArray::new(cell, cells, key)?;
     let targets = vec![target as f32; cells];
-    if program { array.program(&targets)? } else { array.set(&targets)? }
+    if program {
+        array.program(&targets)?
+    } else {
+        array.set(&targets)?
+    }
     array.advance(fresh_s(cell))?;
     let mut g = vec![0.0; cells];
     array.observe_into(&mut g)?;
@@ -197,7 +197,8 @@ fn programming(cell: &CellSpec, source: &Source, out: &mut Readings) -> Result<(
         None => return Ok(()),
         Some(Write::Ideal {}) => Reading::exact(0.0, "Its description is written exactly."),
         Some(_) => {
-            let alone = CellSpec { noise: None, retention: None, faults: None, endurance: None, ..cell.clone() };
+            let alone =
+                CellSpec { noise: None, retention: None, faults: None, endurance: None, ..cell.clone() };
             let g = sample(&alone, middle(cell), source.key.child("write", 0), cells, true)?;
             let sd = 100.0 * stats::sd(&g) / (cell.g_max_s - cell.g_min_s);
             let how = format!(
@@ -283,8 +284,7 @@ fn pulses(law: &Pulse, cell: &CellSpec, source: &Source, out: &mut Readings) -> 
     Ok(())
 }
 
-pub(super) const ASYMMETRY: &str =
-    "Mean of |up − down| / (up + down) of the steps over nine tenths of the range; 0: alike, 1: one way only.";
+pub(super) const ASYMMETRY: &str = "Mean of |up − down| / (up + down) of the steps over nine tenths of the range; 0: alike, 1: one way only.";
 
 pub(super) fn labelled(train: &trains::Train) -> Reading {
     match train.label {
@@ -314,7 +314,8 @@ fn step_spread(cell: &CellSpec, up: u16, source: &Source) -> Result<Reading, Lab
     let mean = pairs().map(|(a, b)| 0.5 * (a + b)).sum::<f64>() / n - f64::from(from[0]);
     let sd = libm::sqrt(pairs().map(|(a, b)| 0.5 * (a - b) * (a - b)).sum::<f64>() / n);
     let value = 100.0 * sd / mean.abs();
-    let how = format!("Standard deviation over mean of a pulse up at mid-range, two on each of {cells} cells.");
+    let how =
+        format!("Standard deviation over mean of a pulse up at mid-range, two on each of {cells} cells.");
     Ok(Reading::sampled(value, around(value, of_spread(cells)), how))
 }
 
@@ -330,14 +331,18 @@ fn keeping(cell: &CellSpec, source: &Source, out: &mut Readings) -> Result<(), L
             let alone = CellSpec { retention: None, ..alone };
             let g = sample(&alone, middle(cell), source.key.child("noise", 0), cells, false)?;
             let value = 100.0 * stats::sd(&g) / stats::mean(&g);
-            let how = format!("Standard deviation over mean of one read of {cells} cells, 1 s after programming.");
+            let how =
+                format!("Standard deviation over mean of one read of {cells} cells, 1 s after programming.");
             out.insert("read_noise", Reading::sampled(value, around(value, of_spread(cells)), how));
         }
     }
     let Some(law) = &cell.retention else { return Ok(()) };
     if matches!(law, Retention::Ideal {}) {
         for name in ["retention", "retention_85c"] {
-            out.insert(name, Reading::without(Status::Unbounded, "Its description keeps everything for ever."));
+            out.insert(
+                name,
+                Reading::without(Status::Unbounded, "Its description keeps everything for ever."),
+            );
         }
         return Ok(());
     }

@@ -1,7 +1,9 @@
 use super::levels::{MOST, Seen, count, z_of};
 use super::*;
 use neurohm_device::nonlinearity::label;
-use neurohm_device::{CellSpec, Deviation, Endurance, Noise, Onset, Pulse, Retention, Write, preset, presets};
+use neurohm_device::{
+    CellSpec, Deviation, Endurance, Noise, Onset, Pulse, Retention, Write, preset, presets,
+};
 use neurohm_num::Unwatched;
 
 /// A device with these statistics.
@@ -10,13 +12,7 @@ fn device(cell: CellSpec) -> DeviceSpec {
 }
 
 fn bare(low_s: f64, high_s: f64) -> CellSpec {
-    CellSpec {
-        write: None,
-        retention: None,
-        noise: None,
-        faults: None,
-        ..CellSpec::ideal(low_s, high_s)
-    }
+    CellSpec { write: None, retention: None, noise: None, faults: None, ..CellSpec::ideal(low_s, high_s) }
 }
 
 fn sheet(spec: &DeviceSpec) -> Datasheet {
@@ -133,6 +129,18 @@ fn constant_steps_are_straight_and_as_asymmetric_as_their_sizes_say() {
 }
 
 #[test]
+fn pulses_with_voltage_and_width_have_energy_and_time() {
+    // 0.01 of 2 a step: 180 pulses cover nine tenths of 50 uS, at 72.5 uS in the mean; V^2 G t of 1.2 V and 100 ns.
+    let steps = "w_min = -1.0\nw_max = 1.0\nstep = 0.01\nup = { voltage = \"1.2 V\", width = \"100 ns\" }\n";
+    let sheet = pulsed(&format!("[pulse.constant_step.steps]\n{steps}"));
+    assert!((value(&sheet, "set_time") / 18e-6 - 1.0).abs() < 0.01, "{}", value(&sheet, "set_time"));
+    let joule = 180.0 * 1.44 * 100e-9 * 72.5e-6;
+    assert!((value(&sheet, "set_energy") / joule - 1.0).abs() < 0.01, "{}", value(&sheet, "set_energy"));
+    // Nobody said how the pulses down look.
+    assert_eq!(status(&sheet, "reset_energy"), Status::NotMeasured);
+}
+
+#[test]
 fn soft_bounds_bend_as_their_exponential_says() {
     // w -> 1 by 1 - w = 2 (1 - D)^n: nine tenths take n = ln 10 / D pulses, so A / P_max = 1 / ln 10. The sizes of the
     // steps are D (1 - w) and D (1 + w): |w| is the asymmetry, 0.45 in the mean over |w| < 0.9.
@@ -174,7 +182,11 @@ fn retention_of_a_logarithmic_law_is_its_closed_form() {
         spread_per_ln_s: 0.0,
     };
     let sheet = sheet(&device(CellSpec { retention: Some(law), ..bare(50e-6, 100e-6) }));
-    assert!((value(&sheet, "retention") / 5.0_f64.exp() - 1.0).abs() < 1e-3, "{}", value(&sheet, "retention"));
+    assert!(
+        (value(&sheet, "retention") / 5.0_f64.exp() - 1.0).abs() < 1e-3,
+        "{}",
+        value(&sheet, "retention")
+    );
     assert_eq!(status(&sheet, "retention_85c"), Status::NotMeasured);
 }
 
@@ -189,7 +201,11 @@ fn vteam_switches_in_the_time_and_with_the_energy_of_its_formula() {
     let end = 50.0 + 950.0 * (velocity * pulse.width_s / 3e-9).min(1.0);
     let full = 3e-9 / velocity;
     let half = full * ((50.0 * end).sqrt() - 50.0) / 950.0;
-    assert!((value(&sheet, "reset_time") / half - 1.0).abs() < 0.01, "{} {half}", value(&sheet, "reset_time"));
+    assert!(
+        (value(&sheet, "reset_time") / half - 1.0).abs() < 0.01,
+        "{} {half}",
+        value(&sheet, "reset_time")
+    );
     // While R rises from 50 ohm to its end: V^2 T ln(end / 50) / 950; then V^2 / end.
     let v2 = pulse.voltage_v * pulse.voltage_v;
     let joule = v2 * (full * (end / 50.0).ln() / 950.0 + (pulse.width_s - full).max(0.0) / end);
@@ -208,7 +224,12 @@ fn every_preset_has_a_datasheet() {
         let sheet = datasheet(&spec, quick, Key::root(1), &Unwatched);
         let sheet = sheet.unwrap_or_else(|e| panic!("{}: {e}", p.name));
         assert!(sheet.is_whole(), "{}", p.name);
-        assert!(status(&sheet, "on_off_ratio") != Status::NotMeasured, "{}: {:?}", p.name, sheet.properties[0]);
+        assert!(
+            status(&sheet, "on_off_ratio") != Status::NotMeasured,
+            "{}: {:?}",
+            p.name,
+            sheet.properties[0]
+        );
         for row in &sheet.properties {
             let number = matches!(row.status, Status::Value | Status::AtLeast | Status::AtMost);
             assert_eq!(number, row.value.is_some(), "{} {}", p.name, row.name);
