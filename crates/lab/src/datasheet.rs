@@ -186,7 +186,8 @@ pub fn datasheet(
                 format!("`neurohm device characterise {}` derives it from the equations.", spec.name)
             }
             (Status::NotMeasured, "") => format!("Not in the description; {}.", kind.remedy),
-            (Status::NotMeasured, why) => format!("{why}; {}.", kind.remedy),
+            // A whole sentence says itself what to do.
+            (Status::NotMeasured, why) if !why.ends_with('.') => format!("{why}; {}.", kind.remedy),
             _ => reading.how,
         };
         Property {

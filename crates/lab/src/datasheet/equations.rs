@@ -58,10 +58,10 @@ pub(super) fn read(source: &Source) -> Result<Readings, LabError> {
         watch: source.watch,
     };
     match bench.each(|device| measure(device, operation, &bench)) {
-        Ok(all) => switching(&all, operation, source, &mut out),
+        Ok(all) => switching(&all, operation, &mut out),
         Err(error) if error.is_cancelled() => return Err(error),
         Err(error) => {
-            let how = format!("Its equations could not be driven ({error})");
+            let how = format!("Its equations could not be driven: {error}.");
             for name in ["on_off_ratio", "set_time", "reset_time", "set_energy", "reset_energy"] {
                 out.insert(name, Reading::unknown(how.clone()));
             }
@@ -71,7 +71,7 @@ pub(super) fn read(source: &Source) -> Result<Readings, LabError> {
         let reading = match kept(&Bench { rig: Rig { t_k, ..rig }, devices: 1, ..bench }) {
             Ok(reading) => reading,
             Err(error) if error.is_cancelled() => return Err(error),
-            Err(error) => Reading::unknown(format!("Its equations could not be left alone ({error})")),
+            Err(error) => Reading::unknown(format!("Its equations could not be left alone: {error}.")),
         };
         out.insert(name, reading);
     }
@@ -84,8 +84,18 @@ fn measure(device: Device, operation: &Operation, bench: &Bench) -> Result<Measu
     let (off_s, on_s) = (off.conductance_s(read_v, &bench.rig)?, on.conductance_s(read_v, &bench.rig)?);
     let set = switch(off.copy(), operation.set, bench)?;
     let reset = operation.reset.map(|pulse| switch(on.copy(), pulse, bench)).transpose()?;
-    let up = train(off, operation.set, read_v, bench)?;
-    let down = operation.reset.map(|pulse| train(on, pulse, read_v, bench)).transpose()?;
+    // Trains up and down in turn; the first ones bring the device into the range that they span.
+    let mut trains = [Vec::new(), Vec::new()];
+    for _ in 0..2 {
+        trains[0] = train(&mut off, operation.set, read_v, bench)?;
+        if let Some(pulse) = operation.reset {
+            trains[1] = train(&mut off, pulse, read_v, bench)?;
+        } else {
+            break;
+        }
+    }
+    let [up, down] = trains;
+    let down = operation.reset.map(|_| down);
     Ok(Measured { off_s, on_s, set, reset, up, down })
 }
 
@@ -106,7 +116,7 @@ fn switch(mut device: Device, pulse: Drive, bench: &Bench) -> Result<Switch, Lab
 }
 
 /// Conductances after 0, 1, ... pulses that together are as long as `pulse`.
-fn train(mut device: Device, pulse: Drive, read_v: f64, bench: &Bench) -> Result<Vec<f64>, LabError> {
+fn train(device: &mut Device, pulse: Drive, read_v: f64, bench: &Bench) -> Result<Vec<f64>, LabError> {
     let width = pulse.width_s / f64::from(TRAIN);
     let waveform = Waveform::Constant(pulse.voltage_v);
     let mut trace = vec![device.conductance_s(read_v, &bench.rig)?];
@@ -125,7 +135,7 @@ fn time(s: f64) -> String {
     quantity::format(s, quantity::Dimension::Second)
 }
 
-fn switching(all: &[Measured], operation: &Operation, source: &Source, out: &mut Readings) {
+fn switching(all: &[Measured], operation: &Operation, out: &mut Readings) {
     let n = all.len();
     let alike = all.iter().all(|m| m.on_s == all[0].on_s && m.set.energy_j == all[0].set.energy_j);
     let devices = match n {
@@ -143,7 +153,10 @@ fn switching(all: &[Measured], operation: &Operation, source: &Source, out: &mut
     let read = volt(operation.read.voltage_v);
     let off = if operation.reset.is_some() { "after RESET pulses" } else { "before any pulse" };
     let how = format!("Conductance at {read} after SET pulses over that {off}, {devices}.");
-    if ratios.iter().all(|r| r.is_finite()) {
+    if ratios.iter().all(|r| (r - 1.0).abs() < 1e-6) {
+        let how = "The pulses of its [operation] leave no second state: give it others.";
+        out.insert("on_off_ratio", Reading::unknown(how));
+    } else if ratios.iter().all(|r| r.is_finite()) {
         out.insert("on_off_ratio", mean(&ratios, how));
     }
     let states: [(&str, &str, fn(&Measured) -> f64); 2] =
@@ -155,7 +168,7 @@ fn switching(all: &[Measured], operation: &Operation, source: &Source, out: &mut
             let how = format!("Standard deviation over mean of the {state} conductance, {devices}.");
             out.insert(name, Reading::sampled(spread, super::around(spread, super::of_spread(n)), how));
         } else {
-            let how = "Devices do not scatter: [spread] is absent";
+            let how = "Simulated devices do not scatter in this state";
             out.insert(name, Reading::unknown(how));
         }
     }
@@ -184,7 +197,7 @@ fn switching(all: &[Measured], operation: &Operation, source: &Source, out: &mut
             mean(&times, format!("Until ln G is half way to where the pulse ends, {said}; {devices}."))
         } else {
             let how =
-                format!("The pulse of its [operation], {said}, changed {} of {n} by a tenth", times.len());
+                format!("The pulse of its [operation], {said}, changed {} of {n} by a tenth.", times.len());
             Reading::unknown(how)
         };
         out.insert(time_name, reading);
@@ -226,13 +239,17 @@ fn switching(all: &[Measured], operation: &Operation, source: &Source, out: &mut
         .iter()
         .filter_map(|m| {
             let down = m.down.as_deref()?;
-            let range = [m.off_s, m.on_s];
+            let ends = m.up.iter().chain(down);
+            let range = ends.fold([f64::INFINITY, 0.0], |[low, high], g| [g.min(low), g.max(high)]);
             trains::asymmetry(range, |g| trains::step_at(&m.up, g), |g| trains::step_at(down, g))
         })
         .collect();
-    if sizes.len() == n && source.spec.operation.as_ref().is_some_and(|o| o.reset.is_some()) {
-        out.insert("asymmetry", mean(&sizes, ASYMMETRY.into()));
-    }
+    let asymmetry = match operation.reset {
+        None => Reading::without(Status::None, "Its [operation] has no RESET pulse."),
+        Some(_) if sizes.len() == n => mean(&sizes, ASYMMETRY.into()),
+        Some(_) => Reading::unknown("Trains up and down share less than half of their range."),
+    };
+    out.insert("asymmetry", asymmetry);
 }
 
 /// When on and off state have moved, by their root mean square, by [`MOVED`] of the window between them.
@@ -247,7 +264,7 @@ fn kept(bench: &Bench) -> Result<Reading, LabError> {
     let window = (begin[1] - begin[0]).abs();
     // NaN too has no window.
     if window.is_nan() || window <= 1e-9 * begin[1].abs() {
-        return Ok(Reading::unknown("Its pulses leave no second state"));
+        return Ok(Reading::unknown("The pulses of its [operation] leave no second state: give it others."));
     }
     let looks = PER_DECADE * libm::ceil(libm::log10(LONGEST_S / FIRST_S)) as u32;
     let (mut at, mut before) = (0.0, 0.0);

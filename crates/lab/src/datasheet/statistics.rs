@@ -101,7 +101,10 @@ fn range(cell: &CellSpec, looks: &Looks, source: &Source, out: &mut Readings) {
     let written = cell.write.is_some();
     let ratios: Vec<f64> = on.iter().zip(&off).map(|(on, off)| on.mean_s / off.mean_s).collect();
     let exact = !written || on.iter().chain(&off).all(|s| s.sd_s == 0.0);
-    let ratio = if exact && cell.g_min_s == 0.0 {
+    let ratio = if exact && cell.g_min_s == 0.0 && !written {
+        let how = "The range begins at 0 S, and the error of programming is not in the description";
+        Reading::unknown(how)
+    } else if exact && cell.g_min_s == 0.0 {
         Reading::without(Status::Unbounded, "The description's range begins at 0 S.")
     } else if exact {
         let caveat = if written { "" } else { " (the error of programming was not measured)" };
@@ -271,7 +274,7 @@ fn pulses(law: &Pulse, cell: &CellSpec, source: &Source, out: &mut Readings) -> 
     }
     if let (Some(up), Some(down)) = (up, down) {
         let step = |stimulus: u16, sign: f64| {
-            move |g: f64| sign * Nominal::new(law, cell.g_min_s, cell.g_max_s, g).step_s(stimulus)
+            move |g: f64| Some(sign * Nominal::new(law, cell.g_min_s, cell.g_max_s, g).step_s(stimulus))
         };
         let range = [cell.g_min_s, cell.g_max_s];
         if let Some(value) = trains::asymmetry(range, step(up, 1.0), step(down, -1.0)) {
@@ -314,9 +317,16 @@ fn step_spread(cell: &CellSpec, up: u16, source: &Source) -> Result<Reading, Lab
     let mean = pairs().map(|(a, b)| 0.5 * (a + b)).sum::<f64>() / n - f64::from(from[0]);
     let sd = libm::sqrt(pairs().map(|(a, b)| 0.5 * (a - b) * (a - b)).sum::<f64>() / n);
     let value = 100.0 * sd / mean.abs();
-    let how =
-        format!("Standard deviation over mean of a pulse up at mid-range, two on each of {cells} cells.");
-    Ok(Reading::sampled(value, around(value, of_spread(cells)), how))
+    // Both the spread and the mean step are estimates.
+    let of_mean = 1.96 * sd / libm::sqrt(2.0 * n) / mean.abs();
+    let relative = libm::sqrt(of_spread(cells) * of_spread(cells) + of_mean * of_mean);
+    if !value.is_finite() || relative > 1.0 {
+        return Ok(Reading::unknown("At mid-range the mean step is lost in its spread."));
+    }
+    let how = format!(
+        "Standard deviation over mean of the change that a pulse up shows at mid-range, two on each of {cells} cells."
+    );
+    Ok(Reading::sampled(value, around(value, relative), how))
 }
 
 fn keeping(cell: &CellSpec, source: &Source, out: &mut Readings) -> Result<(), LabError> {

@@ -25,35 +25,39 @@ pub(super) fn judge(trace: &[f64]) -> Option<Train> {
     }
     let pulses = trace.iter().position(|g| (g - first) / way >= COVERED)?;
     let label = (pulses >= 3).then(|| nonlinearity::label_of(&trace[..=pulses])).flatten().map(f64::abs);
+    // What rounding bends is straight.
+    let label = label.map(|l| if l < 1e-9 { 0.0 } else { l });
     Some(Train { pulses: pulses as u32, label })
 }
 
 /// Mean over the middle nine tenths of `range` of | up - down | / (up + down), where `up` and `down` are the sizes of
 /// the steps at a conductance: 0 for a symmetric device, 1 for one that only goes one way. Steps of the wrong sign
-/// count as none.
-pub(super) fn asymmetry(range: [f64; 2], up: impl Fn(f64) -> f64, down: impl Fn(f64) -> f64) -> Option<f64> {
+/// count as none; where one of them is not known, nothing is compared. None of a range of which less than half is known.
+pub(super) fn asymmetry(
+    range: [f64; 2],
+    up: impl Fn(f64) -> Option<f64>,
+    down: impl Fn(f64) -> Option<f64>,
+) -> Option<f64> {
     let [low, high] = range;
     let at = |n: u32| low + (high - low) * (0.05 + 0.9 * f64::from(n) / f64::from(POINTS - 1));
     let one = |g: f64| {
-        let (up, down) = (up(g).max(0.0), down(g).max(0.0));
+        let (up, down) = (up(g)?.max(0.0), down(g)?.max(0.0));
         (up + down > 0.0).then(|| (up - down).abs() / (up + down))
     };
     let all: Vec<f64> = (0..POINTS).filter_map(|n| one(at(n))).collect();
-    (!all.is_empty()).then(|| all.iter().sum::<f64>() / all.len() as f64)
+    (2 * all.len() >= POINTS as usize).then(|| all.iter().sum::<f64>() / all.len() as f64)
 }
 
-/// The size of the step that a train takes at conductance `g`: linear between its pulses, none where it never was.
-pub(super) fn step_at(trace: &[f64], g: f64) -> f64 {
+/// The size of the step that a train takes at conductance `g`: linear between the middles of its steps, none where it
+/// never was.
+pub(super) fn step_at(trace: &[f64], g: f64) -> Option<f64> {
     let middle = |w: &[f64]| 0.5 * (w[0] + w[1]);
     let between = |a: f64, b: f64| (a.min(b)..=a.max(b)).contains(&g);
-    let pairs = trace.windows(3).find(|w| between(middle(&w[..2]), middle(&w[1..])));
-    match pairs {
-        Some(w) => {
-            let (a, b) = (middle(&w[..2]), middle(&w[1..]));
-            let (da, db) = ((w[1] - w[0]).abs(), (w[2] - w[1]).abs());
-            if a == b { da } else { da + (db - da) * (g - a) / (b - a) }
-        }
-        // Before the first step's middle and after the last one's, within the step itself.
-        None => trace.windows(2).find(|w| between(w[0], w[1])).map_or(0.0, |w| (w[1] - w[0]).abs()),
+    if let Some(w) = trace.windows(3).find(|w| between(middle(&w[..2]), middle(&w[1..]))) {
+        let (a, b) = (middle(&w[..2]), middle(&w[1..]));
+        let (da, db) = ((w[1] - w[0]).abs(), (w[2] - w[1]).abs());
+        return Some(if a == b { da } else { da + (db - da) * (g - a) / (b - a) });
     }
+    // Before the first step's middle and after the last one's, within the step itself.
+    trace.windows(2).find(|w| between(w[0], w[1])).map(|w| (w[1] - w[0]).abs())
 }
