@@ -17,7 +17,10 @@ pub fn shown(property: &Property) -> String {
     let unit = if counted { "1" } else { property.unit.as_str() };
     let number = |sign: &str| {
         let ci95 = property.ci95.filter(|_| property.status == Status::Value);
-        let value = property.value.map(|v| quantity(v, ci95, unit).to_string());
+        let value = property.value.map(|v| match ci95 {
+            Some(_) => quantity(v, ci95, unit).to_string(),
+            None => quantity(four_digits(v), None, unit).to_string(),
+        });
         value.map_or_else(|| "no value".into(), |value| format!("{sign}{value}"))
     };
     match property.status {
@@ -28,6 +31,15 @@ pub fn shown(property: &Property) -> String {
         Status::NotMeasured => "not measured".into(),
         Status::None => "none".into(),
     }
+}
+
+/// An exact number to four digits, as smaller numbers are shown: nobody reads the seventh of an on/off ratio.
+fn four_digits(value: f64) -> f64 {
+    if !(value.is_finite() && value.abs() >= 1e4) {
+        return value;
+    }
+    let unit = 10_f64.powi(value.abs().log10().floor() as i32 - 3);
+    (value / unit).round() * unit
 }
 
 /// How the requirements with a number stand, in a sentence; none where there are no requirements.
@@ -148,5 +160,39 @@ fn class(verdict: Judgement) -> &'static str {
         Judgement::Misses => "missed",
         Judgement::Open => "open",
         Judgement::NotMeasured | Judgement::NoNumber => "unjudged",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn exact_numbers_have_four_digits_and_counted_levels_their_ends() {
+        for (value, shown) in [(1_953_064.0, 1_953_000.0), (12_345.0, 12_350.0), (9_999.9, 9_999.9)] {
+            assert!((four_digits(value) - shown).abs() < 6.0, "{}", four_digits(value));
+        }
+        assert!((four_digits(1e12) / 1e12 - 1.0).abs() < 1e-12);
+        let property = |status, value, ci95, unit: &str| Property {
+            name: String::new(),
+            group: String::new(),
+            about: String::new(),
+            status,
+            value,
+            ci95,
+            unit: unit.into(),
+            better: None,
+            how: String::new(),
+        };
+        let shows = |p: &Property| shown(p).replace('\u{a0}', " ");
+        assert_eq!(
+            shows(&property(Status::Value, Some(16.0), Some([15.0, 16.0]), "levels")),
+            "16 (15 to 16)"
+        );
+        assert_eq!(shows(&property(Status::Value, Some(16.0), None, "levels")), "16");
+        assert_eq!(shows(&property(Status::AtMost, Some(9.0), Some([8.0, 9.0]), "levels")), "≤ 9");
+        assert_eq!(shows(&property(Status::AtLeast, Some(315_360_000.0), None, "s")), "≥ 10 years");
+        assert_eq!(shows(&property(Status::Value, Some(2e12), None, "cycles")), "2 × 10¹² cycles");
+        assert_eq!(shows(&property(Status::NotMeasured, None, None, "s")), "not measured");
     }
 }

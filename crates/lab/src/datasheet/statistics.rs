@@ -146,8 +146,8 @@ fn levels_of(cell: &CellSpec, looks: &Looks, out: &mut Readings) {
         let counts: Vec<f64> = seen.iter().map(|s| levels::count(s, z)).collect();
         let endless = counts.iter().all(|n| *n >= levels::MOST);
         let said = format!(
-            "A read falls to a neighbour with probability {ERROR_RATE} at most: normal levels (mu, s), {} after \
-             programming, thresholds at their mean, neighbours {:.3} (s1 + s2) apart.",
+            "A read falls to a neighbour with probability {ERROR_RATE} at most: normal levels (μ, σ), {} after \
+             programming, thresholds at their mean, neighbours {:.3} (σ₁ + σ₂) apart.",
             time(age_s),
             z
         );
@@ -205,7 +205,7 @@ fn programming(cell: &CellSpec, source: &Source, out: &mut Readings) -> Result<(
             let g = sample(&alone, middle(cell), source.key.child("write", 0), cells, true)?;
             let sd = 100.0 * stats::sd(&g) / (cell.g_max_s - cell.g_min_s);
             let how = format!(
-                "Standard deviation of {cells} cells programmed to mid-range, of g_max - g_min; without noise."
+                "Standard deviation of {cells} cells programmed to mid-range, of g_max − g_min; without noise."
             );
             Reading::sampled(sd, around(sd, of_spread(cells)), how)
         }
@@ -264,10 +264,10 @@ fn pulses(law: &Pulse, cell: &CellSpec, source: &Source, out: &mut Readings) -> 
         if let Some(drive) = stimuli[usize::from(stimulus)].drive {
             let n = judged.pulses as usize;
             let mean = |w: &[f64]| 0.5 * (w[0] + w[1]);
-            let charge: f64 = trace[..=n].windows(2).map(mean).sum();
+            let sum_s: f64 = trace[..=n].windows(2).map(mean).sum();
             let said = format!("{n} pulses of {} V for {} each", drive.voltage_v, time(drive.width_s));
             out.insert(width, Reading::exact(n as f64 * drive.width_s, format!("{said}.")));
-            let joule = drive.voltage_v * drive.voltage_v * drive.width_s * charge;
+            let joule = drive.voltage_v * drive.voltage_v * drive.width_s * sum_s;
             let how = format!("{said}: the sum of V² G t, an ohmic device at every pulse.");
             out.insert(energy, Reading::exact(joule, how));
         }

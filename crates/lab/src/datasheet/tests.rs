@@ -261,6 +261,15 @@ fn vteam_switches_in_the_time_and_with_the_energy_of_its_formula() {
 }
 
 #[test]
+fn linear_ion_drift_is_symmetric() {
+    // dw / dt is proportional to i, with either sign: a pulse down undoes a pulse up.
+    let sheet = sheet(&preset("linear_ion_drift_strukov").unwrap());
+    assert!(value(&sheet, "asymmetry") < 0.01, "{}", value(&sheet, "asymmetry"));
+    // Nothing in it is random.
+    assert_eq!(status(&sheet, "on_spread"), Status::NotMeasured);
+}
+
+#[test]
 fn every_preset_has_a_datasheet() {
     let quick = Depth { arrays: 2, cells: 32, devices: 1 };
     for p in presets() {
