@@ -26,10 +26,11 @@ Examples:
   neurohm device show pcm > mine.toml            start a description of your own
   neurohm score ./mine.toml --full --out mine    judge it thoroughly
 
-With --json it prints {\"rows\": [record, ...]}. The first record is the datasheet: its key `datasheet` holds
-`properties` (name, group, about, status, value, ci95, unit, better, how) and `requirements` (application, asks,
-property, bound, source, verdict); its `scalars` hold the numbers by the properties' names. One record a study
-follows, where the device has the statistics that studies need.")]
+With --json it prints {\"rows\": [record, ...]}: first the datasheet, then one record a study,
+where the device has the statistics that studies need. The datasheet's record has beside its
+`scalars`, numbers by the properties' names, a key `datasheet` with two lists:
+  properties     name, group, about, status, value, ci95, unit, better, how
+  requirements   application, asks, property, bound, source, verdict")]
 pub struct Options {
     /// Device: a preset (see `neurohm device list`) or the path of a description in TOML
     device: String,
