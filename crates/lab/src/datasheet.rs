@@ -1,7 +1,7 @@
 //! The datasheet of a device: what its description says of it, as numbers, by simulation or in closed form.
 //!
 //! A property comes from the statistics of the cells where they have it, else from the equations; what neither has is
-//! "not measured", with what would give it. [`KINDS`] lists the properties, [`statistics`] and [`equations`] find them.
+//! "not measured", with what would give it. `KINDS` lists the properties, `statistics` and `equations` find them.
 
 mod equations;
 mod levels;
