@@ -1,8 +1,9 @@
 //! What a person reads in the terminal when a run is done.
 
+use neurohm::report::datasheet::{shown, tallied};
 use neurohm::report::judge::{self, Verdict};
 use neurohm::report::number::{Shown, quantity};
-use neurohm::study::record::{Better, Level, Record, Scalar};
+use neurohm::study::record::{Better, Datasheet, Judgement, Level, Record, Scalar, Status};
 
 use crate::terminal::{Columns, Style, Terminal};
 
@@ -12,6 +13,11 @@ pub fn card(terminal: &Terminal, records: &[Record]) -> String {
     let mut out = format!("{} ({})\n", terminal.styled(Style::Strong, &first.device_title), first.device);
     for record in records {
         let title = terminal.styled(Style::Strong, &record.title);
+        if let Some(sheet) = &record.datasheet {
+            out += &format!("\n{title}\n{}", datasheet(terminal, sheet));
+            out += &cautions(terminal, record);
+            continue;
+        }
         let verdict = judge::verdict(record);
         let words = verdict.map_or("no target", Verdict::words);
         out += &format!("\n{title}: {}\n", terminal.styled(style(verdict), words));
@@ -77,6 +83,65 @@ pub fn record(terminal: &Terminal, record: &Record) -> String {
             &format!("\n  costs most: {} ({}). {}\n", limit.what, limit.path, limit.consequences.join(" "));
     }
     out + &cautions(terminal, record)
+}
+
+/// Columns of a list that runs on.
+const WIDE: usize = 96;
+
+/// A datasheet: a line a property that is known, the others by name, and what applications ask for.
+fn datasheet(terminal: &Terminal, sheet: &Datasheet) -> String {
+    let mut columns = Columns::new(&[]);
+    let (unknown, known): (Vec<_>, Vec<_>) =
+        sheet.properties.iter().partition(|p| p.status == Status::NotMeasured);
+    for p in known {
+        columns.row([(Style::Plain, p.about.clone()), (Style::Strong, shown(p))]);
+    }
+    let mut out = columns.show(terminal);
+    if !unknown.is_empty() {
+        out +=
+            &format!("  {}\n", terminal.styled(Style::Faint, "not measured, see the report for what would:"));
+        let mut line = String::new();
+        for (n, p) in unknown.iter().enumerate() {
+            if line.chars().count() + p.about.chars().count() > WIDE {
+                out += &format!("    {}\n", line.trim_end());
+                line.clear();
+            }
+            line += &p.about;
+            line += if n + 1 < unknown.len() { "; " } else { "" };
+        }
+        out += &format!("    {line}\n");
+    }
+    let Some(tallied) = tallied(sheet) else { return out };
+    out += &format!("\n{}\n  {tallied}\n", terminal.styled(Style::Strong, "What applications ask for"));
+    let mut columns = Columns::new(&[]);
+    let mut before = "";
+    for r in &sheet.requirements {
+        let property = sheet.property(&r.property);
+        let has = property.map(shown).unwrap_or_default();
+        let about = property.map_or("", |p| p.about.as_str());
+        let style = match r.verdict {
+            Judgement::Meets => Style::Good,
+            Judgement::Misses => Style::Bad,
+            Judgement::Open => Style::Open,
+            Judgement::NotMeasured | Judgement::NoNumber => Style::Faint,
+        };
+        let verdict = match &r.bound {
+            Some(bound) if r.verdict == Judgement::NotMeasured => format!("asks for {bound}"),
+            Some(bound) => format!("{}: {bound}", r.verdict.words()),
+            None if r.verdict == Judgement::NoNumber => "no number stated".into(),
+            None => String::new(),
+        };
+        // An application's name stands once.
+        let name = if r.application == before { "" } else { &r.application };
+        before = &r.application;
+        columns.row([
+            (Style::Plain, name.to_string()),
+            (Style::Plain, about.to_string()),
+            (Style::Strong, has),
+            (style, verdict),
+        ]);
+    }
+    out + &columns.show(terminal)
 }
 
 fn cautions(terminal: &Terminal, record: &Record) -> String {

@@ -135,7 +135,22 @@ fn a_score_holds_a_row_a_study() {
     let value: Value = serde_json::from_slice(&out.stdout).unwrap();
     let rows = value["rows"].as_array().unwrap();
     let studies: Vec<&str> = rows.iter().map(|row| row["study"].as_str().unwrap()).collect();
-    assert!(studies.contains(&"mvm") && studies.contains(&"inference"), "{studies:?}");
+    assert_eq!(studies, ["datasheet", "mvm", "inference"]);
+    for row in rows {
+        assert!(row["scalars"][row["merit"].as_str().unwrap()]["value"].is_number(), "{}", row["study"]);
+    }
+    let sheet = &rows[0]["datasheet"];
+    let found = |list: &str, key: &str, name: &str| {
+        let all = sheet[list].as_array().unwrap();
+        all.iter().find(|one| one[key] == name).unwrap_or_else(|| panic!("{name} in {list}")).clone()
+    };
+    assert_eq!(found("properties", "name", "levels")["status"], "unbounded");
+    assert_eq!(found("properties", "name", "endurance_half")["status"], "not_measured");
+    let logic = found("requirements", "property", "endurance_half");
+    assert_eq!(
+        (&logic["application"], &logic["verdict"]),
+        (&"In-memory logic".into(), &"not measured".into())
+    );
     let page = std::fs::read_to_string(dir.path().join("card/report.html")).unwrap();
     assert!(page.contains("Report card"));
     // What belongs to a study lies with it.
@@ -146,6 +161,30 @@ fn a_score_holds_a_row_a_study() {
     assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
     assert_eq!(text(&again.stdout), "again/report.html\n");
     assert_eq!(std::fs::read_to_string(dir.path().join("again/report.html")).unwrap(), page);
+}
+
+#[test]
+fn a_device_of_equations_alone_gets_its_datasheet_and_the_reason_why_no_study_ran() {
+    let dir = folder();
+    let out = run(dir.path(), ["score", "vteam_memtorch", "--json", "--out", "card"]);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let value: Value = serde_json::from_slice(&out.stdout).unwrap();
+    let rows = value["rows"].as_array().unwrap();
+    assert_eq!(rows.len(), 1);
+    // R_off / R_on of memtorch's set.
+    assert!((rows[0]["scalars"]["on_off_ratio"]["value"].as_f64().unwrap() - 20.0).abs() < 0.1);
+    let notes = rows[0]["notes"].to_string();
+    assert!(notes.contains("No study was run") && notes.contains("neurohm device characterise"), "{notes}");
+    let card = dir.path().join("card");
+    for name in ["datasheet.csv", "requirements.csv", "description.toml"] {
+        assert!(card.join("datasheet").join(name).is_file(), "{name}");
+    }
+    let shown = run(dir.path(), ["score", "vteam_memtorch", "--out", "card"]);
+    let shown = text(&shown.stdout);
+    for line in ["On/off ratio", "What applications ask for", "asks for more than 10¹² cycles", "caution:"]
+    {
+        assert!(shown.contains(line), "{line}: {shown}");
+    }
 }
 
 #[test]

@@ -7,6 +7,7 @@
 mod cells;
 mod csv;
 mod cycling;
+pub mod datasheet;
 mod disturb;
 mod figure;
 mod pulses;

@@ -9,6 +9,7 @@
 mod claim;
 mod figure3;
 mod landscape;
+pub mod requirements;
 mod section1;
 mod section2;
 mod section3;

@@ -7,11 +7,12 @@
 //! # Ok(()) }
 //! ```
 //!
-//! [`judge`] holds what a card says about a record, [`number`] how numbers are written; the terminal's summary
-//! uses both, so page and terminal never disagree.
+//! [`judge`] holds what a card says about a record, [`datasheet`] how a datasheet reads, [`number`] how numbers are
+//! written; the terminal's summary uses them, so page and terminal never disagree.
 
 mod chart;
 mod colour;
+pub mod datasheet;
 pub mod judge;
 pub mod number;
 mod page;

@@ -8,6 +8,7 @@ use serde::Serialize;
 
 use crate::ReportError;
 use crate::chart::{self, Drawn, Key};
+use crate::datasheet::{self, SheetView};
 use crate::judge::{self, Limit, Verdict};
 use crate::number::{self, Shown, quantity};
 use crate::table::{self, TableView};
@@ -58,6 +59,7 @@ struct Section {
     notes: Vec<String>,
     numbers: Vec<Number>,
     has_ideal: bool,
+    sheet: Option<SheetView>,
     figures: Vec<Figure>,
     tables: Vec<TableView>,
     facts: Vec<(&'static str, String)>,
@@ -97,7 +99,8 @@ pub(crate) fn render(records: &[Record], title: &str, card: bool) -> Result<Stri
     let first = records.first().ok_or(ReportError::Empty)?;
     let sections = records.iter().enumerate().map(|(i, r)| section(r, i)).collect::<Result<Vec<_>, _>>()?;
     let rows = if card {
-        records.iter().enumerate().map(|(i, r)| row(r, i)).collect::<Result<Vec<_>, _>>()?
+        let applications = records.iter().enumerate().filter(|(_, r)| r.datasheet.is_none());
+        applications.map(|(i, r)| row(r, i)).collect::<Result<Vec<_>, _>>()?
     } else {
         Vec::new()
     };
@@ -122,6 +125,7 @@ pub(crate) fn render(records: &[Record], title: &str, card: bool) -> Result<Stri
     let mut environment = Environment::new();
     environment.add_template("style.css", include_str!("../templates/style.css"))?;
     environment.add_template("table.html", include_str!("../templates/table.html"))?;
+    environment.add_template("datasheet.html", include_str!("../templates/datasheet.html"))?;
     environment.add_template("page.html", include_str!("../templates/page.html"))?;
     Ok(environment.get_template("page.html")?.render(Serde(page))?)
 }
@@ -224,7 +228,9 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
         cautions: notes(Level::Caution),
         notes: notes(Level::Info),
         has_ideal: numbers.iter().any(|n| n.ideal.is_some()),
-        numbers,
+        // A datasheet has its numbers in a table of its own.
+        numbers: if record.datasheet.is_some() { Vec::new() } else { numbers },
+        sheet: record.datasheet.as_ref().map(datasheet::view),
         figures,
         tables: record.tables.iter().map(table::view).collect::<Result<_, _>>()?,
         facts: vec![

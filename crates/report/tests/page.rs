@@ -209,3 +209,31 @@ fn damaged_records_are_named() {
             .contains("row 1 of table \"layers\" holds 4 cells for 5")
     );
 }
+
+#[test]
+fn a_datasheet_stands_on_the_card_with_what_applications_ask() {
+    let page = card(&[sample::datasheet(), sample::inference()]).unwrap();
+    keep("datasheet.html", &page);
+    assert_nests(&page);
+    // It is no application: one row of the card, and two records below.
+    assert_eq!(page.matches("<article class=\"row").count(), 1);
+    assert_eq!(page.matches("<section class=\"record\"").count(), 2);
+    for expected in [
+        "<h2 id=\"datasheet-1-title\">Datasheet</h2>",
+        "220 ± 21",
+        "5 (4 to 5)",
+        "≥\u{a0}10\u{a0}years",
+        "<code>neurohm device fit --kind pulses</code>",
+        "What applications ask for",
+        "Of 3 requirements 2 have a number: 1 met, 1 not measured.",
+        "<strong>more than 10¹² cycles</strong>",
+        "rowspan=\"2\"",
+        "<td class=\"reached\"><span class=\"chip\">meets</span></td>",
+    ] {
+        assert!(page.contains(expected), "{expected}");
+    }
+    // Alone, of a device that no study can run on.
+    let alone = card(&[sample::datasheet()]).unwrap();
+    assert_nests(&alone);
+    assert!(!alone.contains("<article") && alone.contains("What applications ask for"));
+}

@@ -257,6 +257,7 @@ fn record(
         all_off: ablated.all_off,
         notes,
         tally: summary.tally,
+        datasheet: None,
         files: summary.files.iter().map(|(name, _)| name.clone()).collect(),
     })
 }

@@ -155,6 +155,7 @@ pub fn plain(
         all_off: None,
         notes: found.notes,
         tally: BTreeMap::new(),
+        datasheet: None,
         files: found.files.iter().map(|(name, _)| name.clone()).collect(),
     }
 }

@@ -4,6 +4,10 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod datasheet;
+
+pub use datasheet::{Datasheet, Judgement, Property, Requirement, Status};
+
 /// A number with its uncertainty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Scalar {
@@ -246,6 +250,9 @@ pub struct Record {
     /// Events counted while it ran, by name (conversions, cell reads, pulses).
     #[serde(default)]
     pub tally: BTreeMap<String, f64>,
+    /// The device's datasheet, in the one record of a report card that holds it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub datasheet: Option<Datasheet>,
     /// Files that belong to the run beside its tables and figures (`outputs.npy`).
     #[serde(default)]
     pub files: Vec<String>,

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use neurohm::studies::{REGISTRY, score};
+use neurohm::studies::REGISTRY;
 use neurohm::study::record::Record;
 use neurohm::study::{Card, Disk, Draft, Effort, Finding, RunFolder, execute};
 
@@ -33,7 +33,7 @@ pub fn carry_out(
     let folder = folder(out, name, terminal)?;
     let progress = Progress::new(terminal);
     let card = match form {
-        Form::Card => score(draft, &Disk, &progress)?,
+        Form::Card => super::score::card(draft, &progress)?,
         Form::Record { .. } => {
             let (study, request) = draft.resolve(REGISTRY, &Disk)?;
             Card::from(execute(study, &request, &Disk, &progress)?)

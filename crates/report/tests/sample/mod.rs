@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use neurohm_study::record::{
-    Ablation, Axis, Better, Cell, Column, Level, Line, Map, Note, Record, Scalar, Series, Table,
+    Ablation, Axis, Better, Cell, Column, Datasheet, Judgement, Level, Line, Map, Note, Property, Record,
+    Requirement, Scalar, Series, Status, Table,
 };
 
 const TIMES: [f64; 6] = [20.0, 60.0, 3600.0, 86_400.0, 2_592_000.0, 31_536_000.0];
@@ -57,6 +58,7 @@ fn record(study: &str, title: &str, about: &str, merit: &str, target: f64) -> Re
         ablation: Vec::new(),
         all_off: None,
         notes: Vec::new(),
+        datasheet: None,
         files: Vec::new(),
         tally: BTreeMap::from([
             ("adc_conversions".into(), 1.31e8),
@@ -249,5 +251,59 @@ pub fn mvm() -> Record {
         ablation("device.noise", "read noise", (0.0605, 0.0031), (0.0377, 0.0006)),
         ablation("adc", "8-bit output converters", (0.0691, 0.0032), (0.0171, 0.0)),
     ];
+    r
+}
+
+fn property(name: &str, group: &str, status: Status, value: Option<f64>, unit: &str, how: &str) -> Property {
+    Property {
+        name: name.into(),
+        group: group.into(),
+        about: name.replace('_', " "),
+        status,
+        value,
+        ci95: None,
+        unit: unit.into(),
+        better: Some(Better::Higher),
+        how: how.into(),
+    }
+}
+
+fn requirement(application: &str, property: &str, bound: Option<&str>, verdict: Judgement) -> Requirement {
+    Requirement {
+        application: application.into(),
+        asks: format!("Much {}", property.replace('_', " ")),
+        property: property.into(),
+        bound: bound.map(str::to_string),
+        source: "section 3".into(),
+        verdict,
+    }
+}
+
+pub fn datasheet() -> Record {
+    let mut r = record("datasheet", "Datasheet", "What the device has.", "requirements_met", 0.0);
+    r.target = None;
+    r.scalars = BTreeMap::from([(
+        "requirements_met".to_string(),
+        scalar(1.0, 0.0, "1", None, "Requirements met", Better::Higher),
+    )]);
+    let measured = |name: &str, value: f64, ci95, unit: &str| Property {
+        ci95: Some(ci95),
+        ..property(name, "Range", Status::Value, Some(value), unit, "Sampled.")
+    };
+    let fit = "Not in the description; `neurohm device fit --kind pulses` finds it.";
+    r.datasheet = Some(Datasheet {
+        properties: vec![
+            measured("on_off_ratio", 220.0, [199.0, 241.0], "1"),
+            measured("levels", 5.0, [4.0, 5.0], "levels"),
+            property("retention", "Keeping", Status::AtLeast, Some(315_360_000.0), "s", "By its law."),
+            property("linearity", "Programming", Status::NotMeasured, None, "1", fit),
+            property("endurance", "Wear", Status::NotMeasured, None, "cycles", "Not in the description."),
+        ],
+        requirements: vec![
+            requirement("Logic", "endurance", Some("more than 10¹² cycles"), Judgement::NotMeasured),
+            requirement("Logic", "levels", Some("at least two levels"), Judgement::Meets),
+            requirement("Products", "retention", None, Judgement::NoNumber),
+        ],
+    });
     r
 }
