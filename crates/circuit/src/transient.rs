@@ -178,8 +178,11 @@ impl Circuit {
                 pace.shorten(h_s * (SAFETY * step.stretch).clamp(0.1, 0.9));
                 return Ok(None);
             }
-            // A voltage that jumps by itself has no shorter step to wait for; states of cells have to be followed.
-            if let Whose::Bank(_) = step.whose {
+            // A voltage that jumps by itself has no shorter step to wait for; states of cells have to be followed, but
+            // not through a jump that comes at once, which no step is short enough to precede.
+            if let Whose::Bank(_) = step.whose
+                && step.jump.is_none()
+            {
                 let what = self.whose_name(step.whose);
                 return Err(CircuitError::Tolerance {
                     what,
