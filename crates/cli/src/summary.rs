@@ -115,7 +115,8 @@ fn datasheet(terminal: &Terminal, sheet: &Datasheet) -> String {
     out += &format!("\n{}\n  {tallied}\n", terminal.styled(Style::Strong, "What applications ask for"));
     let mut columns = Columns::new(&[]);
     let mut before = "";
-    for r in &sheet.requirements {
+    // Qualities without a number stand in the report: they fill a screen.
+    for r in sheet.requirements.iter().filter(|r| r.bound.is_some()) {
         let property = sheet.property(&r.property);
         let has = property.map(shown).unwrap_or_default();
         let about = property.map_or("", |p| p.about.as_str());
@@ -128,7 +129,6 @@ fn datasheet(terminal: &Terminal, sheet: &Datasheet) -> String {
         let verdict = match &r.bound {
             Some(bound) if r.verdict == Judgement::NotMeasured => format!("asks for {bound}"),
             Some(bound) => format!("{}: {bound}", r.verdict.words()),
-            None if r.verdict == Judgement::NoNumber => "no number stated".into(),
             None => String::new(),
         };
         // An application's name stands once.

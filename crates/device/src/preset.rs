@@ -102,10 +102,35 @@ pub fn to_toml(spec: &DeviceSpec) -> String {
 
 fn written(spec: &DeviceSpec) -> String {
     match toml::to_string_pretty(spec) {
-        Ok(body) => format!("# {}\n# {}\n\n{body}", one_line(&spec.title), one_line(&spec.source)),
+        Ok(body) => {
+            format!("# {}\n# {}\n\n{}", one_line(&spec.title), one_line(&spec.source), legible(&body))
+        }
         // Unreachable for any spec: it holds only strings, numbers, lists and tables.
         Err(e) => format!("# {e}\n"),
     }
+}
+
+/// The same TOML with numbers far from one as powers of ten: its writer spells out every zero.
+fn legible(body: &str) -> String {
+    let mut text = false;
+    let mut out = String::with_capacity(body.len());
+    for line in body.lines() {
+        let whole = line.trim_end_matches(',');
+        let start = whole.rfind([' ', '\t']).map_or(0, |at| at + 1);
+        let far = |v: &f64| *v != 0.0 && !(1e-4..1e9).contains(&v.abs());
+        match whole[start..].parse::<f64>().ok().filter(far) {
+            // A whole number without a point is an integer, and stays one.
+            Some(value) if !text && whole[start..].contains('.') => {
+                out += &whole[..start];
+                out += &format!("{value:e}");
+                out += &line[whole.len()..];
+            }
+            _ => out += line,
+        }
+        out.push('\n');
+        text ^= line.matches("\"\"\"").count() % 2 == 1;
+    }
+    out
 }
 
 fn one_line(text: &str) -> String {

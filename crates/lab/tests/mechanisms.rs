@@ -43,11 +43,9 @@ fn set_behind(name: &str, compliance_a: f64) -> f64 {
 fn the_conductance_of_a_filament_is_proportional_to_the_compliance_it_grew_behind() {
     // G = I / V_c with a voltage that a filament of any strength stops growing at: Ielmini's universal characteristics
     // of SET, over decades for a metal's filament, and until the disc is full for that of vacancies.
-    for (name, limits_a) in [
-        ("ecm_silver", [1e-10, 1e-7]),
-        ("stanford_pku_thin", [3e-5, 1e-3]),
-        ("jart_vcm_v1b", [3e-5, 1e-4]),
-    ] {
+    for (name, limits_a) in
+        [("ecm_silver", [1e-10, 1e-7]), ("stanford_pku_thin", [3e-5, 1e-3]), ("jart_vcm_v1b", [3e-5, 1e-4])]
+    {
         let [low, high] = limits_a.map(|limit| set_behind(name, limit));
         let slope = (high / low).ln() / (limits_a[1] / limits_a[0]).ln();
         assert!((0.8..1.25).contains(&slope), "{name}: from {low} S to {high} S, G as I^{slope}");

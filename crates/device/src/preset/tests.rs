@@ -241,3 +241,12 @@ fn equations_alone_make_a_device() {
     let error = parse("name = \"x\"\n[retention.ideal]\n", "mine.toml").unwrap_err().to_string();
     assert!(error.contains("needs the range of conductance"), "{error}");
 }
+
+#[test]
+fn numbers_far_from_one_are_written_as_powers_of_ten_and_read_back() {
+    let mut spec = preset("ecm_silver").unwrap();
+    spec.valid_range = "first\n0.00000001\nlast".into();
+    let text = to_toml(&spec);
+    assert!(text.contains("ion_mass_kg = 1.79e-25\n") && !text.contains("0.0000000000"), "{text}");
+    assert_eq!(parse(&text, "text").unwrap(), spec);
+}
