@@ -167,10 +167,11 @@ pub fn characterise(
                     steps.spread.iter().map(|s| s / high).collect()
                 },
                 d2d: steps.d2d,
+                cycle: 0.0,
             }
         })
         .collect();
-    let pulse = Pulse::Table(PulseTable { unit_s: high, stimuli });
+    let pulse = Pulse::Table(PulseTable { unit_s: high, bounds: None, stimuli });
 
     let levels: Vec<f64> = (0..protocol.levels)
         .map(|n| low + (high - low) * f64::from(n) / f64::from(protocol.levels - 1))

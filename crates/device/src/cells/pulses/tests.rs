@@ -278,9 +278,11 @@ fn table() -> Pulse {
         mean: mean.to_vec(),
         spread: spread.to_vec(),
         d2d: 0.1,
+        cycle: 0.0,
     };
     Pulse::Table(PulseTable {
         unit_s: 1e-6,
+        bounds: None,
         stimuli: vec![
             stimulus("set_weak", 1.0, [2.0, 1.0, 0.0], &[0.5, 0.25]),
             stimulus("set_strong", 1.5, [8.0, 6.0, 0.0], &[]),
