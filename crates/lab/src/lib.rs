@@ -4,6 +4,7 @@
 //! Each experiment is a file: its settings, and a `run` that takes a [`Bench`] and returns what was found. Devices of one
 //! bench differ by the spread of their description; every one grows from the seed and its number.
 
+mod characterise;
 mod csv;
 mod cycling;
 mod disturb;
@@ -14,6 +15,7 @@ mod rig;
 mod sweep;
 mod switching;
 
+pub use characterise::{Characterised, Moments, Protocol, characterise, replay};
 pub use cycling::Cycling;
 pub use disturb::Disturb;
 pub use pulses::Pulses;

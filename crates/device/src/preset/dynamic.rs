@@ -69,6 +69,7 @@ fn describe(set: &Published) -> DeviceSpec {
         compliance_a: None,
         series_ohm: None,
     };
+    let operation = if model == "pcm_mushroom" { current_pulses(operation) } else { operation };
     DeviceSpec {
         name: name(set),
         title: format!("{title} ({parameters})"),
@@ -80,6 +81,19 @@ fn describe(set: &Published) -> DeviceSpec {
         spread: Default::default(),
         operation: Some(operation),
         cell: None,
+    }
+}
+
+/// A phase-change cell is programmed by currents of one polarity: behind 10 kohm, and with 0.85 V across the cell while it
+/// is on, these give about 0.25 mA, at which the dome crystallises within half a microsecond and nothing melts, and
+/// 0.45 mA, which melts all that can melt (the load and both currents are ours, as in figure 3 of the review's ledger).
+fn current_pulses(operation: Operation) -> Operation {
+    Operation {
+        set: Drive { voltage_v: 3.35, width_s: 500e-9 },
+        reset: Some(Drive { voltage_v: 5.35, width_s: 50e-9 }),
+        read: Drive { voltage_v: 0.1, width_s: 100e-9 },
+        series_ohm: Some(10e3),
+        ..operation
     }
 }
 

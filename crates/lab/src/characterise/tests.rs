@@ -1,0 +1,218 @@
+//! The round trip: what cells of a description do has the moments of what fresh devices of the model do.
+
+use neurohm_device::compact::{ParameterSpread, Parameters};
+use neurohm_device::{CellArray, Pulse, preset};
+use neurohm_num::{Unwatched, stats};
+
+use super::*;
+
+/// Devices of one kind: how many describe it, and how many others it is held against.
+struct Case {
+    spec: DeviceSpec,
+    protocol: Protocol,
+    devices: usize,
+}
+
+/// What fresh devices did: conductances after each pulse of a train up and one down, and reached levels, device by device.
+struct Fresh {
+    trains: [Vec<Vec<f64>>; 2],
+    levels: Vec<f64>,
+    reached: Vec<Vec<f64>>,
+}
+
+fn case(name: &str, change: impl Fn(&mut DeviceSpec), count: u32, devices: usize) -> Case {
+    let mut spec = preset(name).unwrap();
+    change(&mut spec);
+    let operation = spec.operation.clone().unwrap();
+    let mut protocol =
+        Protocol::search(&spec, &operation, count, 300.0, Key::root(1), &Unwatched).unwrap();
+    (protocol.ages_s, protocol.reads, protocol.levels) = (Vec::new(), 0, 3);
+    Case { spec, protocol, devices }
+}
+
+fn spread(spec: &mut DeviceSpec, parameter: &str, d2d: f64, c2c: f64) {
+    spec.spread.insert(parameter.to_owned(), ParameterSpread { d2d, c2c });
+}
+
+impl Case {
+    fn characterised(&self) -> Characterised {
+        characterise(&self.spec, &self.protocol, self.devices, Key::root(2), &Unwatched).unwrap()
+    }
+
+    /// The same trains as [`replayed`](Self::replayed), on other devices: one cycle goes before.
+    fn fresh(&self, cell: &CellSpec) -> Fresh {
+        let (spec, protocol) = (&self.spec, &self.protocol);
+        let range = [cell.g_min_s, cell.g_max_s];
+        let levels: Vec<f64> =
+            [0.2, 0.5, 0.8].map(|part| range[0] + part * (range[1] - range[0])).to_vec();
+        let bench =
+            Bench { spec, devices: self.devices, key: Key::root(3), rig: protocol.rig, watch: &Unwatched };
+        let done = bench.each(|device| {
+            let mut probe = Probe { device, protocol, watch: &Unwatched };
+            probe.pulse(protocol.ends[0])?;
+            probe.pulse(protocol.ends[1])?;
+            let up = probe.train(protocol.steps[0], protocol.count[0])?;
+            let down = probe.train(protocol.steps[1], protocol.count[1])?;
+            let kept = probe.program(&levels, range)?;
+            Ok(([up, down], kept.iter().map(|k| k.reached_s).collect::<Vec<f64>>()))
+        });
+        let done = done.unwrap();
+        let by_pulse = |way: usize| -> Vec<Vec<f64>> {
+            let pulses = 0..=protocol.count[way] as usize;
+            pulses.map(|k| done.iter().map(|d| d.0[way][k]).collect()).collect()
+        };
+        let reached = (0..levels.len()).map(|n| done.iter().map(|d| d.1[n]).collect()).collect();
+        Fresh { trains: [by_pulse(0), by_pulse(1)], levels, reached }
+    }
+
+    fn replayed(&self, cell: &CellSpec) -> Vec<Vec<Moments>> {
+        let [up, down] = self.protocol.count;
+        let trains = [(2, 1), (3, 1), (0, up), (1, down)];
+        replay(cell, 40_000, &trains, Key::root(4), &Unwatched).unwrap()[2..].to_vec()
+    }
+
+    /// Where the moments of a description's cells are not those of fresh devices. They agree if they differ by at most
+    /// four standard errors (of both samples of devices; of a standard deviation by the fourth moment, that of a normal
+    /// number at least) plus `bias` of the range, which is what the law may be wrong by.
+    fn disagreements(&self, cell: &CellSpec, fresh: &Fresh, bias: f64) -> Vec<String> {
+        let range = cell.g_max_s - cell.g_min_s;
+        let mut out = Vec::new();
+        let mut hold = |what: String, devices: &[f64], cells: Moments| {
+            let n = devices.len() as f64;
+            let (mean, sd) = (stats::mean(devices), stats::sd(devices));
+            let fourth = devices.iter().map(|g| (g - mean).powi(4)).sum::<f64>() / n;
+            let kurtosis = f64::max(fourth / sd.powi(4), 3.0);
+            // Both the description and the comparison stand on so many devices.
+            let error = sd * (2.0 / n).sqrt();
+            for (moment, of_devices, of_cells, error) in [
+                ("mean", mean, cells.mean_s, error),
+                ("sd", sd, cells.sd_s, error * ((kurtosis - 1.0) / 4.0).sqrt()),
+            ] {
+                let most = 4.0 * error + bias * range;
+                let off = (of_cells - of_devices).abs();
+                let line = format!(
+                    "{what}: {moment} {:.4} of devices, {:.4} of cells, off by {:.4} of at most {:.4}",
+                    of_devices / range,
+                    of_cells / range,
+                    off / range,
+                    most / range
+                );
+                if std::env::var_os("NEUROHM_SHOW").is_some() {
+                    eprintln!("{line}");
+                }
+                if off > most || off.is_nan() {
+                    out.push(line);
+                }
+            }
+        };
+        let replayed = self.replayed(cell);
+        for (way, train) in replayed.iter().enumerate() {
+            let count = train.len() - 1;
+            let mut shown = vec![1, count.div_ceil(4), count.div_ceil(2), count];
+            shown.dedup();
+            for k in shown {
+                hold(format!("way {way} pulse {k}"), &fresh.trains[way][k], train[k]);
+            }
+        }
+        let each = 4000;
+        let targets: Vec<f32> =
+            fresh.levels.iter().flat_map(|level| std::iter::repeat_n(*level as f32, each)).collect();
+        let mut array = CellArray::new(cell, targets.len(), Key::root(5)).unwrap();
+        array.program(&targets).unwrap();
+        let mut g = vec![0.0; targets.len()];
+        array.conductances(&mut g).unwrap();
+        for (n, g) in g.chunks(each).enumerate() {
+            let g: Vec<f64> = g.iter().map(|g| f64::from(*g)).collect();
+            let cells = Moments { mean_s: stats::mean(&g), sd_s: stats::sd(&g) };
+            hold(format!("level {n}"), &fresh.reached[n], cells);
+        }
+        out
+    }
+
+    /// The round trip, and that the comparison refuses descriptions that are wrong.
+    fn comes_back(&self, bias: f64) -> Characterised {
+        let done = self.characterised();
+        let fresh = self.fresh(&done.cell);
+        let found = self.disagreements(&done.cell, &fresh, bias);
+        if std::env::var_os("NEUROHM_SHOW").is_some() {
+            eprintln!("{:#?} {} {:?}", done.remarks, done.unexplained, self.protocol.steps);
+            if let Some(Pulse::Table(t)) = &done.cell.pulse {
+                let s: Vec<_> = t.stimuli.iter().map(|s| (s.d2d, s.cycle)).collect();
+                eprintln!("{:?} {s:?}", t.bounds);
+            }
+        }
+        assert!(found.is_empty(), "{found:#?}");
+        for (name, wrong) in [("doubled spread", scaled(&done.cell, 2.0)), ("no spread", scaled(&done.cell, 0.0))] {
+            assert!(!self.disagreements(&wrong, &fresh, bias).is_empty(), "{name} passes");
+        }
+        done
+    }
+}
+
+/// A description whose pulses scatter by another factor.
+fn scaled(cell: &CellSpec, factor: f64) -> CellSpec {
+    let mut cell = cell.clone();
+    let Some(Pulse::Table(table)) = &mut cell.pulse else { panic!("no table") };
+    if let Some(b) = &mut table.bounds {
+        for sd in [&mut b.low_d2d, &mut b.low_c2c, &mut b.high_d2d, &mut b.high_c2c] {
+            *sd *= factor;
+        }
+    }
+    for s in &mut table.stimuli {
+        s.d2d *= factor;
+        s.cycle *= factor;
+        s.spread.iter_mut().for_each(|v| *v *= factor);
+    }
+    cell
+}
+
+#[test]
+fn vteam_comes_back() {
+    let case = case(
+        "vteam_memtorch",
+        |spec| {
+            spread(spec, "k_on", 0.1, 0.1);
+            spread(spec, "k_off", 0.1, 0.1);
+            spread(spec, "r_on", 0.05, 0.0);
+        },
+        20,
+        96,
+    );
+    case.comes_back(0.02);
+}
+
+#[test]
+fn stanford_pku_comes_back() {
+    let case = case(
+        "stanford_pku_v1",
+        |spec| {
+            assert!(spec.compact.as_mut().unwrap().set_parameter("noise", 2e-7));
+            spread(spec, "velocity", 0.1, 0.0);
+        },
+        20,
+        64,
+    );
+    case.comes_back(0.02);
+}
+
+#[test]
+fn jart_vcm_comes_back() {
+    let mut case = case("jart_vcm_v1b_var", |_| (), 8, 24);
+    case.protocol.cycles = 3;
+    case.comes_back(0.02);
+}
+
+#[test]
+fn pcm_mushroom_comes_back() {
+    let mut case = case(
+        "pcm_mushroom_gst_90nm",
+        |spec| {
+            spread(spec, "r_set", 0.05, 0.0);
+            spread(spec, "growth", 0.1, 0.05);
+        },
+        12,
+        24,
+    );
+    case.protocol.cycles = 3;
+    case.comes_back(0.02);
+}
