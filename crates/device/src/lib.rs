@@ -38,7 +38,8 @@ mod spec;
 
 pub use aspect::{
     Accumulate, Activated, Anchor, Drive, Endurance, Faults, Noise, Nominal, Onset, Pulse, PulseTable,
-    Retention, SecondOrder, StepSpread, Steps, Stimulus, StuckAt, TableBounds, TableStimulus, ThermalLoss, Write,
+    Retention, SecondOrder, StepSpread, Steps, Stimulus, StuckAt, TableBounds, TableStimulus, ThermalLoss,
+    Write,
 };
 pub use cells::{CellArray, CellPulse, NO_PULSE, Observation, Programming, ROOM_K};
 pub use error::{DeviceError, nearest};

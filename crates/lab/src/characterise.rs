@@ -42,7 +42,7 @@ pub struct Protocol {
     pub cycles: u32,
     /// Knots of the steps' curves over the conductance.
     pub knots: usize,
-    /// Conductances that are programmed, evenly over the range.
+    /// Conductances that are programmed: the middles of so many equal parts of the range, or of two its ends.
     pub levels: u32,
     /// Pulses that program and verify may take.
     pub most_pulses: u32,
@@ -96,6 +96,14 @@ impl Protocol {
         })
     }
 
+    /// Where in the range the levels are.
+    fn places(&self) -> Vec<f64> {
+        if self.levels == 2 {
+            return vec![0.0, 1.0];
+        }
+        (0..self.levels).map(|n| (f64::from(n) + 0.5) / f64::from(self.levels)).collect()
+    }
+
     fn check(&self) -> Result<(), LabError> {
         for pulse in self.steps.iter().chain(&self.ends).chain([&self.read]) {
             positive("the size of a pulse's voltage", pulse.voltage_v.abs())?;
@@ -114,7 +122,8 @@ impl Protocol {
             return Err(LabError::Setting("ages must be positive and rise".into()));
         }
         if !(self.tolerance > 0.0 && self.tolerance < 0.5) {
-            let problem = format!("the tolerance is {}; it is a part of the range, below 0.5", self.tolerance);
+            let problem =
+                format!("the tolerance is {}; it is a part of the range, below 0.5", self.tolerance);
             return Err(LabError::Setting(problem));
         }
         Ok(())
@@ -194,9 +203,7 @@ pub fn characterise(
     }
     let pulse = Pulse::Table(PulseTable { unit_s: high, bounds: ends.scatter(high), stimuli });
 
-    let levels: Vec<f64> = (0..protocol.levels)
-        .map(|n| low + (high - low) * (f64::from(n) + 0.5) / f64::from(protocol.levels))
-        .collect();
+    let levels: Vec<f64> = protocol.places().into_iter().map(|place| low + (high - low) * place).collect();
     let kept = bench.each(|device| Probe { device, protocol, watch }.program(&levels, [low, high]))?;
     let (write, missed) = kept::write(&kept, &levels, high);
     if missed > 0 {

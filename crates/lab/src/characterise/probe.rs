@@ -118,7 +118,13 @@ impl Probe<'_> {
             let mut at = 0.0;
             for age in &self.protocol.ages_s {
                 let (wait, still) = (age - at, Waveform::Constant(0.0));
-                self.device.apply(&still, wait, wait, &Rig { t_k: self.protocol.rig.t_k, ..Rig::default() }, self.watch)?;
+                self.device.apply(
+                    &still,
+                    wait,
+                    wait,
+                    &Rig { t_k: self.protocol.rig.t_k, ..Rig::default() },
+                    self.watch,
+                )?;
                 at = *age;
                 later_s.push(self.read()?);
             }

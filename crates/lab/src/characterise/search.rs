@@ -18,11 +18,11 @@ const SHORTEST_S: f64 = 1e-9;
 /// How many times longer than the operation's own a pulse may be.
 const LONGEST: f64 = 1e4;
 /// Voltages that are tried, of the operation's own.
-const VOLTAGES: [f64; 5] = [1.0, 0.85, 0.7, 0.55, 0.4];
+const VOLTAGES: [f64; 3] = [1.0, 0.75, 0.5];
 /// Devices that are tried on: those of the bench, at most so many.
-const SCOUTS: usize = 3;
+const SCOUTS: usize = 2;
 /// Steps of one bisection, at most.
-const HALVINGS: u32 = 16;
+const HALVINGS: u32 = 9;
 
 /// A train that was tried.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -96,6 +96,13 @@ impl Protocol {
         protocol.steps = steps;
         protocol.count = counts;
         protocol.remarks = remarks;
+        if protocol.steps == protocol.ends {
+            // Nothing lies in between that these pulses could bring about.
+            (protocol.levels, protocol.tolerance) = (2, 0.05);
+            protocol.remarks.push(
+                "Its two ends alone were programmed: these pulses bring about nothing in between.".into(),
+            );
+        }
         Ok(protocol)
     }
 }
@@ -157,7 +164,7 @@ impl Search<'_> {
             return self.voltage(width, voltage_v).map(Some);
         }
         for _ in 0..HALVINGS {
-            if (NEAR_ENOUGH[0]..NEAR_ENOUGH[1]).contains(&found.reach) || high / low < 1.01 {
+            if (NEAR_ENOUGH[0]..NEAR_ENOUGH[1]).contains(&found.reach) || high / low < 1.02 {
                 break;
             }
             width = (low * high).sqrt();
@@ -201,8 +208,8 @@ impl Search<'_> {
                 let next = way(probe.read()?);
                 largest = largest.max((next - y).abs());
                 y = next;
-                // There, and any more pulses show nothing.
-                if y >= 0.99 {
+                // Too far, and any more pulses show nothing.
+                if y > NEAR_ENOUGH[1] {
                     break;
                 }
             }

@@ -116,7 +116,8 @@ impl Steps {
             }
         }
         let squares = trains.iter().zip(&gains).flat_map(|(train, gain)| {
-            train.iter().map(|c| (c.from, 1.0, (c.by - gain * grid.value(&mean, c.from)).powi(2)))
+            let left = |c: &Change| c.by - gain * grid.value(&mean, c.from);
+            train.iter().map(|c| (c.from, 1.0, left(c).powi(2))).collect::<Vec<_>>()
         });
         let variance = grid.fit(squares.clone());
         let (sum, n) = squares.fold((0.0, 0.0), |(sum, n), (_, _, y)| (sum + y, n + 1.0));

@@ -172,7 +172,9 @@ impl PulseModel {
             self.direction(stimulus)
         } else if stimulus == 1 {
             0
-        } else { before.saturating_add(count.min(255) as u8) }
+        } else {
+            before.saturating_add(count.min(255) as u8)
+        }
     }
 
     /// Decay time of the hidden state, where there is one, s.
@@ -224,14 +226,7 @@ impl PulseModel {
     }
 
     /// A step of a table.
-    fn tabulated(
-        &self,
-        model: &Model,
-        t: &PulseTable,
-        stimulus: u16,
-        cells: &mut Cells,
-        rooms: &mut Rooms,
-    ) {
+    fn tabulated(&self, model: &Model, t: &PulseTable, stimulus: u16, cells: &mut Cells, rooms: &mut Rooms) {
         let (Some(row), Some([mean, spread])) =
             (t.stimuli.get(usize::from(stimulus)), self.tables.get(usize::from(stimulus)))
         else {

@@ -1,6 +1,8 @@
 use super::super::*;
 use super::{CellPulse, NO_PULSE};
-use crate::{Drive, Endurance, Faults, Noise, Onset, Pulse, PulseTable, SecondOrder, Steps, TableBounds, TableStimulus};
+use crate::{
+    Drive, Endurance, Faults, Noise, Onset, Pulse, PulseTable, SecondOrder, Steps, TableBounds, TableStimulus,
+};
 use crate::{preset, presets};
 use neurohm_num::simd::{Isa, force, isa};
 
@@ -369,7 +371,8 @@ fn ends_of_the_range_differ_by_device_and_by_cycle() {
 #[test]
 fn steps_of_a_train_share_their_gain_and_those_of_the_next_have_another() {
     let n = 40_000;
-    let mut c = CellArray::new(&pulsed(scattered(TableBounds::default(), 0.1, 0.2)), n, Key::root(3)).unwrap();
+    let mut c =
+        CellArray::new(&pulsed(scattered(TableBounds::default(), 0.1, 0.2)), n, Key::root(3)).unwrap();
     c.pulse_all(3, 1).unwrap();
     let mut trains = Vec::new();
     for stimulus in [0, 1, 0, 1] {
@@ -378,7 +381,8 @@ fn steps_of_a_train_share_their_gain_and_those_of_the_next_have_another() {
         let first = now(&c);
         c.pulse_all(stimulus, 9).unwrap();
         let last = now(&c);
-        let change = |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (b - a).abs() * 1e6).collect::<Vec<f32>>();
+        let change =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (b - a).abs() * 1e6).collect::<Vec<f32>>();
         let (one, ten) = (change(&start, &first), change(&start, &last));
         // All ten alike, as far as no end is reached.
         if stimulus == 0 {
@@ -387,7 +391,10 @@ fn steps_of_a_train_share_their_gain_and_those_of_the_next_have_another() {
         }
     }
     let (mean, sd) = moments(&trains[0]);
-    assert!((mean - 2.0).abs() < 0.01 && (sd / (2.0 * f64::hypot(0.1, 0.2)) - 1.0).abs() < 0.02, "{mean} {sd}");
+    assert!(
+        (mean - 2.0).abs() < 0.01 && (sd / (2.0 * f64::hypot(0.1, 0.2)) - 1.0).abs() < 0.02,
+        "{mean} {sd}"
+    );
     let r = correlation(&trains[0], &trains[1]);
     assert!((r - 0.2).abs() < 0.02, "{r}");
     // Written anew, it goes on with other trains; and every way of giving pulses gives the same ones.
