@@ -12,14 +12,14 @@ const AIM: f64 = 0.9;
 /// Where the search for a width ends.
 const NEAR_ENOUGH: [f64; 2] = [0.86, 0.94];
 /// Most of the range that the largest pulse of a gradual train may take, whatever its count.
-const LARGEST: f64 = 0.4;
+const LARGEST: f64 = 0.5;
 /// Shorter pulses are not tried, s: most models claim to hold down to a nanosecond.
 const SHORTEST_S: f64 = 1e-9;
 /// How many times longer than the operation's own a pulse may be.
 const LONGEST: f64 = 1e4;
 /// Voltages that are tried, of the operation's own.
 const VOLTAGES: [f64; 3] = [1.0, 0.75, 0.5];
-/// Devices that are tried on: those of the bench, at most so many.
+/// Devices that are tried on.
 const SCOUTS: usize = 2;
 /// Steps of one bisection, at most.
 const HALVINGS: u32 = 9;
@@ -43,7 +43,7 @@ struct Search<'a> {
 
 impl Protocol {
     /// The protocol of an operation with pulses that traverse the range gradually: such that a train of `count` takes a
-    /// device 90 % of the way between its ends, and no pulse takes more than 40 % of it. Widths are bisected on a
+    /// device 90 % of the way between its ends, and no pulse takes more than half of it. Widths are bisected on a
     /// logarithmic scale; where every width is too abrupt, lower voltages are tried, and where the shortest pulse is too
     /// strong, the voltage is bisected. A device that no pulse moves gradually gets trains of its full pulses, and a
     /// remark that says so.
@@ -64,9 +64,11 @@ impl Protocol {
         let mut steps = protocol.steps;
         let mut counts = protocol.count;
         let mut remarks = Vec::new();
+        // On devices as the parameters say, so that the median device is met.
+        let nominal = DeviceSpec { spread: Default::default(), ..spec.clone() };
         watch.begin("looking for pulses", Some(2 * VOLTAGES.len() as u64));
         for (way, name) in ["raises", "lowers"].into_iter().enumerate() {
-            let bench = Bench { spec, devices: SCOUTS, key, rig: protocol.rig, watch };
+            let bench = Bench { spec: &nominal, devices: SCOUTS, key, rig: protocol.rig, watch };
             let search = Search { bench, protocol: &protocol, way };
             let (found, best) = search.run(watch)?;
             let pulse = found.map_or(protocol.ends[way], |f| f.pulse);
@@ -98,7 +100,7 @@ impl Protocol {
         protocol.remarks = remarks;
         if protocol.steps == protocol.ends {
             // Nothing lies in between that these pulses could bring about.
-            (protocol.levels, protocol.tolerance) = (2, 0.05);
+            (protocol.levels, protocol.tolerance, protocol.most_pulses) = (2, 0.05, 1);
             protocol.remarks.push(
                 "Its two ends alone were programmed: these pulses bring about nothing in between.".into(),
             );

@@ -104,6 +104,11 @@ impl Steps {
                 .zip(&gains)
                 .flat_map(|(train, gain)| train.iter().map(move |c| (c.from, *gain, c.by)));
             mean = grid.fit(weighted);
+            // Where nothing was measured, a straight line may lead out of the range, which no step does.
+            for (knot, mean) in mean.iter_mut().enumerate() {
+                let y = knot as f64 / (knots - 1) as f64;
+                *mean = mean.clamp(-y, 1.0 - y);
+            }
             let of = |train: &Vec<Change>| {
                 let products = train.iter().map(|c| (grid.value(&mean, c.from), c.by));
                 let (mm, my) = products.fold((0.0, 0.0), |(mm, my), (m, y)| (mm + m * m, my + m * y));
@@ -121,7 +126,7 @@ impl Steps {
         });
         let variance = grid.fit(squares.clone());
         let (sum, n) = squares.fold((0.0, 0.0), |(sum, n), (_, _, y)| (sum + y, n + 1.0));
-        let spread: Vec<f64> = variance.iter().map(|v| v.max(0.0).sqrt()).collect();
+        let spread: Vec<f64> = variance.iter().map(|v| v.clamp(0.0, 1.0).sqrt()).collect();
         // A gain of few noisy steps scatters by itself: what residuals explain is taken off.
         let noise = |train: &Vec<Change>| {
             let (mm, noise) = train.iter().fold((0.0, 0.0), |(mm, noise), c| {

@@ -170,7 +170,8 @@ fn scaled(cell: &CellSpec, factor: f64) -> CellSpec {
 /// Largest single pulse of a train of the nominal device, of the range, and how far the train goes.
 fn train(case: &Case, way: usize) -> (f64, f64) {
     let protocol = &case.protocol;
-    let device = crate::Device::new(&case.spec, 0, Key::root(9)).unwrap();
+    let nominal = DeviceSpec { spread: Default::default(), ..case.spec.clone() };
+    let device = crate::Device::new(&nominal, 0, Key::root(9)).unwrap();
     let mut probe = Probe { device, protocol, watch: &Unwatched };
     let mut end = |way: usize| {
         probe.pulse(protocol.ends[way]).unwrap();
@@ -193,12 +194,12 @@ fn vteam_comes_back() {
             spread(spec, "k_off", 0.1, 0.1);
             spread(spec, "r_on", 0.05, 0.0);
         },
-        20,
+        40,
         96,
     );
     for way in [0, 1] {
         let (largest, reach) = train(&case, way);
-        assert!(largest < 0.5 && (0.7..=1.0).contains(&reach), "{largest} {reach}");
+        assert!(largest <= 0.5 && (0.8..=0.97).contains(&reach), "{largest} {reach}");
     }
     case.protocol.reads = 4;
     let done = case.comes_back(0.01);
@@ -232,7 +233,8 @@ fn jart_vcm_comes_back() {
     assert_eq!(done.remarks.iter().filter(|r| r.contains("gradually")).count(), 2, "{:?}", done.remarks);
 }
 
-/// Bias 1 % of the range.
+/// Bias 0.2 % of the range. A dome's resistance is in series with the cell's: in conductance all of a SET happens as the
+/// last nanometre goes, and a RESET at its first pulse.
 #[test]
 fn pcm_mushroom_comes_back() {
     let mut case = case(
@@ -245,8 +247,8 @@ fn pcm_mushroom_comes_back() {
         20,
     );
     assert_eq!(case.protocol.rig.series_ohm, 10e3);
-    (case.protocol.cycles, case.protocol.most_pulses) = (3, 12);
-    case.comes_back(0.01);
+    case.protocol.cycles = 3;
+    case.comes_back(0.002);
 }
 
 #[test]
@@ -263,7 +265,7 @@ fn what_cannot_be_characterised_is_said() {
     assert!(refused(|p| p.tolerance = f64::NAN).contains("tolerance"));
     assert!(refused(|p| p.ends[0].width_s = 0.0).contains("width"));
     let still = refused(|p| {
-        for end in &mut p.ends {
+        for end in p.ends.iter_mut().chain(&mut p.steps) {
             end.voltage_v = 1e-3;
         }
     });
