@@ -176,7 +176,21 @@ pub fn characterise(
     let mut unexplained = 0.0_f64;
     let range = (high - low) / high;
     let mut stimuli = Vec::new();
+    let full = |way: usize, name: &str| TableStimulus {
+        name: name.into(),
+        voltage_v: Some(protocol.ends[way].voltage_v),
+        width_s: Some(protocol.ends[way].width_s),
+        // To the end from everywhere; how ends scatter is said by the bounds.
+        mean: if way == 0 { vec![range, 0.0] } else { vec![0.0, -range] },
+        spread: Vec::new(),
+        d2d: 0.0,
+        cycle: 0.0,
+    };
     for (way, name) in ["up", "down"].into_iter().enumerate() {
+        if protocol.steps[way] == protocol.ends[way] {
+            stimuli.push(full(way, name));
+            continue;
+        }
         let steps = Steps::of(&all, way, protocol.knots);
         unexplained = unexplained.max(steps.unexplained);
         let still = steps.spread.iter().all(|s| *s < 1e-9);
@@ -190,17 +204,7 @@ pub fn characterise(
             cycle: steps.cycle,
         });
     }
-    for (way, name, mean) in [(0, "set", [range, 0.0]), (1, "reset", [0.0, -range])] {
-        stimuli.push(TableStimulus {
-            name: name.into(),
-            voltage_v: Some(protocol.ends[way].voltage_v),
-            width_s: Some(protocol.ends[way].width_s),
-            mean: mean.to_vec(),
-            spread: Vec::new(),
-            d2d: 0.0,
-            cycle: 0.0,
-        });
-    }
+    stimuli.extend([full(0, "set"), full(1, "reset")]);
     let pulse = Pulse::Table(PulseTable { unit_s: high, bounds: ends.scatter(high), stimuli });
 
     let levels: Vec<f64> = protocol.places().into_iter().map(|place| low + (high - low) * place).collect();

@@ -5,7 +5,7 @@ use neurohm_num::{Key, Watch};
 
 use super::Protocol;
 use super::probe::Probe;
-use crate::{Bench, LabError};
+use crate::{Bench, Device, LabError};
 
 /// How much of the range a train is to traverse.
 const AIM: f64 = 0.9;
@@ -21,6 +21,8 @@ const LONGEST: f64 = 1e4;
 const VOLTAGES: [f64; 3] = [1.0, 0.75, 0.5];
 /// Devices that are tried on.
 const SCOUTS: usize = 2;
+/// How often a pulse to an end is made twice as long, at most.
+const DOUBLINGS: usize = 6;
 /// Steps of one bisection, at most.
 const HALVINGS: u32 = 9;
 
@@ -61,11 +63,12 @@ impl Protocol {
         let mut protocol = Protocol::of(operation, count)?;
         protocol.rig.t_k = t_k;
         protocol.check()?;
-        let mut steps = protocol.steps;
-        let mut counts = protocol.count;
-        let mut remarks = Vec::new();
         // On devices as the parameters say, so that the median device is met.
         let nominal = DeviceSpec { spread: Default::default(), ..spec.clone() };
+        protocol.lengthen(&nominal, key, watch)?;
+        let mut steps = protocol.steps;
+        let mut counts = protocol.count;
+        let mut remarks = protocol.remarks.clone();
         watch.begin("looking for pulses", Some(2 * VOLTAGES.len() as u64));
         for (way, name) in ["raises", "lowers"].into_iter().enumerate() {
             let bench = Bench { spec: &nominal, devices: SCOUTS, key, rig: protocol.rig, watch };
@@ -106,6 +109,46 @@ impl Protocol {
             );
         }
         Ok(protocol)
+    }
+}
+
+impl Protocol {
+    /// Makes the pulses to the ends so long that another one moves a device by less than half a per cent of the range.
+    fn lengthen(&mut self, nominal: &DeviceSpec, key: Key, watch: &dyn Watch) -> Result<(), LabError> {
+        let before = self.ends;
+        for _ in 0..DOUBLINGS {
+            let device = Device::new(nominal, 0, key)?;
+            let mut probe = Probe { device, protocol: self, watch };
+            let mut at = [[0.0; 2]; 2];
+            for way in [0, 1, 0, 1] {
+                for at in &mut at[way] {
+                    probe.pulse(self.ends[way])?;
+                    *at = probe.read()?;
+                }
+            }
+            let range = (at[0][1] - at[1][1]).abs();
+            let short = at.map(|[once, twice]| (twice - once).abs() > 5e-3 * range);
+            for (end, short) in self.ends.iter_mut().zip(short) {
+                end.width_s *= if short { 2.0 } else { 1.0 };
+            }
+            if short == [false; 2] {
+                break;
+            }
+        }
+        for (end, before) in self.ends.iter_mut().zip(before) {
+            if end.width_s > before.width_s {
+                // Slow devices need more than the nominal one.
+                end.width_s *= 2.0;
+                self.remarks.push(format!(
+                    "The operation's pulse of {} V for {:.3e} s does not reach the end of the range; it was made {} times as \
+                     long.",
+                    end.voltage_v,
+                    before.width_s,
+                    end.width_s / before.width_s
+                ));
+            }
+        }
+        Ok(())
     }
 }
 

@@ -213,7 +213,7 @@ fn stanford_pku_comes_back() {
     let mut case = case(
         "stanford_pku_v1",
         |spec| {
-            assert!(spec.compact.as_mut().unwrap().set_parameter("noise", 2e-7));
+            assert!(spec.compact.as_mut().unwrap().set_parameter("noise", 5e-8));
             spread(spec, "velocity", 0.1, 0.0);
         },
         20,
