@@ -1,7 +1,7 @@
 //! The pulses of the trains, found by trying.
 
 use neurohm_device::{DeviceSpec, Drive, Operation};
-use neurohm_num::{Key, Watch};
+use neurohm_num::{Key, Watch, stats};
 
 use super::Protocol;
 use super::probe::Probe;
@@ -21,6 +21,8 @@ const LONGEST: f64 = 1e4;
 const VOLTAGES: [f64; 3] = [1.0, 0.75, 0.5];
 /// Devices that are tried on.
 const SCOUTS: usize = 2;
+/// Devices that tell whether a pulse goes to the end.
+const PATIENTS: usize = 4;
 /// How often a pulse to an end is made twice as long, at most.
 const DOUBLINGS: usize = 6;
 /// Steps of one bisection, at most.
@@ -117,22 +119,32 @@ impl Protocol {
     fn lengthen(&mut self, nominal: &DeviceSpec, key: Key, watch: &dyn Watch) -> Result<(), LabError> {
         let before = self.ends;
         for _ in 0..DOUBLINGS {
-            let device = Device::new(nominal, 0, key)?;
-            let mut probe = Probe { device, protocol: self, watch };
-            let mut at = [[0.0; 2]; 2];
-            for way in [0, 1, 0, 1] {
-                for at in &mut at[way] {
-                    probe.pulse(self.ends[way])?;
-                    *at = probe.read()?;
+            let mut moved = [const { Vec::new() }; 2];
+            for id in 0..PATIENTS {
+                let device = Device::new(nominal, id, key)?;
+                let mut probe = Probe { device, protocol: self, watch };
+                let mut at = [[0.0; 2]; 2];
+                for way in [0, 1, 0, 1] {
+                    for at in &mut at[way] {
+                        probe.pulse(self.ends[way])?;
+                        *at = probe.read()?;
+                    }
+                }
+                let range = at[0][1] - at[1][1];
+                for (moved, [once, twice]) in moved.iter_mut().zip(at) {
+                    moved.push((twice - once) / range);
                 }
             }
-            let range = (at[0][1] - at[1][1]).abs();
-            let short = at.map(|[once, twice]| (twice - once).abs() > 5e-3 * range);
-            for (end, short) in self.ends.iter_mut().zip(short) {
-                end.width_s *= if short { 2.0 } else { 1.0 };
-            }
+            // What noise moves to and fro, a longer pulse does not mend.
+            let short = [0, 1].map(|way| {
+                let onward = if way == 0 { 1.0 } else { -1.0 } * stats::mean(&moved[way]);
+                onward > 5e-3 + 3.0 * stats::sd(&moved[way]) / (PATIENTS as f64).sqrt()
+            });
             if short == [false; 2] {
                 break;
+            }
+            for (end, short) in self.ends.iter_mut().zip(short) {
+                end.width_s *= if short { 2.0 } else { 1.0 };
             }
         }
         for (end, before) in self.ends.iter_mut().zip(before) {
