@@ -224,7 +224,9 @@ fn jart_vcm_comes_back() {
 }
 
 /// Bias 0.2 % of the range. A dome's resistance is in series with the cell's: in conductance all of a SET happens as the
-/// last nanometre goes, and a RESET at its first pulse.
+/// last nanometre goes, and a RESET at its first pulse. Trains of eight find no gradual pulse, which is what is tested; one of
+/// four does find one, of which the law of steps by the conductance is no description: before the last nanometre the
+/// conductance does not tell how thick the dome is.
 #[test]
 fn pcm_mushroom_comes_back() {
     let mut case = case(
@@ -233,11 +235,11 @@ fn pcm_mushroom_comes_back() {
             spread(spec, "r_set", 0.05, 0.0);
             spread(spec, "growth", 0.1, 0.05);
         },
-        4,
+        8,
         20,
     );
     assert_eq!(case.protocol.rig.series_ohm, 10e3);
-    case.protocol.cycles = 2;
+    case.protocol.cycles = 3;
     case.comes_back(0.002);
 }
 
