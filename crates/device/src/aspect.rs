@@ -17,7 +17,8 @@ pub use faults::{Faults, StuckAt};
 pub use noise::Noise;
 pub use nominal::Nominal;
 pub use pulse::{
-    Accumulate, Drive, Pulse, PulseTable, SecondOrder, StepSpread, Steps, Stimulus, TableStimulus,
+    Accumulate, Drive, Pulse, PulseTable, SecondOrder, StepSpread, Steps, Stimulus, TableBounds,
+    TableStimulus,
 };
 pub use retention::{Anchor, Retention};
 pub use write::Write;

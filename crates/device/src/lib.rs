@@ -19,7 +19,6 @@
 
 mod aspect;
 mod cells;
-mod characterise;
 pub mod compact;
 mod error;
 pub mod fit;
@@ -39,10 +38,10 @@ mod spec;
 
 pub use aspect::{
     Accumulate, Activated, Anchor, Drive, Endurance, Faults, Noise, Nominal, Onset, Pulse, PulseTable,
-    Retention, SecondOrder, StepSpread, Steps, Stimulus, StuckAt, TableStimulus, ThermalLoss, Write,
+    Retention, SecondOrder, StepSpread, Steps, Stimulus, StuckAt, TableBounds, TableStimulus, ThermalLoss,
+    Write,
 };
 pub use cells::{CellArray, CellPulse, NO_PULSE, Observation, Programming, ROOM_K};
-pub use characterise::{Characterised, Protocol, characterise};
 pub use error::{DeviceError, nearest};
 pub use law::{Curve, Deviation};
 pub use nonideality::{Nonidealities, Nonideality};

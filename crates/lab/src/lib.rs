@@ -5,6 +5,7 @@
 //! bench differ by the spread of their description; every one grows from the seed and its number.
 
 mod cells;
+mod characterise;
 mod csv;
 mod cycling;
 pub mod datasheet;
@@ -17,6 +18,7 @@ mod sweep;
 mod switching;
 
 pub use cells::{Cells, Keeping, Trains};
+pub use characterise::{Characterised, Departure, Moments, Protocol, characterise, replay};
 pub use cycling::Cycling;
 pub use disturb::Disturb;
 pub use pulses::Pulses;

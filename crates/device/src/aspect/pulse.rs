@@ -15,7 +15,7 @@ mod table;
 pub use accumulate::Accumulate;
 pub use second_order::SecondOrder;
 pub use steps::{StepSpread, Steps};
-pub use table::{PulseTable, TableStimulus};
+pub use table::{PulseTable, TableBounds, TableStimulus};
 
 pub(crate) use check::Problem;
 
@@ -238,7 +238,7 @@ impl Pulse {
     pub(crate) fn has_c2c(&self) -> bool {
         match self {
             Pulse::Accumulate(a) => a.has_c2c(),
-            Pulse::Table(t) => t.stimuli.iter().any(|s| s.spread.iter().any(|v| *v != 0.0)),
+            Pulse::Table(t) => t.has_c2c(),
             _ => self.steps().is_some_and(|s| s.c2c != 0.0 || s.write_noise != 0.0),
         }
     }
@@ -248,7 +248,7 @@ impl Pulse {
         let own = match self {
             Pulse::LinearStep { gamma_d2d, .. } | Pulse::PowStep { gamma_d2d, .. } => *gamma_d2d != 0.0,
             Pulse::SoftBoundsReference { reference_d2d, .. } => *reference_d2d != 0.0,
-            Pulse::Table(t) => t.stimuli.iter().any(|s| s.d2d != 0.0),
+            Pulse::Table(t) => t.has_d2d(),
             _ => false,
         };
         own || self.steps().is_some_and(|s| s.d2d.any())
@@ -262,7 +262,7 @@ impl Pulse {
     pub(crate) fn scale_c2c(&mut self, factor: f64) {
         match self {
             Pulse::Accumulate(a) => a.scale_c2c(factor),
-            Pulse::Table(t) => t.stimuli.iter_mut().flat_map(|s| &mut s.spread).for_each(|v| *v *= factor),
+            Pulse::Table(t) => t.scale_c2c(factor),
             _ => {}
         }
         if let Some(steps) = self.steps_mut() {
@@ -275,7 +275,7 @@ impl Pulse {
         match self {
             Pulse::LinearStep { gamma_d2d, .. } | Pulse::PowStep { gamma_d2d, .. } => *gamma_d2d *= factor,
             Pulse::SoftBoundsReference { reference_d2d, .. } => *reference_d2d *= factor,
-            Pulse::Table(t) => t.stimuli.iter_mut().for_each(|s| s.d2d *= factor),
+            Pulse::Table(t) => t.scale_d2d(factor),
             _ => {}
         }
         if let Some(steps) = self.steps_mut() {

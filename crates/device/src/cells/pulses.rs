@@ -38,9 +38,11 @@ pub const NO_PULSE: u16 = u16::MAX;
 pub(super) struct Pulsed {
     /// Pulses in each cell's life; also the events of its random numbers, so that no splitting of work changes them.
     ordinals: Column<u32>,
-    /// Pulses since RESET, where the law remembers them; unknown after cells were written in another way.
+    /// Pulses since RESET, or the direction of the last pulse, where the law remembers them; unknown after cells were
+    /// written in another way.
     history: Option<Column<u8>>,
-    /// The state that pulses move where reads see another, S, or the decaying state of a second-order device.
+    /// The state that pulses move where reads see another, S, the decaying state of a second-order device, or the number
+    /// of a cell's present train.
     hidden: Vec<f32>,
     /// Cycles that all cells went through beside pulses and programmings.
     cycles: f64,
@@ -326,6 +328,12 @@ impl CellArray {
                 self.pulsed.hidden = vec![0.0; self.len];
             } else if law.has_write_noise() {
                 self.pulsed.hidden = self.g.iter().map(|g| g.abs()).collect();
+            } else if law.has_cycles() {
+                // Numbers of trains that no train of the cell had before: there are no more trains than pulses.
+                self.pulsed.hidden = match &self.pulsed.ordinals {
+                    Column::Same(n) => vec![*n as f32; self.len],
+                    Column::Each(all) => all.iter().map(|n| *n as f32).collect(),
+                };
             }
         }
         Ok(())

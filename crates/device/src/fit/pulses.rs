@@ -408,9 +408,11 @@ impl PulseFit {
             mean: (0..KNOTS).map(|k| law.step(&values, knot(k), up)).collect(),
             spread: vec![2.0 * self.c2c_relative; 2],
             d2d: 0.0,
+            cycle: 0.0,
         };
         cell.pulse = Some(Pulse::Table(PulseTable {
             unit_s,
+            bounds: None,
             stimuli: vec![stimulus("up", true), stimulus("down", false)],
         }));
         device.title = format!("Steps fitted to {}", self.device.title);

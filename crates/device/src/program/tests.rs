@@ -104,10 +104,11 @@ fn incremental_pulses_grow_until_the_direction_turns() {
         mean: vec![step; 2],
         spread: Vec::new(),
         d2d: 0.0,
+        cycle: 0.0,
     };
     let stimuli = vec![stimulus(2.0, 8.0), stimulus(1.0, 1.0), stimulus(1.5, 4.0), stimulus(-1.0, -2.0)];
     let spec = CellSpec {
-        pulse: Some(Pulse::Table(PulseTable { unit_s: 1e-6, stimuli })),
+        pulse: Some(Pulse::Table(PulseTable { unit_s: 1e-6, bounds: None, stimuli })),
         ..CellSpec::ideal(0.0, 1e-4)
     };
     let mut cells = CellArray::new(&spec, 1, Key::root(1)).unwrap();

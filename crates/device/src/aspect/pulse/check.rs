@@ -1,6 +1,6 @@
 //! What a pulse law's parameters must be.
 
-use super::{Accumulate, Drive, MOST_STIMULI, Pulse, PulseTable, SecondOrder, Steps};
+use super::{Accumulate, Drive, MOST_STIMULI, Pulse, PulseTable, SecondOrder, Steps, TableBounds};
 use crate::limits::{self, plain};
 
 /// Path and description of what is wrong, if anything is.
@@ -104,6 +104,15 @@ fn second_order(law: &SecondOrder) -> Problem {
         })
 }
 
+fn bounds(b: &TableBounds, most: f64) -> Problem {
+    all(&[
+        ("bounds.low_d2d", b.low_d2d, 0.0, most),
+        ("bounds.low_c2c", b.low_c2c, 0.0, most),
+        ("bounds.high_d2d", b.high_d2d, 0.0, most),
+        ("bounds.high_c2c", b.high_c2c, 0.0, most),
+    ])
+}
+
 fn table(t: &PulseTable, g_max_s: f64) -> Problem {
     if let Some(p) = limits::unit(t.unit_s) {
         return Some(("unit".to_owned(), p));
@@ -111,6 +120,9 @@ fn table(t: &PulseTable, g_max_s: f64) -> Problem {
     if !(1..=MOST_STIMULI).contains(&t.stimuli.len()) {
         let problem = format!("has {} stimuli; one to {MOST_STIMULI} are possible", t.stimuli.len());
         return Some(("stimuli".to_owned(), problem));
+    }
+    if let Some(p) = t.bounds.as_ref().and_then(|b| bounds(b, g_max_s / t.unit_s)) {
+        return Some(p);
     }
     t.stimuli.iter().enumerate().find_map(|(i, s)| {
         let at = |field: &str| format!("stimuli[{i}].{field}");
@@ -123,6 +135,7 @@ fn table(t: &PulseTable, g_max_s: f64) -> Problem {
             .or_else(|| stray("mean", &s.mean))
             .or_else(|| stray("spread", &s.spread))
             .or_else(|| within(&at("d2d"), s.d2d, 0.0, 10.0))
+            .or_else(|| within(&at("cycle"), s.cycle, 0.0, 10.0))
             .or_else(|| drive(&at("voltage"), s.drive().as_ref()))
     })
 }

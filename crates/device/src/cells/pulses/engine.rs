@@ -4,7 +4,7 @@ use neurohm_num::Purpose;
 
 use super::formulas::{self, Scale, Scatter, Set};
 use super::place::Place;
-use crate::aspect::{Pulse, Steps, nominal};
+use crate::aspect::{Pulse, PulseTable, Steps, nominal};
 use crate::cells::model::Model;
 use crate::law::{Argument, BLOCK};
 use crate::spec::CellSpec;
@@ -22,6 +22,12 @@ pub(in crate::cells) struct PulseModel {
     /// Knots of the mean and of the spread of each stimulus.
     tables: Vec<[Vec<f32>; 2]>,
 }
+
+/// Directions of a cell's last pulse; 0 is none.
+const UP: u8 = 1;
+const DOWN: u8 = 2;
+/// From here on the numbers of trains begin anew: larger ones have no successor among the floating-point numbers.
+const MOST_TRAINS: f32 = 16_777_215.0;
 
 /// Room for intermediate values of a block; made once for many.
 pub(in crate::cells) struct Rooms {
@@ -60,6 +66,9 @@ mod draw {
     /// gamma of pulses up, and the next for pulses down.
     pub const GAMMA: u32 = 4;
     pub const REFERENCE: u32 = 6;
+    /// The ends of a table's range.
+    pub const LOW: u32 = 7;
+    pub const HIGH: u32 = 8;
     /// The gain of a table's first stimulus; the others follow.
     pub const TABLE: u32 = 16;
 }
@@ -134,9 +143,22 @@ impl PulseModel {
         self.law.resets()
     }
 
-    /// Whether a cell's pulses since RESET count.
+    /// Whether a cell's pulses since RESET count, or the direction of its last one.
     pub(super) fn remembers(&self) -> bool {
-        self.set.is_some()
+        self.set.is_some() || self.has_cycles()
+    }
+
+    /// Whether trains of pulses are numbered.
+    pub(super) fn has_cycles(&self) -> bool {
+        matches!(&self.law, Pulse::Table(t) if t.has_cycles())
+    }
+
+    /// In a table, the direction of a stimulus as a cell remembers it.
+    fn direction(&self, stimulus: u16) -> u8 {
+        match &self.law {
+            Pulse::Table(t) if t.stimuli.get(usize::from(stimulus)).is_some_and(|s| s.raises()) => UP,
+            _ => DOWN,
+        }
     }
 
     /// Pulses since RESET that bring the mean cell to a conductance, S.
@@ -146,7 +168,13 @@ impl PulseModel {
 
     /// Pulses since RESET, after `count` of `stimulus`.
     pub(super) fn count_after(&self, before: u8, stimulus: u16, count: u16) -> u8 {
-        if stimulus == 1 { 0 } else { before.saturating_add(count.min(255) as u8) }
+        if self.has_cycles() {
+            self.direction(stimulus)
+        } else if stimulus == 1 {
+            0
+        } else {
+            before.saturating_add(count.min(255) as u8)
+        }
     }
 
     /// Decay time of the hidden state, where there is one, s.
@@ -180,33 +208,7 @@ impl PulseModel {
                     formulas::set_each(set, cells.history, xi, cells.g);
                 }
             }
-            (Pulse::Table(t), _) => {
-                let (Some(row), Some([mean, spread])) =
-                    (t.stimuli.get(usize::from(stimulus)), self.tables.get(usize::from(stimulus)))
-                else {
-                    return;
-                };
-                let Rooms { xi, z, step, other, numbers, .. } = rooms;
-                let (xi, z, step, sd) = (&mut xi[..n], &mut z[..n], &mut step[..n], &mut other[..n]);
-                let per_range = 1.0 / (self.range[1] - self.range[0]);
-                formulas::table(mean, self.range[0], per_range, cells.g, step);
-                if spread.is_empty() {
-                    sd.fill(0.0);
-                    xi.fill(0.0);
-                } else {
-                    formulas::table(spread, self.range[0], per_range, cells.g, sd);
-                    cells.place.by_pulse(steps, numbers, xi);
-                }
-                if row.d2d > 0.0 {
-                    let spread = model.key.stream(Purpose::PulseSpread, 0);
-                    cells.place.by_cell(spread, draw::TABLE + u32::from(stimulus), numbers, z);
-                }
-                let gain_sd = row.d2d as f32;
-                if gain_sd == 0.0 {
-                    z.fill(0.0);
-                }
-                formulas::add_step(gain_sd, t.unit_s as f32, self.range, z, step, sd, xi, cells.g);
-            }
+            (Pulse::Table(t), _) => self.tabulated(model, t, stimulus, &mut cells, rooms),
             (law, _) => {
                 if let Some(s) = law.steps() {
                     self.step(model, s, stimulus, &mut cells, rooms);
@@ -221,6 +223,77 @@ impl PulseModel {
             }
             model.keep_anew(&mut rooms.x, cells.g, z, cells.kept);
         }
+    }
+
+    /// A step of a table.
+    fn tabulated(&self, model: &Model, t: &PulseTable, stimulus: u16, cells: &mut Cells, rooms: &mut Rooms) {
+        let (Some(row), Some([mean, spread])) =
+            (t.stimuli.get(usize::from(stimulus)), self.tables.get(usize::from(stimulus)))
+        else {
+            return;
+        };
+        let n = cells.g.len();
+        let place = cells.place;
+        let Rooms { w, xi, z, step, other, low, high, own, numbers, .. } = rooms;
+        let (xi, z, step, sd) = (&mut xi[..n], &mut z[..n], &mut step[..n], &mut other[..n]);
+        let (y, low, high, own) = (&mut w[..n], &mut low[..n], &mut high[..n], &mut own[..n]);
+        let up = row.raises();
+        let cycles = t.has_cycles();
+        if cycles {
+            let direction = self.direction(stimulus);
+            let same = cells.history_same;
+            for (i, train) in cells.hidden.iter_mut().enumerate() {
+                let last = cells.history.get(i).copied().unwrap_or(same);
+                if last != direction {
+                    *train = if *train >= MOST_TRAINS { 0.0 } else { *train + 1.0 };
+                }
+            }
+            cells.history.fill(direction);
+        }
+        let of_device = model.key.stream(Purpose::PulseSpread, 0);
+        let of_train = |kind: u64| model.key.child("train", kind).stream(Purpose::Cycle, 0);
+        low.fill(self.range[0]);
+        high.fill(self.range[1]);
+        if let Some(b) = &t.bounds {
+            let ends = [
+                (b.low_d2d, b.low_c2c, draw::LOW, up, &mut *low),
+                (b.high_d2d, b.high_c2c, draw::HIGH, !up, &mut *high),
+            ];
+            for (d2d, c2c, event, before, end) in ends {
+                if d2d != 0.0 {
+                    place.by_cell(of_device, event, numbers, z);
+                    formulas::scatter((d2d * t.unit_s) as f32, z, end);
+                }
+                if c2c != 0.0 {
+                    // The end that this train comes from is that of the last one.
+                    let by = if before { -1.0 } else { 0.0 };
+                    place.by_train(of_train(u64::from(event)), cells.hidden, by, numbers, z);
+                    formulas::scatter((c2c * t.unit_s) as f32, z, end);
+                }
+            }
+            formulas::apart(self.range, low, high);
+        }
+        formulas::places(low, high, cells.g, y);
+        formulas::over(mean, y, step);
+        if spread.is_empty() {
+            sd.fill(0.0);
+            xi.fill(0.0);
+        } else {
+            formulas::over(spread, y, sd);
+            place.by_pulse(model.key.stream(Purpose::PulseStep, 0), numbers, xi);
+        }
+        own.fill(1.0);
+        if row.d2d != 0.0 {
+            place.by_cell(of_device, draw::TABLE + u32::from(stimulus), numbers, z);
+            formulas::scatter(row.d2d as f32, z, own);
+        }
+        if row.cycle != 0.0 {
+            let kind = u64::from(draw::TABLE) + u64::from(stimulus);
+            place.by_train(of_train(kind), cells.hidden, 0.0, numbers, z);
+            formulas::scatter(row.cycle as f32, z, own);
+        }
+        let unit = t.unit_s as f32 / (self.range[1] - self.range[0]);
+        formulas::add_step(unit, low, high, own, step, sd, xi, cells.g);
     }
 
     /// D of each cell in one direction.

@@ -141,10 +141,33 @@ dispatch! {
         }
     }
 
-    /// y(G) with knots between g0 and the other end of the range.
-    pub(super) fn table(knots: &[f32], g0: f32, per_range: f32, g: &[f32], out: &mut [f32]) {
-        for (out, g) in out.iter_mut().zip(g) {
-            *out = step::knots((g.abs() - g0) * per_range, knots);
+    /// Adds sd z.
+    pub(super) fn scatter(sd: f32, z: &[f32], out: &mut [f32]) {
+        for (out, z) in out.iter_mut().zip(z) {
+            *out += sd * z;
+        }
+    }
+
+    /// Ends of the range of each device, brought apart by a hundredth of the common one where they meet.
+    pub(super) fn apart(range: [f32; 2], low: &mut [f32], high: &mut [f32]) {
+        let least = 0.01 * (range[1] - range[0]);
+        for (low, high) in low.iter_mut().zip(high) {
+            *low = max(*low, 0.0);
+            *high = max(*high, *low + least);
+        }
+    }
+
+    /// Where each cell stands between its ends, 0 to 1.
+    pub(super) fn places(low: &[f32], high: &[f32], g: &[f32], out: &mut [f32]) {
+        for (((out, g), low), high) in out.iter_mut().zip(g).zip(low).zip(high) {
+            *out = (g.abs() - low) / (high - low);
+        }
+    }
+
+    /// y with knots from 0 to 1.
+    pub(super) fn over(knots: &[f32], x: &[f32], out: &mut [f32]) {
+        for (out, x) in out.iter_mut().zip(x) {
+            *out = step::knots(*x, knots);
         }
     }
 
@@ -194,12 +217,12 @@ dispatch! {
         }
     }
 
-    /// G plus the step of a table with its gain, held within the range; stuck cells stay.
-    pub(super) fn add_step(gain_sd: f32, unit: f32, range: [f32; 2], gain: &[f32], mean: &[f32], sd: &[f32], xi: &[f32], g: &mut [f32]) {
-        for ((((g, gain), mean), sd), xi) in g.iter_mut().zip(gain).zip(mean).zip(sd).zip(xi) {
-            let gain = max(1.0 + gain_sd * gain, 0.0);
-            let moved = *g + unit * (gain * mean + sd * xi);
-            *g = if g.is_sign_negative() { *g } else { min(max(moved, range[0]), range[1]) };
+    /// G plus the step of a table with its gain, held within the device's range; stuck cells stay. `unit` is of the
+    /// common range.
+    pub(super) fn add_step(unit: f32, low: &[f32], high: &[f32], gain: &[f32], mean: &[f32], sd: &[f32], xi: &[f32], g: &mut [f32]) {
+        for ((((((g, gain), mean), sd), xi), low), high) in g.iter_mut().zip(gain).zip(mean).zip(sd).zip(xi).zip(low).zip(high) {
+            let moved = *g + unit * (high - low) * (max(*gain, 0.0) * mean + sd * xi);
+            *g = if g.is_sign_negative() { *g } else { min(max(moved, *low), *high) };
         }
     }
 

@@ -28,6 +28,27 @@ impl Place<'_> {
         }
     }
 
+    /// A standard normal number of each cell's train; `by` counts from the present one.
+    pub(super) fn by_train(
+        &self,
+        stream: Stream,
+        trains: &[f32],
+        by: f32,
+        room: &mut [u32],
+        out: &mut [f32],
+    ) {
+        let n = trains.len();
+        let room = &mut room[..n];
+        room.iter_mut().zip(trains).for_each(|(room, train)| *room = (train + by).max(0.0) as u32);
+        let cell = |i: usize| match self {
+            Place::Row { first, .. } | Place::RowOf { first, .. } => *first as u32 + i as u32,
+            Place::Some { cells, .. } => cells[i],
+        };
+        let mut at = [0_u32; crate::law::BLOCK];
+        at[..n].iter_mut().enumerate().for_each(|(i, at)| *at = cell(i));
+        stream.gather_normal(&at[..n], room, &mut out[..n]);
+    }
+
     /// A standard normal number of each cell's pulse.
     pub(super) fn by_pulse(&self, stream: Stream, room: &mut [u32], out: &mut [f32]) {
         match self {

@@ -1,6 +1,8 @@
 use super::super::*;
 use super::{CellPulse, NO_PULSE};
-use crate::{Drive, Endurance, Faults, Noise, Onset, Pulse, PulseTable, SecondOrder, Steps, TableStimulus};
+use crate::{
+    Drive, Endurance, Faults, Noise, Onset, Pulse, PulseTable, SecondOrder, Steps, TableBounds, TableStimulus,
+};
 use crate::{preset, presets};
 use neurohm_num::simd::{Isa, force, isa};
 
@@ -278,9 +280,11 @@ fn table() -> Pulse {
         mean: mean.to_vec(),
         spread: spread.to_vec(),
         d2d: 0.1,
+        cycle: 0.0,
     };
     Pulse::Table(PulseTable {
         unit_s: 1e-6,
+        bounds: None,
         stimuli: vec![
             stimulus("set_weak", 1.0, [2.0, 1.0, 0.0], &[0.5, 0.25]),
             stimulus("set_strong", 1.5, [8.0, 6.0, 0.0], &[]),
@@ -305,6 +309,105 @@ fn tables_step_by_their_knots() {
     assert_eq!(table().stimuli()[2].drive, Some(Drive { voltage_v: -1.2, width_s: 100e-9 }));
     let error = c.pulse_all(3, 1).unwrap_err().to_string();
     assert!(error.contains("0 (set_weak), 1 (set_strong), 2 (reset)"), "{error}");
+}
+
+fn now(c: &CellArray) -> Vec<f32> {
+    let mut out = vec![0.0; c.len()];
+    c.conductances(&mut out).unwrap();
+    out
+}
+
+fn correlation(a: &[f32], b: &[f32]) -> f64 {
+    let ((ma, sa), (mb, sb)) = (moments(a), moments(b));
+    let products = a.iter().zip(b).map(|(a, b)| (f64::from(*a) - ma) * (f64::from(*b) - mb));
+    products.sum::<f64>() / a.len() as f64 / (sa * sb)
+}
+
+/// Steps of a tenth of the way, up and down, whose ends and gains scatter as told, and full pulses to either end.
+fn scattered(bounds: TableBounds, d2d: f64, cycle: f64) -> Pulse {
+    let stimulus = |name: &str, mean: [f64; 2], [d2d, cycle]: [f64; 2]| TableStimulus {
+        name: name.into(),
+        voltage_v: None,
+        width_s: None,
+        mean: mean.to_vec(),
+        spread: Vec::new(),
+        d2d,
+        cycle,
+    };
+    let stimuli = vec![
+        stimulus("up", [2.0, 2.0], [d2d, cycle]),
+        stimulus("down", [-2.0, -2.0], [d2d, cycle]),
+        stimulus("set", [100.0, 0.0], [0.0; 2]),
+        stimulus("reset", [0.0, -100.0], [0.0; 2]),
+    ];
+    Pulse::Table(PulseTable { unit_s: 1e-6, bounds: Some(bounds), stimuli })
+}
+
+#[test]
+fn ends_of_the_range_differ_by_device_and_by_cycle() {
+    let bounds = TableBounds { low_d2d: 3.0, low_c2c: 1.0, high_d2d: 6.0, high_c2c: 2.0 };
+    let mut spec = pulsed(scattered(bounds, 0.0, 0.0));
+    spec.g_min_s = 20e-6;
+    let n = 40_000;
+    let mut c = CellArray::new(&spec, n, Key::root(2)).unwrap();
+    let mut ends = Vec::new();
+    for stimulus in [3, 2, 3, 2] {
+        c.pulse_all(stimulus, 2).unwrap();
+        ends.push(now(&c).iter().map(|g| g * 1e6).collect::<Vec<f32>>());
+    }
+    let tolerance = 4.0 / (2.0 * n as f64).sqrt();
+    for (end, at, d2d, c2c) in [(0, 20.0, 3.0, 1.0), (1, 100.0, 6.0, 2.0_f64)] {
+        let (first, second) = (&ends[end], &ends[end + 2]);
+        let (mean, sd) = moments(first);
+        let all = f64::hypot(d2d, c2c);
+        assert!((mean - at).abs() < 4.0 * all / (n as f64).sqrt(), "{mean} of {at}");
+        assert!((sd / all - 1.0).abs() < tolerance, "{sd} of {all}");
+        let change: Vec<f32> = first.iter().zip(second).map(|(a, b)| a - b).collect();
+        let (_, sd) = moments(&change);
+        assert!((sd / (2.0_f64.sqrt() * c2c) - 1.0).abs() < tolerance, "{sd}");
+    }
+}
+
+#[test]
+fn steps_of_a_train_share_their_gain_and_those_of_the_next_have_another() {
+    let n = 40_000;
+    let mut c =
+        CellArray::new(&pulsed(scattered(TableBounds::default(), 0.1, 0.2)), n, Key::root(3)).unwrap();
+    c.pulse_all(3, 1).unwrap();
+    let mut trains = Vec::new();
+    for stimulus in [0, 1, 0, 1] {
+        let start = now(&c);
+        c.pulse_all(stimulus, 1).unwrap();
+        let first = now(&c);
+        c.pulse_all(stimulus, 9).unwrap();
+        let last = now(&c);
+        let change =
+            |a: &[f32], b: &[f32]| a.iter().zip(b).map(|(a, b)| (b - a).abs() * 1e6).collect::<Vec<f32>>();
+        let (one, ten) = (change(&start, &first), change(&start, &last));
+        // All ten alike, as far as no end is reached.
+        if stimulus == 0 {
+            assert!(one.iter().zip(&ten).all(|(one, ten)| (10.0 * one - ten).abs() < 1e-3));
+            trains.push(one);
+        }
+    }
+    let (mean, sd) = moments(&trains[0]);
+    assert!(
+        (mean - 2.0).abs() < 0.01 && (sd / (2.0 * f64::hypot(0.1, 0.2)) - 1.0).abs() < 0.02,
+        "{mean} {sd}"
+    );
+    let r = correlation(&trains[0], &trains[1]);
+    assert!((r - 0.2).abs() < 0.02, "{r}");
+    // Written anew, it goes on with other trains; and every way of giving pulses gives the same ones.
+    let mut one = c.clone();
+    for cells in [&mut one, &mut c] {
+        cells.set(&vec![0.0; n]).unwrap();
+    }
+    c.pulse_all(0, 1).unwrap();
+    let after: Vec<f32> = now(&c).iter().map(|g| g * 1e6).collect();
+    assert!((correlation(&trains[0], &after) - 0.2).abs() < 0.02);
+    let ops: Vec<CellPulse> = (0..n as u32).map(|cell| CellPulse { cell, stimulus: 0, count: 1 }).collect();
+    one.pulse(&ops).unwrap();
+    assert_eq!(now(&one), now(&c));
 }
 
 #[test]

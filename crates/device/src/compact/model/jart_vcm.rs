@@ -240,8 +240,38 @@ impl Cell<'_> {
         self.ln_contact(v_s, there.t_k) - libm::log(there.i_a)
     }
 
-    /// The root nearest to 0 for the voltage `v` (magnitude), if there is one.
-    fn solve(&self, v: f64) -> Option<Solved> {
+    /// The root nearest to 0 for the voltage `v` (magnitude), if there is one. `guess` is the contact's share of the
+    /// voltage at the last root, and then at this one; 0 where none is known.
+    fn solve(&self, v: f64, guess: &mut f64) -> Option<Solved> {
+        let found = self.solve_near(v, *guess * v).or_else(|| self.search(v))?;
+        *guess = found.v_s / v;
+        Some(found)
+    }
+
+    /// The root close to `near`, if there is one and no other can be nearer to 0: in SET there is but one, in RESET one
+    /// below the barrier's return, where the excess rises through 0.
+    fn solve_near(&self, v: f64, near: f64) -> Option<Solved> {
+        let spring = self.model.phi_bn0_v - self.model.phi_n_v;
+        let high = near * (1.0 + NEAR);
+        if near <= 0.0 || high >= v * (1.0 - 1e-9) || (self.reset && high >= 0.98 * spring.min(v)) {
+            return None;
+        }
+        let at = self.excess(v, near);
+        let (low, high) = if at < 0.0 {
+            ((near, at), (high, self.excess(v, high)))
+        } else {
+            let low = near * (1.0 - NEAR);
+            ((low, self.excess(v, low)), (near, at))
+        };
+        if !(low.1 < 0.0 && high.1 >= 0.0 && high.1.is_finite() && low.1.is_finite()) {
+            return None;
+        }
+        let found = self.at(v, root(|x| self.excess(v, x), low, high));
+        found.t_k.is_finite().then_some(found)
+    }
+
+    /// The same without a guess.
+    fn search(&self, v: f64) -> Option<Solved> {
         let (mut low, mut at_low) = (v * 1e-12, f64::NEG_INFINITY);
         let mut high = v * (1.0 - 1e-12);
         let spring = (self.model.phi_bn0_v - self.model.phi_n_v).min(v);
@@ -278,12 +308,16 @@ impl Cell<'_> {
         let m = self.model;
         let d = 1e-6;
         let (dv, ds) = (v * d, at.v_s.min(v - at.v_s) * d);
-        let by_v = (self.excess(v + dv, at.v_s) - self.excess(v - dv, at.v_s)) / (2.0 * dv);
-        let by_s = (self.excess(v, at.v_s + ds) - self.excess(v, at.v_s - ds)) / (2.0 * ds);
+        let here = self.excess(v, at.v_s);
+        let by_v = (self.excess(v + dv, at.v_s) - here) / dv;
+        let by_s = (self.excess(v, at.v_s + ds) - here) / ds;
         let r = m.r_tiox_ohm + m.r_0_ohm + self.hot_ohm + 3.0 * self.cubic() * at.i_a * at.i_a;
         (1.0 + by_v / by_s) / r
     }
 }
+
+/// How far from the last root, relative to it, the next one is looked for first.
+const NEAR: f64 = 0.02;
 
 /// Below this a voltage is answered by proportion, V.
 const SMALL_V: f64 = 1e-7;
@@ -407,10 +441,10 @@ impl CompactModel for JartVcm {
     }
 
     /// The state is the concentration of vacancies in the disc, 1e26/m^3.
-    fn eval(&self, cell: &JartCell, At { x, v, t_k }: At, _: &mut f64) -> Result<Response, ModelError> {
+    fn eval(&self, cell: &JartCell, At { x, v, t_k }: At, guess: &mut f64) -> Result<Response, ModelError> {
         let (all, disc) = self.cell(cell, x[0], v, t_k);
         let drive = v.abs().max(SMALL_V);
-        let at = all.solve(drive).ok_or_else(|| ModelError::NoSolution {
+        let at = all.solve(drive, guess).ok_or_else(|| ModelError::NoSolution {
             what: "the current through contact, disc and plug",
             v,
             x: x.to_vec(),

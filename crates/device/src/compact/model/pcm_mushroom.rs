@@ -185,14 +185,18 @@ impl PcmMushroom {
         let target = v.abs();
         let mut y = libm::asinh(target / b).min(target / (a + b));
         for _ in 0..50 {
-            let step = (a * y + b * libm::sinh(y) - target) / (a + b * libm::cosh(y));
+            let sinh = libm::sinh(y);
+            let step = (a * y + b * sinh - target) / (a + b * (1.0 + sinh * sinh).sqrt());
             y -= step;
-            if step.abs() <= 1e-15 * y.abs() {
+            // From above every step goes down: one that does not is rounding.
+            if step <= 1e-15 * y {
                 break;
             }
         }
-        let i = i0 * libm::sinh(y) + liner / k * y;
-        (i.copysign(v), (i0 * libm::cosh(y) + liner / k) / (a + b * libm::cosh(y)))
+        let sinh = libm::sinh(y);
+        let cosh = (1.0 + sinh * sinh).sqrt();
+        let i = i0 * sinh + liner / k * y;
+        (i.copysign(v), (i0 * cosh + liner / k) / (a + b * cosh))
     }
 
     /// Current of the on-state and its derivative by the voltage.

@@ -13,7 +13,7 @@ fn solved(n: f64, v: f64) -> Solved {
     let model = JartVcm::v1b();
     let cell = fixed();
     let (all, _) = model.cell(&cell, n, v, 293.0);
-    all.solve(v.abs()).unwrap()
+    all.solve(v.abs(), &mut 0.0).unwrap()
 }
 
 fn run(model: &JartVcm, n: f64, v: f64, t_end_s: f64) -> Trace {
@@ -97,7 +97,7 @@ fn the_root_is_the_one_nearest_to_no_contact_voltage() {
         {
             let (all, _) = model.cell(&cell, n, v, 293.0);
             let v = v.abs();
-            let found = all.solve(v).unwrap();
+            let found = all.solve(v, &mut 0.0).unwrap();
             let excess = |k: u32| all.excess(v, v * f64::from(k) / 2000.0);
             let roots: Vec<u32> = (1..1999).filter(|k| (excess(*k) > 0.0) != (excess(k + 1) > 0.0)).collect();
             several += usize::from(roots.len() > 1);
@@ -110,6 +110,35 @@ fn the_root_is_the_one_nearest_to_no_contact_voltage() {
         }
     }
     assert!(several > 20, "{several}");
+}
+
+#[test]
+fn a_guess_changes_the_way_to_a_root_and_not_the_root() {
+    let model = JartVcm::v1b();
+    let cell = fixed();
+    let mut near = 0;
+    for n in [0.008, 0.02, 0.05, 0.2, 1.0, 5.0, 20.0] {
+        for v in [-2.0, -1.0, -0.3, 1e-7, 0.03, 0.06, 0.1, 0.2, 0.4, 0.8, 1.2, 2.0] {
+            let (all, _) = model.cell(&cell, n, v, 293.0);
+            let size = f64::abs(v);
+            let alone = all.search(size).unwrap();
+            for part in [0.5, 0.98, 0.999, 1.0, 1.001, 1.02, 3.0, f64::NAN] {
+                let mut guess = alone.v_s / size * part;
+                near += usize::from(all.solve_near(size, guess * size).is_some());
+                let found = all.solve(size, &mut guess).unwrap();
+                assert!((found.i_a / alone.i_a - 1.0).abs() < 1e-12, "{part} at {n}, {v} V");
+                assert_eq!(guess, found.v_s / size);
+            }
+            // From the root of any other voltage and state, which may be another branch.
+            for (other_n, other_v) in [(0.008, 0.05), (0.3, 0.3), (20.0, 1.5)] {
+                let (other, _) = model.cell(&cell, other_n, f64::copysign(other_v, v), 293.0);
+                let mut guess = other.search(other_v).unwrap().v_s / other_v;
+                let found = all.solve(size, &mut guess).unwrap();
+                assert!((found.i_a / alone.i_a - 1.0).abs() < 1e-12, "{other_n}, {other_v} V at {n}, {v} V");
+            }
+        }
+    }
+    assert!(near > 200, "{near}");
 }
 
 #[test]
