@@ -5,14 +5,11 @@ use neurohm_device::{CellArray, CellSpec, DeviceSpec, Drive, Retention, nonlinea
 use neurohm_num::{Key, Watch, stats};
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::{Better, Line};
-use rayon::prelude::*;
 
 use crate::csv::{Csv, columns};
 use crate::figure::{self, linear, logarithmic, series};
-use crate::{LabError, positive, pulses};
+use crate::{LabError, Moments, positive, pulses};
 
-/// Cells of a piece of a sum: sums do not depend on the number of threads.
-const PIECE: usize = 1 << 14;
 /// Single cells that a file and a figure show.
 const SHOWN: usize = 4;
 
@@ -41,36 +38,13 @@ impl Cells<'_> {
     }
 }
 
-/// Mean and standard deviation of many conductances, S.
-fn moments(g_s: &[f32]) -> (f64, f64) {
-    let parts: Vec<[f64; 2]> = g_s
-        .par_chunks(PIECE)
-        .map(|part| {
-            let centre = f64::from(part[0]);
-            let of = |sums: [f64; 2], g: &f32| {
-                let d = f64::from(*g) - centre;
-                [sums[0] + d, sums[1] + d * d]
-            };
-            let [first, second] = part.iter().fold([0.0; 2], of);
-            let n = part.len() as f64;
-            [centre + first / n, second - first * first / n]
-        })
-        .collect();
-    let lengths = g_s.chunks(PIECE).map(|c| c.len() as f64);
-    let n = g_s.len() as f64;
-    let mean = parts.iter().zip(lengths.clone()).map(|([m, _], n)| m * n).sum::<f64>() / n;
-    let between: f64 = parts.iter().zip(lengths).map(|([m, _], n)| n * (m - mean).powi(2)).sum();
-    let within: f64 = parts.iter().map(|[_, s]| s).sum();
-    (mean, ((within + between).max(0.0) / (n - 1.0).max(1.0)).sqrt())
-}
-
 /// A mean with the standard deviation of its cells as a band.
-fn band(name: impl Into<String>, x: &[f64], moments: &[(f64, f64)]) -> Line {
-    let of = |f: fn(&(f64, f64)) -> f64| moments.iter().map(f).collect::<Vec<f64>>();
-    let spread = moments.iter().any(|(_, sd)| *sd > 0.0);
-    let mut line = figure::line(name, x.to_vec(), of(|m| m.0));
+fn band(name: impl Into<String>, x: &[f64], moments: &[Moments]) -> Line {
+    let of = |f: fn(&Moments) -> f64| moments.iter().map(f).collect::<Vec<f64>>();
+    let spread = moments.iter().any(|m| m.sd_s > 0.0);
+    let mut line = figure::line(name, x.to_vec(), of(|m| m.mean_s));
     if spread && line.x.len() == x.len() {
-        (line.low, line.high) = (of(|m| m.0 - m.1), of(|m| m.0 + m.1));
+        (line.low, line.high) = (of(|m| m.mean_s - m.sd_s), of(|m| m.mean_s + m.sd_s));
     }
     line
 }
@@ -109,7 +83,7 @@ impl Trains {
         let mut g = vec![spec.g_min_s as f32; cells.count];
         array.set(&g)?;
         array.verify_into(&mut g)?;
-        let mut seen = vec![moments(&g)];
+        let mut seen = vec![Moments::of(&g)];
         let mut first = vec![g[..g.len().min(SHOWN)].to_vec()];
         let mut given: Vec<Option<u16>> = vec![None];
         let count = |stimulus: u16, from_s| match self.count {
@@ -132,11 +106,11 @@ impl Trains {
                 for _ in 0..*count {
                     array.pulse_all(*stimulus, 1)?;
                     array.verify_into(&mut g)?;
-                    let before = seen[seen.len() - 1].0;
-                    seen.push(moments(&g));
+                    let before = seen[seen.len() - 1].mean_s;
+                    seen.push(Moments::of(&g));
                     first.push(g[..g.len().min(SHOWN)].to_vec());
                     given.push(Some(*stimulus));
-                    let mean_s = 0.5 * (before + seen[seen.len() - 1].0);
+                    let mean_s = 0.5 * (before + seen[seen.len() - 1].mean_s);
                     energies.extend(drive.map(|d: Drive| d.voltage_v.powi(2) * d.width_s * mean_s));
                     time_s = time_s.zip(drive).map(|(t, d)| t + d.width_s);
                     cells.watch.step(1)?;
@@ -148,9 +122,11 @@ impl Trains {
         let mut names = columns(&["pulse", "stimulus", "mean_conductance_s", "std_conductance_s"]);
         names.extend((0..first[0].len()).map(|n| format!("conductance_{n}_s")));
         let mut csv = Csv::new(&names);
-        for (n, (mean, sd)) in seen.iter().enumerate() {
+        for (n, Moments { mean_s, sd_s }) in seen.iter().enumerate() {
             let number = given[n].map_or(f64::NAN, f64::from);
-            csv.row([n as f64, number, *mean, *sd].into_iter().chain(first[n].iter().map(|g| f64::from(*g))));
+            csv.row(
+                [n as f64, number, *mean_s, *sd_s].into_iter().chain(first[n].iter().map(|g| f64::from(*g))),
+            );
         }
         found.files.push(("pulses.csv".into(), csv.bytes()));
         let x: Vec<f64> = (0..seen.len()).map(|n| n as f64).collect();
@@ -174,7 +150,7 @@ impl Trains {
             linear("conductance", "S"),
             lines,
         ));
-        let spreads = seen.iter().map(|m| m.1).collect();
+        let spreads = seen.iter().map(|m| m.sd_s).collect();
         found.series.push(series(
             "spread",
             "Standard deviation over the cells after each pulse.",
@@ -208,21 +184,21 @@ impl Trains {
     /// Numbers of the last cycle.
     fn judge<'n>(
         &self,
-        seen: &[(f64, f64)],
+        seen: &[Moments],
         given: &[Option<u16>],
         [up, down]: [Option<u16>; 2],
         name: impl Fn(&Option<u16>) -> &'n str,
         found: &mut Findings,
     ) {
         let start = seen.len() - 1 - (seen.len() - 1) / self.cycles as usize;
-        let g: Vec<f64> = seen[start..].iter().map(|m| m.0).collect();
+        let g: Vec<f64> = seen[start..].iter().map(|m| m.mean_s).collect();
         let rise = given[start + 1..].iter().take_while(|s| **s == up).count();
         let (low, high) = g.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), v| (l.min(*v), h.max(*v)));
         let about = "Largest over smallest mean conductance of the last cycle";
         found.scalar("on_off_ratio", high / low, None, "1", Some(Better::Higher), about);
         found.number("g_min", low, "S", "Smallest mean conductance of the last cycle");
         found.number("g_max", high, "S", "Largest mean conductance of the last cycle");
-        let spread = 100.0 * seen[start + rise].1 / (high - low);
+        let spread = 100.0 * seen[start + rise].sd_s / (high - low);
         let about = format!("Spread of cells after the train `{}`, of the range", name(&up));
         found.scalar("spread_up", spread, None, "%", Some(Better::Lower), about);
         let mut bend = |name: &str, which: &str, part: &[f64]| {
@@ -309,19 +285,19 @@ impl Keeping {
         let times: Vec<f64> = (0..=looks).map(|n| self.first_s * part(n)).collect();
         cells.watch.begin("waiting", Some(times.len() as u64));
         let mut g = vec![0.0; targets.len()];
-        let mut seen: Vec<Vec<(f64, f64)>> = vec![Vec::new(); levels];
+        let mut seen: Vec<Vec<Moments>> = vec![Vec::new(); levels];
         for t in &times {
             array.advance(t - array.age_s())?;
             array.observe_into(&mut g)?;
             for (level, g) in seen.iter_mut().zip(g.chunks(cells.count)) {
-                level.push(moments(g));
+                level.push(Moments::of(g));
             }
             cells.watch.step(1)?;
         }
         let mut csv = Csv::new(&columns(&["time_s", "target_s", "mean_conductance_s", "std_conductance_s"]));
         for (n, level) in seen.iter().enumerate() {
-            for (t, (mean, sd)) in times.iter().zip(level) {
-                csv.row([*t, target(n), *mean, *sd]);
+            for (t, Moments { mean_s, sd_s }) in times.iter().zip(level) {
+                csv.row([*t, target(n), *mean_s, *sd_s]);
             }
         }
         found.files.push(("retention.csv".into(), csv.bytes()));
@@ -381,26 +357,26 @@ impl Keeping {
         Ok(t_k)
     }
 
-    fn judge(&self, spec: &CellSpec, seen: &[Vec<(f64, f64)>], found: &mut Findings) {
+    fn judge(&self, spec: &CellSpec, seen: &[Vec<Moments>], found: &mut Findings) {
         let range = spec.g_max_s - spec.g_min_s;
         let ends = seen.iter().map(|level| (level[0], level[level.len() - 1]));
         let shift = ends
             .clone()
-            .map(|(a, b)| (b.0 - a.0) / range)
+            .map(|(a, b)| (b.mean_s - a.mean_s) / range)
             .fold(0.0_f64, |m, s| if s.abs() > m.abs() { s } else { m });
         let about = "Largest mean shift of a level from first look to end, of the range";
         found.scalar("shift", 100.0 * shift, None, "%", None, about);
-        let rms = |of: &dyn Fn(((f64, f64), (f64, f64))) -> f64| {
+        let rms = |of: &dyn Fn((Moments, Moments)) -> f64| {
             let squares: Vec<f64> = ends.clone().map(|e| of(e).powi(2)).collect();
             100.0 * stats::mean(&squares).sqrt() / range
         };
         let about = "Spread of cells at the first look, RMS over levels, of the range";
-        found.scalar("spread_first", rms(&|(a, _)| a.1), None, "%", Some(Better::Lower), about);
+        found.scalar("spread_first", rms(&|(a, _)| a.sd_s), None, "%", Some(Better::Lower), about);
         let about = "Spread of cells at the end, RMS over levels, of the range";
-        found.scalar("spread_end", rms(&|(_, b)| b.1), None, "%", Some(Better::Lower), about);
+        found.scalar("spread_end", rms(&|(_, b)| b.sd_s), None, "%", Some(Better::Lower), about);
         let top = &seen[seen.len() - 1];
         let bottom = &seen[0];
-        let window = |n: usize| top[n].0 - bottom[n].0;
+        let window = |n: usize| top[n].mean_s - bottom[n].mean_s;
         let about = "What is left of the distance between the highest and the lowest level";
         found.scalar(
             "window_kept",
@@ -426,16 +402,6 @@ mod tests {
 
     fn cells(spec: &DeviceSpec, count: usize, t_k: Option<f64>) -> Cells<'_> {
         Cells { spec, count, key: Key::root(1), t_k, watch: &Unwatched }
-    }
-
-    #[test]
-    fn moments_are_those_of_the_numbers() {
-        let g: Vec<f32> = (0..100_000).map(|n| n as f32).collect();
-        let (mean, sd) = moments(&g);
-        let n = 1e5_f64;
-        assert!((mean - 49_999.5).abs() < 1e-6);
-        // Variance of 0, 1, ..., n - 1 with n - 1 in the denominator: n (n + 1) / 12.
-        assert!((sd / (n * (n + 1.0) / 12.0).sqrt() - 1.0).abs() < 1e-12);
     }
 
     #[test]

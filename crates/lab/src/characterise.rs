@@ -17,7 +17,7 @@ mod replay;
 mod search;
 mod steps;
 
-pub use replay::{Departure, Moments, replay};
+pub use replay::Departure;
 
 use probe::{Cycle, Probe};
 use steps::{Ends, Steps};

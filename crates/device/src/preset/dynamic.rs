@@ -38,7 +38,7 @@ const MODELS: &[(&str, &str, &str)] = &[
 /// Pulses of devices that a half wave of their published drive does not switch both ways, or so hard that nothing can be
 /// seen of it.
 struct Own {
-    /// How the names of the sets begin.
+    /// The set, or the model that all sets of are meant.
     of: &'static str,
     /// Voltage, V, and width, s, of SET.
     set: (f64, f64),
@@ -53,13 +53,15 @@ const OPERATIONS: &[Own] = &[
     // A phase-change cell is programmed by currents of one polarity: behind 10 kohm, and with 0.85 V across the cell
     // while it is on, these give about 0.25 mA, at which the dome crystallises within half a microsecond and nothing
     // melts, and 0.45 mA, which melts all that can melt (as in figure 3 of the review's ledger).
-    Own { of: "pcm_mushroom/", set: (3.35, 500e-9), reset: (5.35, 50e-9), series_ohm: Some(10e3) },
+    Own { of: "pcm_mushroom", set: (3.35, 500e-9), reset: (5.35, 50e-9), series_ohm: Some(10e3) },
     // About twice the critical current either way.
-    Own { of: "stt_mram/", set: (0.8, 50e-9), reset: (-0.8, 50e-9), series_ohm: None },
+    Own { of: "stt_mram", set: (0.8, 50e-9), reset: (-0.8, 50e-9), series_ohm: None },
     // Heat: one polarity, and RESET below the threshold of SET.
-    Own { of: "thermochemical/", set: (1.5, 250e-6), reset: (0.8, 250e-6), series_ohm: None },
+    Own { of: "thermochemical", set: (1.5, 250e-6), reset: (0.8, 250e-6), series_ohm: None },
+    // Below 1 V neither state can move: the resistances that its window leaves overlap.
+    Own { of: "messaris/taox", set: (1.2, 1e-3), reset: (-1.2, 1e-3), series_ohm: None },
     // These switch in less than any circuit's time constant at the voltages of their published sweeps.
-    Own { of: "simmons/", set: (-0.12, 10e-6), reset: (0.2, 100e-6), series_ohm: None },
+    Own { of: "simmons", set: (-0.12, 10e-6), reset: (0.2, 100e-6), series_ohm: None },
     Own { of: "stanford_pku/siena", set: (2.2, 1e-6), reset: (-1.6, 1e-6), series_ohm: None },
 ];
 
@@ -97,7 +99,7 @@ fn describe(set: &Published) -> DeviceSpec {
         compliance_a: None,
         series_ohm: None,
     };
-    let operation = match OPERATIONS.iter().find(|own| set.name.starts_with(own.of)) {
+    let operation = match OPERATIONS.iter().find(|own| own.of == set.name || own.of == model) {
         Some(own) => Operation {
             set: Drive { voltage_v: own.set.0, width_s: own.set.1 },
             reset: Some(Drive { voltage_v: own.reset.0, width_s: own.reset.1 }),

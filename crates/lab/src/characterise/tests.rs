@@ -4,7 +4,9 @@ use neurohm_device::compact::{ParameterSpread, Parameters};
 use neurohm_device::{CellArray, Pulse, preset};
 use neurohm_num::{Unwatched, stats};
 
+use super::replay::replay;
 use super::*;
+use crate::Moments;
 
 /// Devices of one kind: how many describe it, and how many others it is held against.
 struct Case {

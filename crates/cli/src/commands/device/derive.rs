@@ -9,7 +9,7 @@ use neurohm::device::fit::pulses::predict_pulses;
 use neurohm::device::predict::{Reads, predict_noise, predict_retention};
 use neurohm::device::program::{Program as Programming, Scheme};
 use neurohm::device::{CellArray, DeviceSpec, to_toml};
-use neurohm::lab::{Moments, Protocol, characterise, replay};
+use neurohm::lab::{Protocol, characterise};
 use neurohm::num::quantity::{self, Dimension};
 use neurohm::num::{Key, stats};
 use neurohm::study::experiment::{Asked, Findings};
@@ -28,10 +28,9 @@ use crate::terminal::Terminal;
 #[command(after_help = "\
 Examples:
   neurohm device characterise vteam_memtorch -o vteam.toml && neurohm score vteam.toml
-  neurohm device characterise reram_es --cells 1000000 --json")]
+  neurohm device pulse vteam.toml --statistics --devices 1000000    its cells under trains of pulses")]
 pub struct Characterise {
-    /// Device: a preset or the path of a description. Statistics are derived from its equations; one that has none is
-    /// characterised with --cells
+    /// Device with equations: a preset or the path of a description
     device: String,
     /// Devices to measure, which differ by the description's spread
     #[arg(long, value_name = "N", default_value_t = 64, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -39,9 +38,6 @@ pub struct Characterise {
     /// Pulses of a train; each is such that the train takes a device nine tenths of the way
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..=100_000))]
     count: u32,
-    /// Play a train up and one down to so many cells of the statistics, and tell their mean and spread after each pulse
-    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=100_000_000))]
-    cells: Option<u32>,
     /// Ambient temperature [default: 300 K]
     #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
     temperature: Option<f64>,
@@ -56,98 +52,51 @@ pub struct Characterise {
 pub fn characterised(options: Characterise, terminal: &Terminal) -> Result<(), Failure> {
     let mut spec = named_device(&options.device, &Disk)?;
     let key = Key::root(options.seed).child("characterise", 0);
-    let derives = spec.compact.is_some() || options.cells.is_none();
-    let mut remarks = Vec::new();
-    let mut unexplained = None;
-    let mut count = [options.count; 2];
-    if derives {
-        spec.equations()?;
-        let operation = super::bench::operation(&spec, "a description that has one")?;
-        let t_k = options.temperature.unwrap_or(300.0);
-        let progress = Progress::new(terminal);
-        let protocol = Protocol::search(&spec, operation, options.count, t_k, key, &progress)?;
-        progress.finish();
-        let progress = Progress::new(terminal);
-        let done = characterise(&spec, &protocol, options.devices as usize, key, &progress)?;
-        progress.finish();
-        let at = quantity::format(t_k, Dimension::Kelvin);
-        spec.differences.push(format!(
-            "Statistics characterised from the equations by neurohm {}: {} devices at {at}, {} cycles of trains of {} \
-             pulses up and {} down, seed {}.",
-            neurohm::VERSION,
-            options.devices,
-            protocol.cycles,
-            protocol.count[0],
-            protocol.count[1],
-            options.seed
-        ));
-        spec.differences.extend(done.remarks.iter().cloned());
-        spec.cell = Some(done.cell);
-        (remarks, unexplained, count) = (done.remarks, Some(done.unexplained), protocol.count);
-    } else if options.temperature.is_some() {
-        let message =
-            "--temperature has no effect: what pulses do to this device is known from its statistics alone";
-        return Err(Failure::request(message));
-    }
-    let trains = options.cells.map(|cells| played(&spec, cells, count, key, terminal)).transpose()?;
+    spec.equations()?;
+    let operation = super::bench::operation(&spec, "a description that has one")?;
+    let t_k = options.temperature.unwrap_or(300.0);
+    let progress = Progress::new(terminal);
+    let protocol = Protocol::search(&spec, operation, options.count, t_k, key, &progress)?;
+    progress.finish();
+    let progress = Progress::new(terminal);
+    let done = characterise(&spec, &protocol, options.devices as usize, key, &progress)?;
+    progress.finish();
+    let at = quantity::format(t_k, Dimension::Kelvin);
+    spec.differences.push(format!(
+        "Statistics characterised from the equations by neurohm {}: {} devices at {at}, {} cycles of trains of {} \
+         pulses up and {} down, seed {}.",
+        neurohm::VERSION,
+        options.devices,
+        protocol.cycles,
+        protocol.count[0],
+        protocol.count[1],
+        options.seed
+    ));
+    spec.differences.extend(done.remarks.iter().cloned());
+    spec.cell = Some(done.cell);
     match &options.output {
         Some(path) => {
             write_file(path, to_toml(&spec).as_bytes())?;
             terminal.tell(&format!("Wrote {}.", path.display()));
         }
-        None if terminal.json() || !derives => {}
+        None if terminal.json() => {}
         None => terminal.print(&to_toml(&spec))?,
     }
     if terminal.json() {
-        let train = |train: &Vec<Moments>| {
-            let of = |pick: fn(&Moments) -> f64| train.iter().map(pick).collect::<Vec<f64>>();
-            serde_json::json!({ "mean_s": of(|m| m.mean_s), "sd_s": of(|m| m.sd_s) })
-        };
         return terminal.print_json(&serde_json::json!({
-            "device": spec, "remarks": remarks, "unexplained": unexplained,
-            "cells": options.cells, "trains": trains.map(|t| t.iter().map(train).collect::<Vec<_>>()),
+            "device": spec, "remarks": done.remarks, "unexplained": done.unexplained,
+            "departure": done.departure.mean,
         }));
     }
-    if let Some(unexplained) = unexplained {
-        let part = format!("{:.2} % of the range", 100.0 * unexplained);
-        terminal.tell(&format!("Steps scatter about their mean curves by {part}."));
-    }
-    remarks.iter().for_each(|remark| terminal.tell(&format!("  {remark}")));
-    for (name, train) in ["up", "down"].into_iter().zip(trains.iter().flatten()) {
-        let (Some(first), Some(last)) = (train.first(), train.last()) else { continue };
-        let show = |m: &Moments| {
-            let siemens =
-                |g: f64| quantity::format(format!("{g:.4e}").parse().unwrap_or(g), Dimension::Siemens);
-            format!("{} (standard deviation {})", siemens(m.mean_s), siemens(m.sd_s))
-        };
-        let (cells, pulses) = (options.cells.unwrap_or(0), train.len() - 1);
-        terminal.tell(&format!(
-            "{cells} cells, {pulses} pulses {name}: from {} to {}.",
-            show(first),
-            show(last)
-        ));
-    }
+    let part = |of: f64| format!("{:.2} %", 100.0 * of);
+    terminal.tell(&format!(
+        "Steps scatter about their mean curves by {} of the range; cells under the same trains depart from the devices by \
+         {} more than samples do.",
+        part(done.unexplained),
+        part(done.departure.mean)
+    ));
+    done.remarks.iter().for_each(|remark| terminal.tell(&format!("  {remark}")));
     Ok(())
-}
-
-/// A train up and one down on cells of a description.
-fn played(
-    spec: &DeviceSpec,
-    cells: u32,
-    count: [u32; 2],
-    key: Key,
-    terminal: &Terminal,
-) -> Result<Vec<Vec<Moments>>, Failure> {
-    let cell = spec.statistics()?;
-    if cell.pulse.is_none() {
-        let message = format!("what pulses do to `{}` was not measured", spec.name);
-        return Err(Failure::request(message).help("`neurohm device fit --kind pulses` finds it"));
-    }
-    let progress = Progress::new(terminal);
-    let trains = [(0, count[0]), (1, count[1])];
-    let done = replay(cell, cells as usize, &trains, key.child("cells", 0), &progress)?;
-    progress.finish();
-    Ok(done)
 }
 
 /// How cells are brought to their targets.
