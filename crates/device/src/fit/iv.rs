@@ -235,7 +235,7 @@ pub struct IvFit {
     pub evaluations: u64,
 }
 
-/// Fits models to a loop; the one of least held-out error comes first.
+/// Fits models to a loop; the one of least held-out error comes first, and those whose steps were never short enough last.
 ///
 /// # Errors
 /// A model of no such name, one that cannot be fitted, `watch`.
@@ -258,7 +258,12 @@ pub fn fit_loop(data: &Loop, options: &IvOptions, watch: &dyn Watch) -> Result<V
         };
         out.push(fit_model(data, model, options, watch)?);
     }
-    out.sort_by(|a, b| a.held_out_a.total_cmp(&b.held_out_a));
+    // A fit to what its steps made of the model comes behind those to the model.
+    let rank = |fit: &IvFit| (fit.step_error_a > UNRELIABLE * data.full_scale_a(), fit.held_out_a);
+    out.sort_by(|a, b| {
+        let ((a_loose, a_error), (b_loose, b_error)) = (rank(a), rank(b));
+        a_loose.cmp(&b_loose).then(a_error.total_cmp(&b_error))
+    });
     Ok(out)
 }
 
@@ -271,6 +276,8 @@ struct Trained {
 
 /// Change of the current by steps a quarter as long, of the largest current, that is small enough.
 const STEP_ERROR: f64 = 2e-3;
+/// Beyond this, the current is one of the steps and not of the model.
+const UNRELIABLE: f64 = 0.02;
 /// Most steps from a sample to the next.
 const MOST_STEPS: usize = 64;
 
@@ -396,7 +403,7 @@ fn fit_model(
     let step_error_a = apart(&current_a, &run(&dynamic, 4 * steps)?);
     let rms_a = rms(current_a.iter().zip(&data.i_a).map(|(a, b)| a - b));
     let parameters = plan.report(&dynamic, &fit.estimates);
-    let errors = Errors { rms_a, held_out_a, full };
+    let errors = Errors { rms_a, held_out_a, step_error_a, full };
     let device = describe(data, options, dynamic, reversed, &parameters, &errors);
     device.validate()?;
     Ok(IvFit {
@@ -426,6 +433,7 @@ fn worst(fit: &Fit) -> Option<usize> {
 struct Errors {
     rms_a: f64,
     held_out_a: f64,
+    step_error_a: f64,
     full: f64,
 }
 
@@ -450,6 +458,13 @@ fn describe(
              and currents have the opposite sign of the data."
                 .to_owned(),
         );
+    }
+    if errors.step_error_a > UNRELIABLE * errors.full {
+        differences.push(format!(
+            "Steps a quarter as long change its current by {:.2} % of the largest: the fit is to its steps and not to its \
+             equations, which run away between samples.",
+            percent(errors.step_error_a)
+        ));
     }
     for p in parameters {
         if let Some(why) = &p.held {
