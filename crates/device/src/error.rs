@@ -145,10 +145,9 @@ fn list(names: &[String]) -> String {
     numbered.join(", ")
 }
 
-/// Three digits and a prefix are enough for a message.
+/// Four digits and a prefix are enough for a message.
 fn siemens(g: f64) -> String {
-    let rounded = format!("{g:.3e}").parse().unwrap_or(g);
-    quantity::format(rounded, Dimension::Siemens)
+    quantity::format(quantity::rounded(g, 4), Dimension::Siemens)
 }
 
 fn hint(nearest: &Option<String>) -> String {

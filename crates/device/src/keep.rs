@@ -45,11 +45,11 @@ fn celsius(t_k: f64) -> String {
 }
 
 fn seconds(t_s: f64) -> String {
-    quantity::format(t_s, quantity::Dimension::Second)
+    quantity::format(quantity::rounded(t_s, 4), quantity::Dimension::Second)
 }
 
 fn siemens(g_s: f64) -> String {
-    quantity::format(g_s, quantity::Dimension::Siemens)
+    quantity::format(quantity::rounded(g_s, 4), quantity::Dimension::Siemens)
 }
 
 /// Root of the mean square; 0 of nothing.

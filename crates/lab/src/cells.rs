@@ -2,6 +2,7 @@
 //! cells at once.
 
 use neurohm_device::{CellArray, CellSpec, DeviceSpec, Drive, Retention, nonlinearity};
+use neurohm_num::quantity::{self, Dimension};
 use neurohm_num::{Key, Watch, stats};
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::{Better, Line};
@@ -302,9 +303,7 @@ impl Keeping {
         }
         found.files.push(("retention.csv".into(), csv.bytes()));
         self.judge(&spec, &seen, &mut found);
-        let name = |n: usize| {
-            neurohm_num::quantity::format(rounded(target(n)), neurohm_num::quantity::Dimension::Siemens)
-        };
+        let name = |n: usize| quantity::format(quantity::rounded(target(n), 4), Dimension::Siemens);
         let lines = seen.iter().enumerate().map(|(n, level)| band(name(n), &times, level)).collect();
         let at = if law.follows_temperature() { format!(" at {t_k} K") } else { String::new() };
         let caption = format!(
@@ -387,11 +386,6 @@ impl Keeping {
             about,
         );
     }
-}
-
-/// To four digits, for a name.
-fn rounded(value: f64) -> f64 {
-    format!("{value:.3e}").parse().unwrap_or(value)
 }
 
 #[cfg(test)]

@@ -127,6 +127,11 @@ fn number_end(text: &str) -> usize {
     end
 }
 
+/// `value` to so many significant digits, for people: [`format()`] writes all that there are.
+pub fn rounded(value: f64, digits: usize) -> f64 {
+    format!("{value:.*e}", digits.saturating_sub(1)).parse().unwrap_or(value)
+}
+
 fn wrong_unit(text: &str, unit: &str, d: Dimension) -> QuantityError {
     let (text, what, example) = (text.to_owned(), d.what(), d.example());
     match Dimension::ALL.into_iter().find(|other| find(unit, *other).is_some()) {

@@ -7,6 +7,7 @@
 use neurohm_array::ChipSpec;
 use neurohm_device::{Nonidealities, Nonideality};
 use neurohm_num::Watch;
+use neurohm_num::quantity::rounded;
 
 use crate::aggregate::scalar;
 use crate::engine::{Variant, simulate};
@@ -125,7 +126,7 @@ impl Search<'_> {
     /// says so.
     fn improve(&self, rows: &mut [Ablation]) -> Result<String, StudyError> {
         let unit = if self.base.unit == "1" { String::new() } else { format!(" {}", self.base.unit) };
-        let aim = format!("the target of {}{unit}", short(self.target));
+        let aim = format!("the target of {}{unit}", rounded(self.target, 4));
         let scalable =
             |r: &&mut Ablation| self.gain(&r.without) > 0.0 && self.scaled(&[&r.path], 0.5).is_some();
         let enough = rows.iter_mut().find(scalable).filter(|worst| self.reached(worst.without.value));
@@ -197,9 +198,4 @@ fn would_have_to_shrink(what: &str, scale: Option<f64>, aim: &str) -> String {
             100.0 * FINEST
         ),
     }
-}
-
-/// A number to four digits.
-fn short(x: f64) -> f64 {
-    format!("{x:.3e}").parse().unwrap_or(x)
 }

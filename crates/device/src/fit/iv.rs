@@ -445,10 +445,7 @@ fn describe(
     parameters: &[Fitted],
     errors: &Errors,
 ) -> DeviceSpec {
-    let ampere = |a: f64| {
-        let digits = format!("{a:.2e}").parse().unwrap_or(a);
-        quantity::format(digits, Dimension::Ampere)
-    };
+    let ampere = |a: f64| quantity::format(quantity::rounded(a, 3), Dimension::Ampere);
     let volt = |v: f64| quantity::format((v * 1e3).round() / 1e3, Dimension::Volt);
     let percent = |a: f64| 100.0 * a / errors.full;
     let mut differences = data.notes.clone();
@@ -475,7 +472,7 @@ fn describe(
         data.v.iter().fold((f64::INFINITY, f64::NEG_INFINITY), |(a, b), v| (a.min(*v), b.max(*v)));
     let took = data.t_s.last().zip(data.t_s.first()).map_or(0.0, |(b, a)| b - a);
     let each = took / data.cycles as f64 * data.v.len() as f64 / (data.v.len() as f64 - 1.0);
-    let each = format!("{each:.3e}").parse().unwrap_or(each);
+    let each = quantity::rounded(each, 4);
     DeviceSpec {
         name: options.name.clone(),
         title: format!("{} fitted to {}", dynamic.name(), options.label),

@@ -319,7 +319,7 @@ fn fit_law(
         g_min_s: conductance(bounds.0).max(0.0),
         g_max_s: conductance(bounds.1),
     };
-    let siemens = |g: f64| quantity::format(format!("{g:.3e}").parse().unwrap_or(g), Dimension::Siemens);
+    let siemens = |g: f64| quantity::format(quantity::rounded(g, 4), Dimension::Siemens);
     let pulses: usize = all.iter().sum();
     let device = DeviceSpec {
         name: options.name.clone(),

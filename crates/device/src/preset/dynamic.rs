@@ -1,5 +1,7 @@
 //! Presets of the dynamic face: one a published parameter set, with the drive under which it switches.
 
+use neurohm_num::quantity;
+
 use crate::aspect::Drive;
 use crate::compact::{Published, Tag, published};
 use crate::operation::Operation;
@@ -95,7 +97,10 @@ fn describe(set: &Published) -> DeviceSpec {
     let operation = Operation {
         set: pulse(sets),
         reset: b.bipolar.map(|_| pulse(-sets)),
-        read: Drive { voltage_v: three_digits(0.05 * b.amplitude_v.abs()), width_s: width_s.min(1e-7) },
+        read: Drive {
+            voltage_v: quantity::rounded(0.05 * b.amplitude_v.abs(), 3),
+            width_s: width_s.min(1e-7),
+        },
         compliance_a: None,
         series_ohm: None,
     };
@@ -120,11 +125,6 @@ fn describe(set: &Published) -> DeviceSpec {
         operation: Some(operation),
         cell: None,
     }
-}
-
-/// As somebody would set it.
-fn three_digits(value: f64) -> f64 {
-    format!("{value:.2e}").parse().unwrap_or(value)
 }
 
 #[cfg(test)]

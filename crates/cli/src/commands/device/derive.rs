@@ -398,7 +398,7 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
     if terminal.json() {
         return terminal.print_json(&serde_json::json!({ "shape": shape, "mean_s": mean, "std_s": std }));
     }
-    let show = |g: f64| quantity::format(format!("{g:.3e}").parse().unwrap_or(g), Dimension::Siemens);
+    let show = |g: f64| quantity::format(quantity::rounded(g, 4), Dimension::Siemens);
     let (m, s) = (stats::mean(&mean), stats::mean(&std));
     terminal.print(&format!("{} values: mean {}, mean standard deviation {}\n", mean.len(), show(m), show(s)))
 }

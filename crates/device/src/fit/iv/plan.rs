@@ -140,7 +140,7 @@ impl Plan {
         out.base.set_parameter(name, value);
         let dimension =
             self.base.parameters().iter().find(|p| p.name == name).map_or(Dimension::Ratio, |p| p.dimension);
-        let shown = quantity::format(format!("{value:.4e}").parse().unwrap_or(value), dimension);
+        let shown = quantity::format(quantity::rounded(value, 5), dimension);
         let which =
             if value == v.start { "its default" } else { "where the fit stood, since its default is worse" };
         out.held.push((name, format!("is not determined by the data and was held at {shown}, {which}")));

@@ -94,11 +94,12 @@ pub(super) fn iv(options: &Options, table: &Table, progress: &Progress) -> Resul
         match (&p.interval95, &p.held) {
             (_, Some(why)) => notes.push(format!("{} = {value} {why}.", p.name)),
             (Some(i), None) => {
-                let [low, high] = [i.low, i.high].map(|v| quantity::format(short(v), p.dimension));
+                let [low, high] =
+                    [i.low, i.high].map(|v| quantity::format(quantity::rounded(v, 4), p.dimension));
                 notes.push(format!(
                     "{} = {}, 95 % interval {low} to {high}.",
                     p.name,
-                    quantity::format(short(p.value), p.dimension)
+                    quantity::format(quantity::rounded(p.value, 4), p.dimension)
                 ));
             }
             (None, None) => notes.push(format!("{} = {value}.", p.name)),
@@ -136,11 +137,6 @@ pub(super) fn iv(options: &Options, table: &Table, progress: &Progress) -> Resul
 
 pub(super) fn plain_line(name: &str, x: &[f64], y: &[f64], reference: bool) -> Line {
     Line { name: name.into(), x: x.to_vec(), y: y.to_vec(), low: vec![], high: vec![], reference }
-}
-
-/// Four digits, for people.
-pub(super) fn short(value: f64) -> f64 {
-    format!("{value:.3e}").parse().unwrap_or(value)
 }
 
 pub(super) fn pulses(options: &Options, table: &Table, progress: &Progress) -> Result<Outcome, Failure> {

@@ -10,7 +10,7 @@ use neurohm::num::quantity::{self, Dimension};
 use neurohm::study::experiment::Findings;
 use neurohm::study::record::{Axis, Series as Figure};
 
-use super::driven::{column, conductances, label, name, optional, plain_line, short, verdict};
+use super::driven::{column, conductances, label, name, optional, plain_line, verdict};
 use super::{Options, Outcome};
 use crate::failure::Failure;
 
@@ -24,7 +24,7 @@ fn of_range(options: &Options, what: &str, g_max_s: f64, notes: &[String], cell:
         differences: notes.to_vec(),
         valid_range: format!(
             "Conductances up to {}, as in the data.",
-            quantity::format(short(g_max_s), Dimension::Siemens)
+            quantity::format(quantity::rounded(g_max_s, 4), Dimension::Siemens)
         ),
         compact: None,
         spread: Default::default(),
@@ -146,15 +146,12 @@ pub(super) fn noise(options: &Options, table: &Table) -> Result<Outcome, Failure
         let about = format!(
             "{}: slope of the spectrum at {}",
             s.name,
-            quantity::format(short(s.mean_s), Dimension::Siemens)
+            quantity::format(quantity::rounded(s.mean_s, 4), Dimension::Siemens)
         );
         let interval = [s.slope_interval95.low, s.slope_interval95.high];
         found.scalar(&format!("slope_{}", n + 1), s.slope, Some(interval), "1", None, about);
         let about = format!("{}: standard deviation over mean", s.name);
         found.number(&format!("relative_{}", n + 1), s.sd_s / s.mean_s, "1", about);
-        if let Some(t) = &s.telegraph {
-            notes.push(format!("{} jumps between {:.4e} S and {:.4e} S.", s.name, t.low_s, t.high_s));
-        }
     }
     notes.iter().for_each(|n| found.info(n.clone()));
     let cell = CellSpec { noise: Some(fitted.noise.clone()), ..unknown(fitted.g_max_s) };

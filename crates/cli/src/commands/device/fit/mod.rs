@@ -14,7 +14,7 @@ use neurohm::study::experiment::{Findings, plain};
 use neurohm::study::record::Record;
 use neurohm::study::{Disk, RunFolder, named_device, write_file};
 
-use self::driven::{label, short};
+use self::driven::label;
 use super::bench::{hertz, kelvin, ohm, second};
 use crate::args::quoted;
 use crate::failure::Failure;
@@ -91,7 +91,7 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Write the description to FILE [default: standard output]
-    #[arg(short, long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Write report.html with measurement, fit and residuals into DIR
     #[arg(long, value_name = "DIR")]
@@ -202,7 +202,7 @@ fn meet(mut base: DeviceSpec, new: DeviceSpec, options: &Options) -> Result<Devi
         return Ok(base);
     };
     if new.g_max_s > cell.g_max_s * 1.000_001 && new.pulse.is_some() {
-        let show = |g: f64| quantity::format(short(g), Dimension::Siemens);
+        let show = |g: f64| quantity::format(quantity::rounded(g, 4), Dimension::Siemens);
         let message =
             format!("these data reach {}, and the device {}", show(new.g_max_s), show(cell.g_max_s));
         return Err(Failure::request(message)
