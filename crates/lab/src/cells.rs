@@ -200,7 +200,7 @@ impl Trains {
         found.number("g_min", low, "S", "Smallest mean conductance of the last cycle");
         found.number("g_max", high, "S", "Largest mean conductance of the last cycle");
         let spread = 100.0 * seen[start + rise].sd_s / (high - low);
-        let about = format!("Spread of cells after the train `{}`, of the range", name(&up));
+        let about = format!("Spread of cells after the train up ({}), of the range", name(&up));
         found.scalar("spread_up", spread, None, "%", Some(Better::Lower), about);
         let mut bend = |name: &str, which: &str, part: &[f64]| {
             let bent = pulses::nonlinearity(part);

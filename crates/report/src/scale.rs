@@ -98,12 +98,14 @@ impl Scale {
     /// Drops labels that would touch the one before.
     fn thin(&self, ticks: &mut [Tick], pixels: f64, size: f64, along: bool) {
         let mut end = f64::NEG_INFINITY;
+        // Words in a row need more room than numbers above one another.
+        let gap = if along { 8.0 } else { 3.0 };
         for tick in ticks {
             let (Some(at), Some(label)) = (self.place(tick.at), &tick.label) else { continue };
             let half = if along { 0.5 * width(label, size) } else { 0.6 * size };
             // The first label may move a little to the left of its tick: see `Frame`.
             let nudge = if end == f64::NEG_INFINITY && along { NUDGE } else { 0.0 };
-            if at * pixels - half < end + 3.0 {
+            if at * pixels - half < end + gap {
                 tick.label = None;
             } else {
                 end = at * pixels + half - nudge;
