@@ -196,6 +196,10 @@ fn what_spice_cannot_say_is_told_with_its_reason() {
     circuit.redrive(source, Waveform::constant(1.0)).unwrap();
     circuit.bank(bank(Dynamic::SttMram(SttMram::arm_50nm())), &[(top, GROUND)]).unwrap();
     let text = circuit.spice(1.0, 1e-3).unwrap_err().to_string();
-    assert_eq!(text, "cell 0 of bank 0 has no SPICE form: it jumps at random, and SPICE only integrates");
+    assert_eq!(
+        text,
+        "cell 0 of bank 0 has no SPICE form: chance decides in it (jumps, or parameters drawn anew), and SPICE only \
+             integrates"
+    );
     assert!(circuit.spice(0.0, 1e-3).is_err());
 }

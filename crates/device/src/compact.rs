@@ -21,7 +21,7 @@ mod wiener;
 
 pub use bank::Bank;
 pub use curve::curve_distance;
-pub use drive::{Drive, DriveError, Trace, drive};
+pub use drive::{Drive, DriveError, Trace, drive, drive_watched};
 pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
 pub use model::*;
 pub use parameters::{Parameter, Parameters};
@@ -81,6 +81,11 @@ pub trait CompactModel: Clone + Send + Sync + 'static {
     fn spice(&self, cell: &Self::Cell) -> Result<Equations, &'static str> {
         let _ = cell;
         Err("its equations are not written in SPICE's language")
+    }
+
+    /// Whether chance decides beside noise: jumps, or parameters that are drawn anew.
+    fn random(&self) -> bool {
+        Self::H > 0
     }
 
     /// A jump of `channel`, the `nth` of this cell.

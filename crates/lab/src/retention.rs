@@ -89,6 +89,16 @@ impl Retention {
             let about = "What is left of the window between on and off (of its logarithm)";
             found.scalar("window_kept", mean, ci95, "1", Some(Better::Higher), about);
         }
+        let first = |state: usize| all.iter().map(|l| l[state][0]).sum::<f64>();
+        if all.iter().flatten().all(|line| line.iter().all(|g| *g == line[0])) {
+            found.info("Its equations let nothing relax: states keep by the model, not by measurement.");
+        }
+        if (first(1) / first(0) - 1.0).abs() < 0.01 {
+            found.caution(
+                "On and off are alike at the first look: the device had fallen back by then, or its pulses do not switch \
+                 it. Look earlier (--first), or at `neurohm device pulse`.",
+            );
+        }
         let caption =
             format!("Conductance at {} V while nothing is applied, at {} K.", self.read_v, bench.rig.t_k);
         found.series.push(series(

@@ -2,7 +2,7 @@
 
 use neurohm_circuit::{Circuit, CircuitError, Compliance, Options, Waveform as Source};
 use neurohm_device::DeviceSpec;
-use neurohm_device::compact::{CellBank, Drive, DriveError, Waveform, drive};
+use neurohm_device::compact::{CellBank, Drive, DriveError, Waveform, drive_watched};
 use neurohm_num::{Cancelled, Key, Watch};
 
 use crate::LabError;
@@ -133,7 +133,7 @@ impl Device {
     ) -> Result<Recording, LabError> {
         watch.step(0)?;
         if rig.series_ohm <= 0.0 && rig.compliance_a.is_infinite() {
-            self.straight(waveform, t_end_s, max_step_s, rig)
+            self.straight(waveform, t_end_s, max_step_s, rig, watch)
         } else {
             self.in_circuit(waveform, t_end_s, max_step_s, rig, watch)
         }
@@ -145,10 +145,13 @@ impl Device {
         t_end_s: f64,
         max_step_s: f64,
         rig: &Rig,
+        watch: &dyn Watch,
     ) -> Result<Recording, LabError> {
         let how = Drive { waveform, t_end_s, t_k: rig.t_k, max_step_s };
-        let trace =
-            drive(self.bank.as_mut(), &how).map_err(|source| LabError::Drive { device: self.id, source })?;
+        let trace = drive_watched(self.bank.as_mut(), &how, watch).map_err(|source| match source {
+            DriveError::Cancelled(cancelled) => LabError::Cancelled(cancelled),
+            source => LabError::Drive { device: self.id, source },
+        })?;
         Ok(Recording {
             t_s: trace.t_s,
             source_v: trace.v.clone(),

@@ -78,6 +78,10 @@ impl Switching {
             drop(r);
             let g = device.conductance_s(read_v, &bench.rig)?;
             if passed(g) {
+                if before == 0.0 {
+                    // Before the first look: faster than can be told.
+                    return Ok(Some(0.0));
+                }
                 // Between two looks ln G is taken to be linear in time.
                 let part = (middle - g_before) / (libm::log(g) - g_before);
                 return Ok(Some(before + part.clamp(0.0, 1.0) * (at - before)));
@@ -126,7 +130,7 @@ impl Switching {
         let mut csv = Csv::new(&names);
         for (id, (rows, _)) in all.iter().enumerate() {
             for (way, v, t) in rows {
-                let Some(t) = t else { continue };
+                let Some(t) = t.filter(|t| *t > 0.0) else { continue };
                 let device = (bench.devices > 1).then_some(id as f64);
                 csv.row([*v, *t, f64::from(u8::from(*way == Way::Set))].into_iter().chain(device));
             }
@@ -135,14 +139,20 @@ impl Switching {
         let mut lines = Vec::new();
         for (way, name) in [(Way::Set, "SET"), (Way::Reset, "RESET")] {
             for (id, (rows, _)) in all.iter().enumerate().take(figure::SHOWN) {
-                let points = rows.iter().filter(|r| r.0 == way).filter_map(|r| Some((r.1.abs(), r.2?)));
+                let points = rows
+                    .iter()
+                    .filter(|r| r.0 == way)
+                    .filter_map(|r| Some((r.1.abs(), r.2.filter(|t| *t > 0.0)?)));
                 let (x, y): (Vec<f64>, Vec<f64>) = points.unzip();
                 if !x.is_empty() {
                     lines.push(figure::line(figure::device_name(id, bench.devices, name), x, y));
                 }
             }
             let fastest = |rows: &[(Way, f64, Option<f64>)]| {
-                rows.iter().filter(|r| r.0 == way).filter_map(|r| r.2).fold(f64::INFINITY, f64::min)
+                rows.iter()
+                    .filter(|r| r.0 == way)
+                    .filter_map(|r| r.2.filter(|t| *t > 0.0))
+                    .fold(f64::INFINITY, f64::min)
             };
             let slowest = |rows: &[(Way, f64, Option<f64>)]| {
                 rows.iter().filter(|r| r.0 == way).filter_map(|r| r.2).fold(0.0, f64::max)
@@ -158,6 +168,13 @@ impl Switching {
                 let key = format!("{}_decades", name.to_lowercase());
                 found.scalar(&key, mean, ci95, "1", Some(Better::Higher), about);
             }
+        }
+        let fast = all.iter().flat_map(|(rows, _)| rows).filter(|r| r.2 == Some(0.0)).count();
+        if fast > 0 {
+            found.info(format!(
+                "{fast} voltages switched before the first look at {:e} s and are left out (--shortest looks earlier).",
+                self.times_s[0]
+            ));
         }
         let ratios: Vec<f64> = all.iter().map(|(_, ratio)| *ratio).collect();
         let (mean, ci95) = figure::over(&ratios);

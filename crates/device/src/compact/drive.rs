@@ -1,5 +1,8 @@
 //! One cell under an ideal voltage source: the smallest circuit there is.
 
+use neurohm_num::quantity::{self, Dimension};
+use neurohm_num::{Cancelled, Unwatched, Watch};
+
 use super::{CellBank, ModelError, Waveform};
 
 /// How a cell is driven.
@@ -62,7 +65,7 @@ pub enum DriveError {
     #[error("this cannot be driven: {0}")]
     Setting(String),
     /// The model has no answer however short the step.
-    #[error("at {t_s} s and {v} V: {source}; the last good states are {x:?}")]
+    #[error("at {} and {}: {source}; the last good states are {x:?}", second(*t_s), volt(*v))]
     Model {
         /// When, s.
         t_s: f64,
@@ -73,8 +76,11 @@ pub enum DriveError {
         /// What went wrong.
         source: ModelError,
     },
+    /// The watch said stop.
+    #[error(transparent)]
+    Cancelled(Cancelled),
     /// More steps than anyone waits for.
-    #[error("{steps} steps reach only {t_s} s: the states change too fast, or the longest step is too short")]
+    #[error("{steps} steps reach only {}: the states change too fast, or the longest step is too short", second(*t_s))]
     Steps {
         /// Steps made.
         steps: usize,
@@ -83,8 +89,18 @@ pub enum DriveError {
     },
 }
 
+fn second(t_s: f64) -> String {
+    quantity::format(quantity::rounded(t_s, 6), Dimension::Second)
+}
+
+fn volt(v: f64) -> String {
+    quantity::format(quantity::rounded(v, 6), Dimension::Volt)
+}
+
 /// Most steps of one drive.
 const STEPS: usize = 20_000_000;
+/// Steps between two looks at who watches.
+const LOOK: usize = 1024;
 /// Shortest step relative to the whole drive.
 const SHORTEST: f64 = 1e-15;
 
@@ -94,6 +110,14 @@ const SHORTEST: f64 = 1e-15;
 /// # Errors
 /// More or fewer cells than one, a waveform that is none, a model without an answer.
 pub fn drive(bank: &mut dyn CellBank, how: &Drive) -> Result<Trace, DriveError> {
+    drive_watched(bank, how, &Unwatched)
+}
+
+/// [`drive`], watched from outside.
+///
+/// # Errors
+/// As [`drive`], and the watch's cancellation; the bank then stands where it was stopped.
+pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) -> Result<Trace, DriveError> {
     if bank.len() != 1 {
         return Err(DriveError::Cells(bank.len()));
     }
@@ -114,6 +138,13 @@ pub fn drive(bank: &mut dyn CellBank, how: &Drive) -> Result<Trace, DriveError> 
         source,
     };
     let longest = how.max_step_s.min(how.waveform.longest_step_s()).min(how.t_end_s);
+    let needed = how.t_end_s / longest;
+    if needed > STEPS as f64 {
+        return Err(DriveError::Setting(format!(
+            "it takes {needed:.0} steps at least, of {longest:e} s at most, and no more than {STEPS} are kept: drive it \
+             for a shorter time, or with fewer periods"
+        )));
+    }
     let shortest = how.t_end_s * SHORTEST;
     let mut t = 0.0;
     let mut v = how.waveform.after(t);
@@ -126,7 +157,10 @@ pub fn drive(bank: &mut dyn CellBank, how: &Drive) -> Result<Trace, DriveError> 
     trace.states = bank.state().len();
     trace.push(t, v, i[0], bank.state());
     let mut wish = longest * 1e-3;
-    for _ in 0..STEPS {
+    for step in 0..STEPS {
+        if step % LOOK == 0 {
+            watch.step(0).map_err(DriveError::Cancelled)?;
+        }
         let stop = how.waveform.next_break(t).map_or(how.t_end_s, |b| b.min(how.t_end_s));
         let mut h = wish.min(longest).max(shortest);
         // A rest that is almost nothing is better taken along, or shared.

@@ -36,12 +36,13 @@ impl Rates {
         model.bounds(&cell, &mut low, &mut high);
         let scale = filled(&|x| model.scale(&cell, x));
         let noisy = model.noise(&cell, &initial, 0.0, 0.0, 300.0, &mut vec![0.0; M::N]);
+        let deterministic = !model.random() && !noisy;
         let evaluate = Box::new(move |x: &[f64], v: f64, t_k: f64, dx: &mut [f64]| {
             let at = model.eval(&cell, At { x, v, t_k }, &mut 0.0)?;
             dx.copy_from_slice(&at.dx[..M::N]);
             Ok(at.i_a)
         });
-        Rates { initial, low, high, scale, deterministic: M::H == 0 && !noisy, evaluate }
+        Rates { initial, low, high, scale, deterministic, evaluate }
     }
 
     /// The rates of change of the states `x` (their unit per second, into `dx`) under `v` (V) at the ambient temperature

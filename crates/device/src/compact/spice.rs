@@ -311,7 +311,11 @@ mod tests {
     fn what_is_random_or_wrong_is_refused() {
         let refused = |d: Dynamic| d.spice("cell", 300.0, Key::root(0)).unwrap_err().to_string();
         let text = refused(Dynamic::SttMram(SttMram::arm_50nm()));
-        assert_eq!(text, "`stt_mram` has no SPICE form: it jumps at random, and SPICE only integrates");
+        assert_eq!(
+            text,
+            "`stt_mram` has no SPICE form: chance decides in it (jumps, or parameters drawn anew), and SPICE only \
+             integrates"
+        );
         let text = refused(Dynamic::StanfordPku(StanfordPku { noise_m: 1e-6, ..StanfordPku::v1() }));
         assert!(text.contains("noise drives its states"), "{text}");
         let text = refused(Dynamic::Vteam(Vteam { r_on_ohm: -1.0, ..Vteam::memtorch() }));

@@ -122,6 +122,10 @@ impl<M: CompactModel + Parameters> CompactModel for Spread<M> {
         own.model.spice(&own.cell)
     }
 
+    fn random(&self) -> bool {
+        self.model.random()
+    }
+
     fn jump(&self, own: &mut Varied<M>, x: &mut [f64], channel: usize, nth: u32, key: Key, id: u64) {
         own.model.jump(&mut own.cell, x, channel, nth, key, id);
     }

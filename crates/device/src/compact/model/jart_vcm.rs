@@ -431,6 +431,10 @@ impl CompactModel for JartVcm {
     const H: usize = 2;
     type Cell = JartCell;
 
+    fn random(&self) -> bool {
+        self.rtn_rate_per_s > 0.0 || self.c2c_sigma > 0.0
+    }
+
     fn draw(&self, key: Key, _: u64) -> JartCell {
         let own = self.spread(self.nominal(), self.d2d_sigma, &key.stream(Purpose::DeviceSpread, 0));
         JartCell { own, from: own, to: own, n_from: 0.0, setting: false, extra: 0 }

@@ -12,7 +12,9 @@ parameters! {
     /// grows to it, du/dt = (u_m - u)/tau_melt. Growth of crystals: du/dt = -v_peak exp(-(T - T_peak)^2/(2 T_width^2))
     /// otherwise, tapered to 0 over the last 20 K below T_m (ours: nothing crystallises at T_m). Sebastian et al. 2017
     /// (Nat. Commun. 8:1115, fig. 2); Marrone et al. 2022 (Sci. Rep. 12, doi 10.1038/s41598-022-09948-6, figs 2-5);
-    /// growth velocity after Sebastian, Le Gallo and Krebs 2014 (Nat. Commun. 5:4314).
+    /// growth velocity after Sebastian, Le Gallo and Krebs 2014 (Nat. Commun. 5:4314). The bell is that of pulses; carried on
+    /// to ambient temperature it would crystallise a dome within a minute. Below T_arrhenius growth follows its
+    /// activation energy instead (the join is ours), of 2.3 to 2.7 eV for retention of Ge2Sb2Te5 (recalled).
     ///
     /// Current below threshold: V = F u + I R_set with the field F of I = 2 q A N_T (dz/tau0) exp(-E_a/kT)
     /// sinh(q dz F/(2kT)). Ielmini and Zhang 2007 (J. Appl. Phys. 102:054517). On: V/R_set, above V_on another
@@ -69,6 +71,10 @@ parameters! {
         t_width_k: "t_width" in Kelvin [1.0, 1e3];
         /// Fastest growth, m/s.
         growth_m_per_s: "growth" in MetrePerSecond [0.0, 1e4];
+        /// Temperature below which growth follows its activation energy, K.
+        t_arrhenius_k: "t_arrhenius" in Kelvin [100.0, 5e3];
+        /// Activation energy of growth there, eV.
+        growth_ev: "growth_energy" in ElectronVolt [0.0, 10.0];
         /// Time constant of melting, s.
         tau_melt_s: "tau_melt" in Second [1e-12, 1e-3];
         /// Thermal resistance without a dome, K/W.
@@ -129,6 +135,8 @@ impl PcmMushroom {
             t_peak_k: 750.0,
             t_width_k: 70.0,
             growth_m_per_s: 1.0,
+            t_arrhenius_k: 650.0,
+            growth_ev: 2.5,
             tau_melt_s: 1e-9,
             r_th_crystal_k_per_w: 2.5e6,
             r_th_dome_k_per_w: 1.6e6,
@@ -141,6 +149,19 @@ impl PcmMushroom {
     /// The same cell with a liner of a fifth of the quenched glass's resistance (ours): reads go through the liner.
     pub fn projected() -> Self {
         PcmMushroom { liner_ohm: Some(500e3), ..PcmMushroom::gst_90nm() }
+    }
+
+    /// Velocity at which crystals grow into the dome at `t_k` (K), m/s.
+    pub fn growth(&self, t_k: f64) -> f64 {
+        let bell = |t: f64| {
+            let z = (t - self.t_peak_k) / self.t_width_k;
+            self.growth_m_per_s * libm::exp(-z * z / 2.0)
+        };
+        let cold = self.t_arrhenius_k;
+        if t_k < cold {
+            return bell(cold) * libm::exp(self.growth_ev / K_B_EV * (1.0 / cold - 1.0 / t_k));
+        }
+        bell(t_k) * ((self.t_melt_k - t_k) / TAPER_K).clamp(0.0, 1.0)
     }
 
     /// Drift exponent alpha/E_s of the dome's resistance.
@@ -266,13 +287,7 @@ impl CompactModel for PcmMushroom {
         let t = self.temperature(u, p, t_k);
 
         let melt = self.isotherm(p, t_k);
-        out.dx[0] = if melt > u {
-            (melt - u) / self.tau_melt_s
-        } else {
-            let z = (t - self.t_peak_k) / self.t_width_k;
-            let taper = ((self.t_melt_k - t) / TAPER_K).clamp(0.0, 1.0);
-            -self.growth_m_per_s * libm::exp(-z * z / 2.0) * taper
-        };
+        out.dx[0] = if melt > u { (melt - u) / self.tau_melt_s } else { -self.growth(t) };
 
         // Softened near u = 0, where there is nothing to relax.
         let molten = melt.clamp(0.0, u + TRACE_M) / (u + TRACE_M);

@@ -243,3 +243,28 @@ fn it_switches_on_at_the_threshold_field_and_off_below_the_hold_voltage() {
         assert_eq!(s > 0.5, on, "{s} at {v} V");
     }
 }
+
+#[test]
+fn a_dome_lasts_ten_years_at_85_c_and_microseconds_at_400_c() {
+    let model = PcmMushroom::gst_90nm();
+    let years = 365.25 * 86_400.0;
+    // Nothing but growth moves it: thickness left = thickness - velocity x time.
+    let left = |t_k: f64, t_s: f64| {
+        let mut bank = cell(model.clone(), model.u_max_m);
+        let waveform = Waveform::Constant(0.0);
+        drive(&mut bank, &Drive { waveform: &waveform, t_end_s: t_s, t_k, max_step_s: t_s / 10.0 })
+            .unwrap()
+            .last()[0]
+    };
+    let at_85 = left(358.15, 10.0 * years);
+    assert!((at_85 - (45e-9 - 10.0 * years * model.growth(358.15))).abs() < 1e-12, "{at_85}");
+    assert!(at_85 > 20e-9, "{at_85}");
+    assert!(left(673.15, 1e-6) < 1e-12);
+    // Retention times of two temperatures tell the activation energy.
+    let (hot, cool) = (423.15, 383.15);
+    let energy = K_B_EV * (model.growth(hot) / model.growth(cool)).ln() / (1.0 / cool - 1.0 / hot);
+    assert!((energy - 2.5).abs() < 1e-9, "{energy}");
+    // The two laws meet.
+    let join = model.growth(model.t_arrhenius_k);
+    assert!((model.growth(model.t_arrhenius_k - 1e-9) / join - 1.0).abs() < 1e-6);
+}
