@@ -51,7 +51,7 @@ impl Switching {
     }
 
     /// The time after which a constant `v` has carried `device` from its conductance half way, on a logarithmic scale,
-    /// to `to_s`; none if it takes longer than the longest time.
+    /// to `to_s`; none if it takes longer than the longest time, 0 if it was over before the first look.
     fn time(
         &self,
         mut device: Device,
@@ -132,7 +132,7 @@ impl Switching {
             for (way, v, t) in rows {
                 let Some(t) = t.filter(|t| *t > 0.0) else { continue };
                 let device = (bench.devices > 1).then_some(id as f64);
-                csv.row([*v, *t, f64::from(u8::from(*way == Way::Set))].into_iter().chain(device));
+                csv.row([*v, t, f64::from(u8::from(*way == Way::Set))].into_iter().chain(device));
             }
         }
         found.files.push(("switching.csv".into(), csv.bytes()));
