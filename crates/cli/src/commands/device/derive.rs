@@ -1,25 +1,18 @@
-//! `neurohm device characterise`, `program`, `predict` and `export`: what follows from a description.
+//! `neurohm device characterise`, `predict` and `export`: what follows from a description.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use neurohm::data::npy;
 use neurohm::device::compact::{self, Waveform, spice_netlist};
 use neurohm::device::fit::pulses::predict_pulses;
 use neurohm::device::predict::{Reads, predict_noise, predict_retention};
-use neurohm::device::program::{Program as Programming, Scheme};
-use neurohm::device::{CellArray, DeviceSpec, to_toml};
+use neurohm::device::{DeviceSpec, to_toml};
 use neurohm::lab::{Protocol, characterise};
 use neurohm::num::quantity::{self, Dimension};
 use neurohm::num::{Key, stats};
-use neurohm::study::experiment::{Asked, Findings};
-use neurohm::study::record::{Axis, Better, Line, Series};
 use neurohm::study::{Disk, Inputs, named_device, write_file};
-use toml::{Table, Value};
 
 use super::bench::{hertz, kelvin, second};
-use crate::args::quoted;
-use crate::commands::carry_out;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
@@ -97,190 +90,6 @@ pub fn characterised(options: Characterise, terminal: &Terminal) -> Result<(), F
     ));
     done.remarks.iter().for_each(|remark| terminal.tell(&format!("  {remark}")));
     Ok(())
-}
-
-/// How cells are brought to their targets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum SchemeName {
-    /// One pulse
-    Single,
-    /// A train that the nominal device would need, without reads
-    OpenLoop,
-    /// Read after each pulse, ever stronger pulses
-    Incremental,
-    /// Read after each pulse, the pulse that fits the error
-    ClosedLoop,
-}
-
-#[derive(clap::Args)]
-#[command(after_help = "\
-Example:
-  neurohm device program pcm_accumulate --scheme closed-loop --tolerance 0.02 --max-pulses 40")]
-pub struct Program {
-    /// Device with a law for pulses: a preset or the path of a description
-    device: String,
-    /// How
-    #[arg(long, value_name = "SCHEME", default_value = "closed-loop")]
-    scheme: SchemeName,
-    /// Largest error that counts as reached, of the range
-    #[arg(long, value_name = "PART", default_value_t = 0.02)]
-    tolerance: f64,
-    /// Most pulses a cell gets
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    max_pulses: u16,
-    /// Pulses of one direction only: an overshoot stays
-    #[arg(long)]
-    single_branch: bool,
-    /// Levels, evenly over the range
-    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    levels: u32,
-    /// Cells of each level
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
-    cells: u32,
-    /// Seed of all randomness
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-    /// Write report.html, run.json and CSV files into DIR
-    #[arg(short, long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
-
-pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
-    let started = Instant::now();
-    let spec = named_device(&options.device, &Disk)?;
-    let cell = spec.statistics()?.clone();
-    let name = format!("program-{}", carry_out::stem(&options.device));
-    if !(options.tolerance > 0.0 && options.tolerance < 1.0) {
-        let message = format!("--tolerance {} is a part of the range, between 0 and 1", options.tolerance);
-        return Err(Failure::request(message));
-    }
-    let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
-    let (levels, each) = (options.levels as usize, options.cells as usize);
-    let range = cell.g_max_s - cell.g_min_s;
-    let level = |n: usize| cell.g_min_s + range * (n as f64 + 0.5) / levels as f64;
-    let targets: Vec<f32> = (0..levels * each).map(|i| level(i / each) as f32).collect();
-    let mut array = CellArray::new(&cell, targets.len(), Key::root(options.seed).child("program", 0))?;
-    array.reset()?;
-    let how = Programming {
-        scheme: match options.scheme {
-            SchemeName::Single => Scheme::Single,
-            SchemeName::OpenLoop => Scheme::OpenLoop,
-            SchemeName::Incremental => Scheme::Incremental,
-            SchemeName::ClosedLoop => Scheme::ClosedLoop,
-        },
-        double_branch: !options.single_branch,
-        tolerance_s: options.tolerance * range,
-        max_pulses: options.max_pulses,
-        ..Programming::default()
-    };
-    let done = how.run(&mut array, &targets)?;
-    let mut found = Findings::default();
-    let error = |n: usize| -> Vec<f64> {
-        let of = n * each..(n + 1) * each;
-        of.map(|i| (f64::from(done.g_s[i]) - level(n)) / range).collect()
-    };
-    let all: Vec<f64> = (0..levels).flat_map(error).collect();
-    let rms = (all.iter().map(|e| e * e).sum::<f64>() / all.len() as f64).sqrt();
-    let pulses: Vec<f64> = done.pulses.iter().map(|p| f64::from(*p)).collect();
-    let reached = 1.0 - (done.failed.len() as f64) / targets.len() as f64;
-    found.scalar(
-        "error",
-        100.0 * rms,
-        None,
-        "%",
-        Some(Better::Lower),
-        "RMS error of programming, of the range",
-    );
-    found.scalar(
-        "pulses",
-        stats::mean(&pulses),
-        None,
-        "1",
-        Some(Better::Lower),
-        "Mean number of pulses of a cell",
-    );
-    let interval = stats::wilson95((reached * targets.len() as f64) as u64, targets.len() as u64);
-    let ci95 = Some([100.0 * interval.low, 100.0 * interval.high]);
-    found.scalar("reached", 100.0 * reached, ci95, "%", Some(Better::Higher), "Cells that did not fail");
-    found.number("stuck", done.stuck.len() as f64, "1", "Stuck cells");
-    if let Some(energy) = done.energy_j {
-        found.scalar(
-            "energy",
-            energy / targets.len() as f64,
-            None,
-            "J",
-            Some(Better::Lower),
-            "Energy of a cell's pulses",
-        );
-    } else {
-        found.info("The description gives no voltage or width of its pulses: their energy is not known.");
-    }
-    found.number("time", done.time_s, "s", "Time that programming took, all cells at once");
-    if !done.failed.is_empty() {
-        let shown: Vec<_> = done.failed.iter().take(8).map(usize::to_string).collect();
-        let more = if done.failed.len() > 8 { ", ..." } else { "" };
-        found.caution(format!(
-            "{} cells missed their target: {}{more}.",
-            done.failed.len(),
-            shown.join(", ")
-        ));
-    }
-    if !done.stuck.is_empty() {
-        let shown: Vec<_> = done.stuck.iter().take(8).map(usize::to_string).collect();
-        let more = if done.stuck.len() > 8 { ", ..." } else { "" };
-        found.caution(format!("{} cells are stuck: {}{more}.", done.stuck.len(), shown.join(", ")));
-    }
-    let axis = |label: &str, unit: &str| Axis { label: label.into(), unit: unit.into(), log: false };
-    let line = |name: &str, x: Vec<f64>, y: Vec<f64>| Line {
-        name: name.into(),
-        x,
-        y,
-        low: vec![],
-        high: vec![],
-        reference: false,
-    };
-    let x: Vec<f64> = (0..levels).map(level).collect();
-    found.series.push(Series {
-        name: "errors".into(),
-        caption: "Standard deviation and bias of programming by level, of the range.".into(),
-        x: axis("target", "S"),
-        y: axis("error", "1"),
-        lines: vec![
-            line("standard deviation", x.clone(), (0..levels).map(|n| stats::sd(&error(n))).collect()),
-            line("bias", x, (0..levels).map(|n| stats::mean(&error(n))).collect()),
-        ],
-    });
-    let count: Vec<f64> = done.histogram.iter().map(|c| *c as f64).collect();
-    found.series.push(Series {
-        name: "pulses".into(),
-        caption: "How many cells took so many pulses.".into(),
-        x: axis("pulses", "1"),
-        y: axis("cells", "1"),
-        lines: vec![line("cells", (0..count.len()).map(|n| n as f64).collect(), count)],
-    });
-    let scheme = format!("{:?}", options.scheme);
-    let mut settings = Table::new();
-    settings.insert("scheme".into(), Value::String(scheme));
-    settings.insert("tolerance".into(), Value::Float(options.tolerance));
-    settings.insert("max_pulses".into(), Value::Integer(options.max_pulses.into()));
-    settings.insert("double_branch".into(), Value::Boolean(!options.single_branch));
-    settings.insert("levels".into(), Value::Integer(options.levels.into()));
-    settings.insert("cells".into(), Value::Integer(options.cells.into()));
-    let asked = Asked {
-        name: "program",
-        title: "Programming with pulses",
-        about: "Cells are reset and brought to levels evenly over the range: how near they come, in how many pulses, at \
-                what energy, and which fail.",
-        revision: 1,
-        merit: "error",
-        device: &spec,
-        settings,
-        devices: targets.len(),
-        seed: options.seed,
-        command: quoted(["neurohm", "device", "program", &options.device]),
-        started,
-    };
-    carry_out::deliver(asked.finding(found)?, folder, terminal)
 }
 
 /// What is predicted.
