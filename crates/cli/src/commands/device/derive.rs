@@ -32,7 +32,7 @@ pub struct Characterise {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..=100_000))]
     count: u32,
     /// Ambient temperature [default: 300 K]
-    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
+    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin, allow_hyphen_values = true)]
     temperature: Option<f64>,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -119,10 +119,10 @@ pub struct Predict {
     #[arg(long, value_name = "G")]
     initial: String,
     /// Temperature meanwhile (retention) [default: 25C]
-    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
+    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin, allow_hyphen_values = true)]
     temperature: Option<f64>,
     /// How long (retention)
-    #[arg(long, value_name = "TIME", value_parser = second)]
+    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
     time: Option<f64>,
     /// Pulses as stimulus:count, such as up:50,down:50; a stimulus is a name or number of the device's law (pulses)
     #[arg(long, value_name = "TRAIN")]
@@ -131,13 +131,13 @@ pub struct Predict {
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     cells: u32,
     /// Reads a second (noise)
-    #[arg(long, value_name = "FREQUENCY", value_parser = hertz)]
+    #[arg(long, value_name = "FREQUENCY", value_parser = hertz, allow_hyphen_values = true)]
     rate: Option<f64>,
     /// How many reads (noise)
     #[arg(long, value_name = "N")]
     reads: Option<u32>,
     /// Time from programming to the first read (noise)
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = second)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = second, allow_hyphen_values = true)]
     first: f64,
     /// Seed of the simulation (pulses)
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -152,6 +152,7 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
     let (shape, initial) = initial(&options.initial)?;
     let need = |what: &str| Failure::request(format!("this prediction needs {what}"));
     let cell = spec.statistics()?;
+    let mut notes = beyond(&initial, cell.g_min_s, cell.g_max_s);
     let (shape, mean, std) = match options.kind {
         Predicted::Retention => {
             if cell.retention.is_none() {
@@ -161,9 +162,7 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
             let time = options.time.ok_or_else(|| need("--time, such as 7200s"))?;
             let t_k = options.temperature.unwrap_or(neurohm::device::ROOM_K);
             let p = predict_retention(cell, &initial, t_k, time)?;
-            if let Some(text) = spec.extrapolated_at(time, t_k) {
-                terminal.tell(&text);
-            }
+            notes.extend(spec.extrapolated_at(time, t_k));
             (shape, p.mean_s, p.std_s)
         }
         Predicted::Noise => {
@@ -195,6 +194,7 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
             (shape, mean, std)
         }
     };
+    notes.iter().for_each(|note| terminal.tell(&format!("caution: {note}")));
     if let Some(dir) = &options.out {
         std::fs::create_dir_all(dir)
             .map_err(|e| Failure::failed(format!("cannot make {}: {e}", dir.display())))?;
@@ -205,11 +205,32 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
         terminal.tell(&format!("Wrote mean_s.npy and std_s.npy into {}.", dir.display()));
     }
     if terminal.json() {
-        return terminal.print_json(&serde_json::json!({ "shape": shape, "mean_s": mean, "std_s": std }));
+        return terminal.print_json(
+            &serde_json::json!({ "shape": shape, "mean_s": mean, "std_s": std, "notes": notes }),
+        );
     }
     let show = |g: f64| quantity::format(quantity::rounded(g, 4), Dimension::Siemens);
     let (m, s) = (stats::mean(&mean), stats::mean(&std));
     terminal.print(&format!("{} values: mean {}, mean standard deviation {}\n", mean.len(), show(m), show(s)))
+}
+
+/// A sentence where conductances lie outside of the device's range by more than a twentieth of it.
+fn beyond(initial_s: &[f64], g_min_s: f64, g_max_s: f64) -> Vec<String> {
+    let margin = 0.05 * (g_max_s - g_min_s);
+    let outside = |g: &&f64| **g < g_min_s - margin || **g > g_max_s + margin;
+    let count = initial_s.iter().filter(outside).count();
+    let show = |g: f64| quantity::format(quantity::rounded(g, 4), Dimension::Siemens);
+    let (low, high) = initial_s.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), g| (l.min(*g), h.max(*g)));
+    let text = format!(
+        "{count} of {} initial conductances, which reach from {} to {}, lie outside of the device's range, {} to {}: what \
+         is said of these is extrapolated.",
+        initial_s.len(),
+        show(low),
+        show(high),
+        show(g_min_s),
+        show(g_max_s)
+    );
+    (count > 0).then_some(text).into_iter().collect()
 }
 
 /// Conductances from a file, with its shape, or one value.
@@ -280,7 +301,7 @@ pub struct Export {
     #[arg(long)]
     subcircuit: bool,
     /// Ambient temperature [default: 300 K]
-    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
+    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin, allow_hyphen_values = true)]
     temperature: Option<f64>,
     /// Write to FILE [default: standard output]
     #[arg(short, long, value_name = "FILE")]
@@ -310,5 +331,17 @@ pub fn export(options: Export, terminal: &Terminal) -> Result<(), Failure> {
             Ok(())
         }
         None => terminal.print(&text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beyond;
+
+    #[test]
+    fn conductances_beyond_the_range_are_told_where_they_are_far_out() {
+        assert!(beyond(&[0.6e-6, 10.4e-6, 5e-6], 1e-6, 10e-6).is_empty());
+        let told = beyond(&[0.5e-6, 5e-6, 12e-6], 1e-6, 10e-6);
+        assert!(told.len() == 1 && told[0].starts_with("2 of 3") && told[0].contains("12 uS"), "{told:?}");
     }
 }
