@@ -323,6 +323,14 @@ impl Table {
         if matches!(quantity, Quantity::Up | Quantity::Down) || dimension == Dimension::Ratio {
             return Ok((column.raw.clone(), None));
         }
+        if quantity == Quantity::Temperature {
+            // 100 to 260 could be either, and both are temperatures at which devices are measured.
+            return Err(at(
+                "its temperatures have no unit, and could be in C or K: say `--unit temperature=C` or \
+                 `--unit temperature=K`"
+                    .to_owned(),
+            ));
+        }
         let largest = column.raw.iter().fold(0.0_f64, |m, v| m.max(v.abs()));
         let (name, symbol) = (quantity.name(), dimension.symbol());
         if largest > quantity.plausible() {

@@ -78,6 +78,46 @@ impl MultiCell {
         Ok(pulses)
     }
 
+    /// Applies one pulse to every cell at once: to the device that the counter points to, the same in all of them, and
+    /// the counter moves on by one. (Given one cell after the other, by [`pulse`](Self::pulse), an array of a multiple
+    /// of n cells would meet the same device of a cell each time.) Returns how many pulses there were.
+    ///
+    /// # Errors
+    /// As [`CellArray::pulse`]; nothing is changed then.
+    pub fn pulse_each(&mut self, stimulus: u16) -> Result<u64, DeviceError> {
+        let pulses = if self.n == 1 {
+            self.devices.pulse_all(stimulus, 1)?
+        } else {
+            let own = (self.counter % self.n as u64) as usize;
+            let devices = (own..self.devices.len()).step_by(self.n);
+            let ops: Vec<_> =
+                devices.map(|device| CellPulse { cell: device as u32, stimulus, count: 1 }).collect();
+            self.devices.pulse(&ops)?
+        };
+        self.counter += 1;
+        Ok(pulses)
+    }
+
+    /// Conductances of the cells as a verifying read sees them, S: the sums over their devices, which had no time to
+    /// drift.
+    ///
+    /// # Errors
+    /// Not one output a cell.
+    pub fn verify_into(&mut self, out: &mut [f32]) -> Result<(), DeviceError> {
+        if self.n == 1 {
+            return self.devices.verify_into(out);
+        }
+        if out.len() != self.len() {
+            return Err(DeviceError::Length { expected: self.len(), found: out.len() });
+        }
+        let mut g = vec![0.0; self.devices.len()];
+        self.devices.verify_into(&mut g)?;
+        for (out, g) in out.iter_mut().zip(g.chunks(self.n)) {
+            *out = g.iter().sum();
+        }
+        Ok(())
+    }
+
     /// Conductances of the cells at the last observation, S: the sums over their devices.
     ///
     /// # Errors

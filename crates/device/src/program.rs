@@ -120,6 +120,38 @@ impl CellArray {
         }
         Ok(most)
     }
+
+    /// Most pulses that a loop should give a cell: twice as many as carry a nominal cell across its range, up or down
+    /// by the strongest stimulus, whichever takes more; 50 at least, since a loop corrects what scatters, and
+    /// `u16::MAX` at most.
+    ///
+    /// # Errors
+    /// A device without a law for pulses.
+    pub fn enough_pulses(&self) -> Result<u16, DeviceError> {
+        const LEAST: u16 = 50;
+        const ACROSS: u32 = 20_000;
+        let mut most = 0;
+        for (stimulus, from_s) in self.strongest_stimuli()?.into_iter().zip(self.range_s()) {
+            if let Some(stimulus) = stimulus {
+                most = most.max(self.pulses_across(stimulus, from_s, ACROSS)?);
+            }
+        }
+        Ok(u16::try_from(2 * most).unwrap_or(u16::MAX).max(LEAST))
+    }
+
+    /// The largest step, S, that a nominal cell cannot avoid: of the weakest stimulus in a direction, where in the
+    /// range that moves it the most. Steps that end at an end of the range count as long as they are.
+    ///
+    /// # Errors
+    /// A device without a law for pulses.
+    pub fn largest_step_s(&self) -> Result<f64, DeviceError> {
+        const PLACES: u32 = 101;
+        let stimuli = self.pulse_law()?.stimuli().len() as u16;
+        let [low, high] = self.range_s();
+        let at = |n: u32| low + (high - low) * f64::from(n) / f64::from(PLACES - 1);
+        let weakest = |g_s| branches(self, stimuli, g_s).map(|b| b.first().map_or(0.0, |s| s.1.abs()));
+        Ok((0..PLACES).flat_map(|n| weakest(at(n))).fold(0.0, f64::max))
+    }
 }
 
 /// The train of one stimulus, at most `most` pulses, that brings the nominal device nearest to `target_s`.

@@ -381,12 +381,13 @@ impl DeviceSpec {
         ]
     }
 
-    /// A sentence for the report if the device's retention at age `t_s` is outside what was measured.
+    /// A sentence for the report if the device's retention at age `t_s` is outside what was measured, by more
+    /// than a percent.
     pub fn extrapolated(&self, t_s: f64) -> Option<String> {
         let retention = self.cell.as_ref()?.retention.as_ref()?;
         let (first, last) = retention.known_ages_s();
         let time = |s: f64| quantity::format(s, quantity::Dimension::Second);
-        if let Some(first) = first.filter(|first| t_s < *first) {
+        if let Some(first) = first.filter(|first| t_s < 0.99 * *first) {
             return Some(format!(
                 "The retention of `{}` is known from {} after programming; at {} it is {}.",
                 self.name,
@@ -395,7 +396,7 @@ impl DeviceSpec {
                 if retention.follows_temperature() { "extrapolated" } else { "held at that value" }
             ));
         }
-        let last = last.filter(|last| t_s > *last)?;
+        let last = last.filter(|last| t_s > 1.01 * *last)?;
         Some(format!(
             "The retention of `{}` was measured up to {} after programming; at {} it is extrapolated with the \
              logarithm of time.",
@@ -405,11 +406,12 @@ impl DeviceSpec {
         ))
     }
 
-    /// A sentence for the report if its retention at age `t_s` or temperature `t_k` is outside what was measured.
+    /// A sentence for the report if its retention at age `t_s` or temperature `t_k` is outside what was measured, by
+    /// more than a percent.
     pub fn extrapolated_at(&self, t_s: f64, t_k: f64) -> Option<String> {
         let retention = self.cell.as_ref()?.retention.as_ref()?;
         let (coldest, hottest) = retention.known_temperatures_k();
-        let out = coldest.is_some_and(|c| t_k < c - 0.5) || hottest.is_some_and(|h| t_k > h + 0.5);
+        let out = coldest.is_some_and(|c| t_k < 0.99 * c) || hottest.is_some_and(|h| t_k > 1.01 * h);
         let age = self.extrapolated(t_s);
         if !out {
             return age;

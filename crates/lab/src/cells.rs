@@ -1,6 +1,7 @@
 //! Experiments on cells that are known by their statistics: what an array tester does, with thousands or millions of
 //! cells at once.
 
+use neurohm_device::multi::MultiCell;
 use neurohm_device::{CellArray, CellSpec, DeviceSpec, Drive, Retention, nonlinearity};
 use neurohm_num::quantity::{self, Dimension};
 use neurohm_num::{Key, Watch, stats};
@@ -58,6 +59,8 @@ pub struct Trains {
     pub count: Option<u32>,
     /// How often both trains are given.
     pub cycles: u32,
+    /// Devices whose conductances add up to a cell's; a counter chooses which of them takes each pulse.
+    pub devices_per_cell: u32,
 }
 
 impl Trains {
@@ -77,41 +80,51 @@ impl Trains {
                 "a train needs a pulse at least, and there is a cycle at least".into(),
             ));
         }
+        let each = self.devices_per_cell;
+        let devices = cells.count.checked_mul(each as usize).filter(|n| (1..=u32::MAX as usize).contains(n));
         let spec = cells.quiet()?;
-        let mut array = CellArray::new(&spec, cells.count, cells.key.child("cells", 0))?;
+        let devices = devices.ok_or_else(|| {
+            LabError::Setting(format!(
+                "{} cells of {each} devices: give a device at least, and 2^32 at most",
+                cells.count
+            ))
+        })?;
+        let mut array = CellArray::new(&spec, devices, cells.key.child("cells", 0))?;
         let [up, down] = array.strongest_stimuli()?;
         let stimuli = spec.pulse.as_ref().map(|law| law.stimuli()).unwrap_or_default();
-        let mut g = vec![spec.g_min_s as f32; cells.count];
-        array.set(&g)?;
-        array.verify_into(&mut g)?;
-        let mut seen = vec![Moments::of(&g)];
-        let mut first = vec![g[..g.len().min(SHOWN)].to_vec()];
-        let mut given: Vec<Option<u16>> = vec![None];
+        array.set(&vec![spec.g_min_s as f32; devices])?;
         let count = |stimulus: u16, from_s| match self.count {
             Some(count) => Ok(count),
-            None => array.pulses_across(stimulus, from_s, Self::MOST),
+            None => array.pulses_across(stimulus, from_s, Self::MOST).map(|n| each * n),
         };
-        // One pulse of a law that begins anew is a train.
+        // One pulse of a law that begins anew is a train of a device.
         let anew = spec.pulse.as_ref().is_some_and(|law| law.resets());
         let up = up.map(|s| Ok::<_, LabError>((s, count(s, spec.g_min_s)?))).transpose()?;
-        let fall = |s| if anew { Ok(1) } else { count(s, spec.g_max_s) };
+        let fall = |s| if anew { Ok(each) } else { count(s, spec.g_max_s) };
         let down = down.map(|s| Ok::<_, LabError>((s, fall(s)?))).transpose()?;
         let trains = [up, down];
         let pulses: u64 = trains.iter().flatten().map(|(_, n)| u64::from(*n)).sum();
         cells.watch.begin("pulsing", Some(pulses * u64::from(self.cycles)));
+        let mut array = MultiCell::new(array, each as usize)?;
+        let mut g = vec![0.0; cells.count];
+        array.verify_into(&mut g)?;
+        let mut seen = vec![Moments::of(&g)];
+        let mut first = vec![g[..g.len().min(SHOWN)].to_vec()];
+        let mut given: Vec<Option<u16>> = vec![None];
         let mut energies = Vec::new();
         let mut time_s = Some(0.0);
         for _ in 0..self.cycles {
             for (stimulus, count) in trains.iter().flatten() {
                 let drive = stimuli.get(usize::from(*stimulus)).and_then(|s| s.drive);
                 for _ in 0..*count {
-                    array.pulse_all(*stimulus, 1)?;
+                    array.pulse_each(*stimulus)?;
                     array.verify_into(&mut g)?;
                     let before = seen[seen.len() - 1].mean_s;
                     seen.push(Moments::of(&g));
                     first.push(g[..g.len().min(SHOWN)].to_vec());
                     given.push(Some(*stimulus));
-                    let mean_s = 0.5 * (before + seen[seen.len() - 1].mean_s);
+                    // One device of the cell takes the pulse.
+                    let mean_s = 0.5 * (before + seen[seen.len() - 1].mean_s) / f64::from(each);
                     energies.extend(drive.map(|d: Drive| d.voltage_v.powi(2) * d.width_s * mean_s));
                     time_s = time_s.zip(drive).map(|(t, d)| t + d.width_s);
                     cells.watch.step(1)?;
@@ -144,6 +157,13 @@ impl Trains {
             down.map_or(0, |t| t.1),
             self.cycles
         );
+        let caption = if each == 1 {
+            caption
+        } else {
+            format!(
+                "{caption} A cell is {each} devices, whose conductances add; a counter chooses which takes a pulse."
+            )
+        };
         found.series.push(series(
             "conductance",
             caption,
@@ -167,13 +187,13 @@ impl Trains {
         if up.is_some() {
             self.judge(&seen, &given, [up, down].map(|t| Some(t?.0)), name, &mut found);
         }
-        let working = array.working();
+        let working = array.devices().working();
         if working < 1.0 {
-            found.number("working", 100.0 * working, "%", "Cells that work at the end");
+            found.number("working", 100.0 * working, "%", "Devices that work at the end");
         }
         if !energies.is_empty() {
             let mean = energies.iter().sum::<f64>() / energies.len() as f64;
-            let about = "Mean energy of a pulse on a cell of mean conductance, V^2 G t";
+            let about = "Mean energy of a pulse on a device of mean conductance, V^2 G t";
             found.scalar("energy", mean, None, "J", Some(Better::Lower), about);
         }
         if let Some(t) = time_s {
@@ -417,7 +437,7 @@ mod tests {
         let known =
             [(1, 2.056, 1.521), (2, 3.438, 1.972), (5, 5.921, 2.381), (10, 7.832, 2.463), (20, 9.396, 2.667)];
         let spec = preset("pcm_accumulate").unwrap();
-        let trains = Trains { count: Some(20), cycles: 2 };
+        let trains = Trains { count: Some(20), cycles: 2, devices_per_cell: 1 };
         let found = trains.run(&cells(&spec, 20_000, None)).unwrap();
         let text = String::from_utf8(found.files[0].1.clone()).unwrap();
         assert_eq!(text.lines().count(), 1 + 1 + 2 * 21, "one RESET ends a train");
@@ -436,7 +456,8 @@ mod tests {
         let text = "name = \"straight\"\n[cell]\ng_min = \"1 uS\"\ng_max = \"11 uS\"\n\
                     [pulse.constant_step.steps]\nw_min = 0.0\nw_max = 1.0\nstep = 0.04\n";
         let spec = neurohm_device::parse(text, "straight").unwrap();
-        let found = Trains { count: None, cycles: 1 }.run(&cells(&spec, 100, None)).unwrap();
+        let found =
+            Trains { count: None, cycles: 1, devices_per_cell: 1 }.run(&cells(&spec, 100, None)).unwrap();
         let line = &found.series[0].lines[0];
         // 25 steps of 0.4 uS, and back, and the pulse at each end that finds nothing left to do.
         assert!((50..=53).contains(&line.y.len()), "{}", line.y.len());
@@ -448,9 +469,37 @@ mod tests {
     }
 
     #[test]
+    fn the_relative_spread_of_cells_falls_as_one_over_the_root_of_their_devices() {
+        // Steps of 0.2 % of the range: after m on each device its rise is m s (1 + 0.3 z + 0.5 z' / sqrt(m)), so that
+        // of n devices it scatters by sqrt((0.3^2 + 0.5^2 / m) / n) of its mean.
+        let text = "name = \"straight\"\n[cell]\ng_min = \"1 uS\"\ng_max = \"101 uS\"\n\
+                    [pulse.constant_step.steps]\nw_min = 0.0\nw_max = 1.0\nstep = 0.002\nc2c = 0.5\n\
+                    [pulse.constant_step.steps.d2d]\nstep = 0.3\n";
+        let spec = neurohm_device::parse(text, "straight").unwrap();
+        let (count, m) = (4000, 25);
+        for n in [1, 4, 9] {
+            let trains = Trains { count: Some(n * m), cycles: 1, devices_per_cell: n };
+            let found = trains.run(&cells(&spec, count, None)).unwrap();
+            let text = String::from_utf8(found.files[0].1.clone()).unwrap();
+            let line = text.lines().nth(1 + (n * m) as usize).unwrap();
+            let row: Vec<f64> = line.split(',').map(|v| v.parse().unwrap()).collect();
+            let rise = row[2] - f64::from(n) * 1e-6;
+            assert!((rise / (f64::from(n * m) * 0.2e-6) - 1.0).abs() < 0.03, "{n}: {row:?}");
+            let expected = ((0.3_f64.powi(2) + 0.5_f64.powi(2) / f64::from(m)) / f64::from(n)).sqrt();
+            // Five times the sampling error of a standard deviation, 1 / sqrt(2 N).
+            let error = 5.0 / (2.0 * count as f64).sqrt();
+            assert!((row[3] / rise / expected - 1.0).abs() < error, "{n}: {} {expected}", row[3] / rise);
+        }
+        let none = Trains { count: Some(1), cycles: 1, devices_per_cell: 0 };
+        assert!(none.run(&cells(&spec, 10, None)).is_err());
+    }
+
+    #[test]
     fn what_cannot_be_is_refused() {
         let spec = preset("pcm").unwrap();
-        let error = Trains { count: Some(10), cycles: 1 }.run(&cells(&spec, 10, None)).unwrap_err();
+        let error = Trains { count: Some(10), cycles: 1, devices_per_cell: 1 }
+            .run(&cells(&spec, 10, None))
+            .unwrap_err();
         assert!(error.to_string().contains("law for pulses"), "{error}");
         let keeping = Keeping { levels: 1, time_s: 1e4, first_s: 20.0 };
         assert!(keeping.run(&cells(&spec, 10, None)).is_err());

@@ -180,3 +180,16 @@ proptest! {
         prop_assert_eq!(table.values(Quantity::Current).unwrap(), values.iter().map(|v| v.1).collect::<Vec<_>>());
     }
 }
+
+#[test]
+fn temperatures_without_a_unit_are_refused() {
+    let text = "time_s,temperature\n1,100\n2,260\n";
+    let refused = plain(text).unwrap().values(Quantity::Temperature).unwrap_err().to_string();
+    for words in ["column 2 `temperature`", "--unit temperature=C", "--unit temperature=K"] {
+        assert!(refused.contains(words), "{refused}");
+    }
+    for (unit, first) in [("temperature=C", 373.15), ("temperature=K", 100.0)] {
+        let table = parse(text.as_bytes(), &Reading::default().with_unit(unit).unwrap()).unwrap();
+        assert_eq!(table.values(Quantity::Temperature).unwrap()[0], first);
+    }
+}

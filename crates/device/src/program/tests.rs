@@ -179,3 +179,20 @@ fn a_selection_counter_spreads_pulses_over_the_devices_of_a_cell() {
     assert!(MultiCell::new(CellArray::new(&spec, 5, Key::root(2)).unwrap(), 2).is_err());
     assert!(synapses.pulse(&[CellPulse { cell: cells as u32, stimulus: 0, count: 1 }]).is_err());
 }
+
+#[test]
+fn enough_pulses_are_twice_those_across_and_the_largest_step_is_the_laws() {
+    // 400 equal steps of 0.0025 of the range, and a pulse at the end that moves nothing.
+    let straight = |step: f64| {
+        let pulse = Some(Pulse::ConstantStep { steps: Steps::new(0.0, 1.0, step) });
+        CellArray::new(&CellSpec { pulse, ..CellSpec::ideal(1e-6, 101e-6) }, 1, Key::root(1)).unwrap()
+    };
+    let fine = straight(0.0025);
+    let enough = fine.enough_pulses().unwrap();
+    assert!((800..=804).contains(&enough), "{enough}");
+    assert!((fine.largest_step_s().unwrap() / 0.25e-6 - 1.0).abs() < 1e-9);
+    assert_eq!(straight(0.5).enough_pulses().unwrap(), 50);
+    assert_eq!(straight(1e-5).enough_pulses().unwrap(), 40_000, "the search ends at 20 000");
+    let silent = CellArray::new(&CellSpec::ideal(1e-6, 101e-6), 1, Key::root(1)).unwrap();
+    assert!(silent.enough_pulses().is_err() && silent.largest_step_s().is_err());
+}

@@ -24,13 +24,13 @@ pub struct BenchOptions {
     /// Device: a preset (see `neurohm device list`) or the path of a description
     pub device: String,
     /// Largest current while the device is set, such as 100uA; the other polarity is not limited
-    #[arg(long, value_name = "CURRENT", value_parser = ampere)]
+    #[arg(long, value_name = "CURRENT", value_parser = ampere, allow_hyphen_values = true)]
     pub compliance: Option<f64>,
     /// Resistor between source and device, such as 1kohm
-    #[arg(long = "series-ohm", value_name = "RESISTANCE", value_parser = ohm)]
+    #[arg(long = "series-ohm", value_name = "RESISTANCE", value_parser = ohm, allow_hyphen_values = true)]
     pub series_ohm: Option<f64>,
     /// Ambient temperature, such as 85C or 300K
-    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
+    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin, allow_hyphen_values = true)]
     pub temperature: Option<f64>,
     /// Measure so many devices, which differ by the description's spread; cells (of a level) where these are known by
     /// their statistics [default: 1; 1000 cells]
@@ -73,11 +73,17 @@ pub fn ohm(text: &str) -> Result<f64, String> {
 }
 
 pub fn hertz(text: &str) -> Result<f64, String> {
-    with_unit(text, Dimension::Hertz)
+    match with_unit(text, Dimension::Hertz)? {
+        f if f > 0.0 => Ok(f),
+        f => Err(format!("{f} Hz is no frequency: give one above zero")),
+    }
 }
 
 pub fn second(text: &str) -> Result<f64, String> {
-    with_unit(text, Dimension::Second)
+    match with_unit(text, Dimension::Second)? {
+        t if t >= 0.0 => Ok(t),
+        t => Err(format!("{t} s is no length of time: give one that is not negative")),
+    }
 }
 
 /// Of a bare number nobody knows whether it is in kelvin or in degrees.
@@ -237,16 +243,20 @@ pub fn text(value: f64, dimension: Dimension) -> Value {
     Value::String(quantity::format(value, dimension))
 }
 
+/// A quantity as a word of a command, which reads back to the same bits.
+pub fn word(value: f64, dimension: Dimension) -> String {
+    quantity::format(value, dimension).replace(' ', "")
+}
+
 fn command(options: &BenchOptions, name: &str, own: Vec<String>) -> String {
     let mut words: Vec<String> = ["neurohm", "device", name, &options.device].map(str::to_string).into();
     words.extend(own);
     let mut option = |name: &str, value: Option<String>| {
         words.extend(value.into_iter().flat_map(|v| [name.to_string(), v]));
     };
-    let plain = |v: f64, d| quantity::format(v, d).replace(' ', "");
-    option("--compliance", options.compliance.map(|v| plain(v, Dimension::Ampere)));
-    option("--series-ohm", options.series_ohm.map(|v| plain(v, Dimension::Ohm)));
-    option("--temperature", options.temperature.map(|v| plain(v, Dimension::Kelvin)));
+    option("--compliance", options.compliance.map(|v| word(v, Dimension::Ampere)));
+    option("--series-ohm", options.series_ohm.map(|v| word(v, Dimension::Ohm)));
+    option("--temperature", options.temperature.map(|v| word(v, Dimension::Kelvin)));
     option("--devices", options.devices.map(|n| n.to_string()));
     option("--seed", (options.seed != 1).then(|| options.seed.to_string()));
     words.extend(options.statistics.then(|| "--statistics".to_string()));
@@ -279,5 +289,42 @@ impl From<LabError> for Failure {
             error if error.is_request() => Failure::request(error.to_string()),
             error => Failure::failed(error.to_string()),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn words_of_a_command_read_back_to_the_same_bits() {
+        type Parser = fn(&str) -> Result<f64, String>;
+        let parsers: [(Dimension, Parser, f64); 6] = [
+            (Dimension::Volt, volt, -1.0),
+            (Dimension::Ampere, ampere, 1.0),
+            (Dimension::Ohm, ohm, 1.0),
+            (Dimension::Hertz, hertz, 1.0),
+            (Dimension::Second, second, 1.0),
+            (Dimension::Kelvin, kelvin, 1.0),
+        ];
+        for (dimension, parser, sign) in parsers {
+            for value in [0.3 * 1.5, 2.5e-7, 1.0 / 3.0, 358.15, 1e-12, 7164.76, 3600.0, 0.25 / 5e-9, 1.5e12] {
+                if dimension == Dimension::Kelvin && !(1.0..=3000.0).contains(&value) {
+                    continue;
+                }
+                let value = sign * value;
+                let word = word(value, dimension);
+                assert!(!word.contains(' '), "{word}");
+                assert_eq!(parser(&word).unwrap().to_bits(), value.to_bits(), "{word}");
+            }
+        }
+        assert_eq!(word(2.5e-7, Dimension::Second), "250ns");
+    }
+
+    #[test]
+    fn times_and_frequencies_below_zero_are_refused() {
+        assert!(second("-1s").is_err() && second("-1").is_err() && hertz("-1kHz").is_err());
+        assert!(hertz("0Hz").is_err() && kelvin("-300C").is_err());
+        assert_eq!((second("0s"), kelvin("-40C")), (Ok(0.0), Ok(233.15)));
     }
 }

@@ -1,25 +1,18 @@
-//! `neurohm device characterise`, `program`, `predict` and `export`: what follows from a description.
+//! `neurohm device characterise`, `predict` and `export`: what follows from a description.
 
 use std::path::PathBuf;
-use std::time::Instant;
 
 use neurohm::data::npy;
 use neurohm::device::compact::{self, Waveform, spice_netlist};
 use neurohm::device::fit::pulses::predict_pulses;
 use neurohm::device::predict::{Reads, predict_noise, predict_retention};
-use neurohm::device::program::{Program as Programming, Scheme};
-use neurohm::device::{CellArray, DeviceSpec, to_toml};
+use neurohm::device::{DeviceSpec, to_toml};
 use neurohm::lab::{Protocol, characterise};
 use neurohm::num::quantity::{self, Dimension};
 use neurohm::num::{Key, stats};
-use neurohm::study::experiment::{Asked, Findings};
-use neurohm::study::record::{Axis, Better, Line, Series};
 use neurohm::study::{Disk, Inputs, named_device, write_file};
-use toml::{Table, Value};
 
 use super::bench::{hertz, kelvin, second};
-use crate::args::quoted;
-use crate::commands::carry_out;
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
@@ -39,7 +32,7 @@ pub struct Characterise {
     #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(2..=100_000))]
     count: u32,
     /// Ambient temperature [default: 300 K]
-    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
+    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin, allow_hyphen_values = true)]
     temperature: Option<f64>,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -99,190 +92,6 @@ pub fn characterised(options: Characterise, terminal: &Terminal) -> Result<(), F
     Ok(())
 }
 
-/// How cells are brought to their targets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum SchemeName {
-    /// One pulse
-    Single,
-    /// A train that the nominal device would need, without reads
-    OpenLoop,
-    /// Read after each pulse, ever stronger pulses
-    Incremental,
-    /// Read after each pulse, the pulse that fits the error
-    ClosedLoop,
-}
-
-#[derive(clap::Args)]
-#[command(after_help = "\
-Example:
-  neurohm device program pcm_accumulate --scheme closed-loop --tolerance 0.02 --max-pulses 40")]
-pub struct Program {
-    /// Device with a law for pulses: a preset or the path of a description
-    device: String,
-    /// How
-    #[arg(long, value_name = "SCHEME", default_value = "closed-loop")]
-    scheme: SchemeName,
-    /// Largest error that counts as reached, of the range
-    #[arg(long, value_name = "PART", default_value_t = 0.02)]
-    tolerance: f64,
-    /// Most pulses a cell gets
-    #[arg(long, value_name = "N", default_value_t = 50)]
-    max_pulses: u16,
-    /// Pulses of one direction only: an overshoot stays
-    #[arg(long)]
-    single_branch: bool,
-    /// Levels, evenly over the range
-    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=4096))]
-    levels: u32,
-    /// Cells of each level
-    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
-    cells: u32,
-    /// Seed of all randomness
-    #[arg(long, value_name = "N", default_value_t = 1)]
-    seed: u64,
-    /// Write report.html, run.json and CSV files into DIR
-    #[arg(short, long, value_name = "DIR")]
-    out: Option<PathBuf>,
-}
-
-pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
-    let started = Instant::now();
-    let spec = named_device(&options.device, &Disk)?;
-    let cell = spec.statistics()?.clone();
-    let name = format!("program-{}", carry_out::stem(&options.device));
-    if !(options.tolerance > 0.0 && options.tolerance < 1.0) {
-        let message = format!("--tolerance {} is a part of the range, between 0 and 1", options.tolerance);
-        return Err(Failure::request(message));
-    }
-    let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
-    let (levels, each) = (options.levels as usize, options.cells as usize);
-    let range = cell.g_max_s - cell.g_min_s;
-    let level = |n: usize| cell.g_min_s + range * (n as f64 + 0.5) / levels as f64;
-    let targets: Vec<f32> = (0..levels * each).map(|i| level(i / each) as f32).collect();
-    let mut array = CellArray::new(&cell, targets.len(), Key::root(options.seed).child("program", 0))?;
-    array.reset()?;
-    let how = Programming {
-        scheme: match options.scheme {
-            SchemeName::Single => Scheme::Single,
-            SchemeName::OpenLoop => Scheme::OpenLoop,
-            SchemeName::Incremental => Scheme::Incremental,
-            SchemeName::ClosedLoop => Scheme::ClosedLoop,
-        },
-        double_branch: !options.single_branch,
-        tolerance_s: options.tolerance * range,
-        max_pulses: options.max_pulses,
-        ..Programming::default()
-    };
-    let done = how.run(&mut array, &targets)?;
-    let mut found = Findings::default();
-    let error = |n: usize| -> Vec<f64> {
-        let of = n * each..(n + 1) * each;
-        of.map(|i| (f64::from(done.g_s[i]) - level(n)) / range).collect()
-    };
-    let all: Vec<f64> = (0..levels).flat_map(error).collect();
-    let rms = (all.iter().map(|e| e * e).sum::<f64>() / all.len() as f64).sqrt();
-    let pulses: Vec<f64> = done.pulses.iter().map(|p| f64::from(*p)).collect();
-    let reached = 1.0 - (done.failed.len() as f64) / targets.len() as f64;
-    found.scalar(
-        "error",
-        100.0 * rms,
-        None,
-        "%",
-        Some(Better::Lower),
-        "RMS error of programming, of the range",
-    );
-    found.scalar(
-        "pulses",
-        stats::mean(&pulses),
-        None,
-        "1",
-        Some(Better::Lower),
-        "Mean number of pulses of a cell",
-    );
-    let interval = stats::wilson95((reached * targets.len() as f64) as u64, targets.len() as u64);
-    let ci95 = Some([100.0 * interval.low, 100.0 * interval.high]);
-    found.scalar("reached", 100.0 * reached, ci95, "%", Some(Better::Higher), "Cells that did not fail");
-    found.number("stuck", done.stuck.len() as f64, "1", "Stuck cells");
-    if let Some(energy) = done.energy_j {
-        found.scalar(
-            "energy",
-            energy / targets.len() as f64,
-            None,
-            "J",
-            Some(Better::Lower),
-            "Energy of a cell's pulses",
-        );
-    } else {
-        found.info("The description gives no voltage or width of its pulses: their energy is not known.");
-    }
-    found.number("time", done.time_s, "s", "Time that programming took, all cells at once");
-    if !done.failed.is_empty() {
-        let shown: Vec<_> = done.failed.iter().take(8).map(usize::to_string).collect();
-        let more = if done.failed.len() > 8 { ", ..." } else { "" };
-        found.caution(format!(
-            "{} cells missed their target: {}{more}.",
-            done.failed.len(),
-            shown.join(", ")
-        ));
-    }
-    if !done.stuck.is_empty() {
-        let shown: Vec<_> = done.stuck.iter().take(8).map(usize::to_string).collect();
-        let more = if done.stuck.len() > 8 { ", ..." } else { "" };
-        found.caution(format!("{} cells are stuck: {}{more}.", done.stuck.len(), shown.join(", ")));
-    }
-    let axis = |label: &str, unit: &str| Axis { label: label.into(), unit: unit.into(), log: false };
-    let line = |name: &str, x: Vec<f64>, y: Vec<f64>| Line {
-        name: name.into(),
-        x,
-        y,
-        low: vec![],
-        high: vec![],
-        reference: false,
-    };
-    let x: Vec<f64> = (0..levels).map(level).collect();
-    found.series.push(Series {
-        name: "errors".into(),
-        caption: "Standard deviation and bias of programming by level, of the range.".into(),
-        x: axis("target", "S"),
-        y: axis("error", "1"),
-        lines: vec![
-            line("standard deviation", x.clone(), (0..levels).map(|n| stats::sd(&error(n))).collect()),
-            line("bias", x, (0..levels).map(|n| stats::mean(&error(n))).collect()),
-        ],
-    });
-    let count: Vec<f64> = done.histogram.iter().map(|c| *c as f64).collect();
-    found.series.push(Series {
-        name: "pulses".into(),
-        caption: "How many cells took so many pulses.".into(),
-        x: axis("pulses", "1"),
-        y: axis("cells", "1"),
-        lines: vec![line("cells", (0..count.len()).map(|n| n as f64).collect(), count)],
-    });
-    let scheme = format!("{:?}", options.scheme);
-    let mut settings = Table::new();
-    settings.insert("scheme".into(), Value::String(scheme));
-    settings.insert("tolerance".into(), Value::Float(options.tolerance));
-    settings.insert("max_pulses".into(), Value::Integer(options.max_pulses.into()));
-    settings.insert("double_branch".into(), Value::Boolean(!options.single_branch));
-    settings.insert("levels".into(), Value::Integer(options.levels.into()));
-    settings.insert("cells".into(), Value::Integer(options.cells.into()));
-    let asked = Asked {
-        name: "program",
-        title: "Programming with pulses",
-        about: "Cells are reset and brought to levels evenly over the range: how near they come, in how many pulses, at \
-                what energy, and which fail.",
-        revision: 1,
-        merit: "error",
-        device: &spec,
-        settings,
-        devices: targets.len(),
-        seed: options.seed,
-        command: quoted(["neurohm", "device", "program", &options.device]),
-        started,
-    };
-    carry_out::deliver(asked.finding(found)?, folder, terminal)
-}
-
 /// What is predicted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum Predicted {
@@ -310,10 +119,10 @@ pub struct Predict {
     #[arg(long, value_name = "G")]
     initial: String,
     /// Temperature meanwhile (retention) [default: 25C]
-    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
+    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin, allow_hyphen_values = true)]
     temperature: Option<f64>,
     /// How long (retention)
-    #[arg(long, value_name = "TIME", value_parser = second)]
+    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
     time: Option<f64>,
     /// Pulses as stimulus:count, such as up:50,down:50; a stimulus is a name or number of the device's law (pulses)
     #[arg(long, value_name = "TRAIN")]
@@ -322,13 +131,13 @@ pub struct Predict {
     #[arg(long, value_name = "N", default_value_t = 2000, value_parser = clap::value_parser!(u32).range(2..=10_000_000))]
     cells: u32,
     /// Reads a second (noise)
-    #[arg(long, value_name = "FREQUENCY", value_parser = hertz)]
+    #[arg(long, value_name = "FREQUENCY", value_parser = hertz, allow_hyphen_values = true)]
     rate: Option<f64>,
     /// How many reads (noise)
     #[arg(long, value_name = "N")]
     reads: Option<u32>,
     /// Time from programming to the first read (noise)
-    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = second)]
+    #[arg(long, value_name = "TIME", default_value = "1s", value_parser = second, allow_hyphen_values = true)]
     first: f64,
     /// Seed of the simulation (pulses)
     #[arg(long, value_name = "N", default_value_t = 1)]
@@ -343,6 +152,7 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
     let (shape, initial) = initial(&options.initial)?;
     let need = |what: &str| Failure::request(format!("this prediction needs {what}"));
     let cell = spec.statistics()?;
+    let mut notes = beyond(&initial, cell.g_min_s, cell.g_max_s);
     let (shape, mean, std) = match options.kind {
         Predicted::Retention => {
             if cell.retention.is_none() {
@@ -352,9 +162,7 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
             let time = options.time.ok_or_else(|| need("--time, such as 7200s"))?;
             let t_k = options.temperature.unwrap_or(neurohm::device::ROOM_K);
             let p = predict_retention(cell, &initial, t_k, time)?;
-            if let Some(text) = spec.extrapolated_at(time, t_k) {
-                terminal.tell(&text);
-            }
+            notes.extend(spec.extrapolated_at(time, t_k));
             (shape, p.mean_s, p.std_s)
         }
         Predicted::Noise => {
@@ -386,6 +194,7 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
             (shape, mean, std)
         }
     };
+    notes.iter().for_each(|note| terminal.tell(&format!("caution: {note}")));
     if let Some(dir) = &options.out {
         std::fs::create_dir_all(dir)
             .map_err(|e| Failure::failed(format!("cannot make {}: {e}", dir.display())))?;
@@ -396,11 +205,32 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
         terminal.tell(&format!("Wrote mean_s.npy and std_s.npy into {}.", dir.display()));
     }
     if terminal.json() {
-        return terminal.print_json(&serde_json::json!({ "shape": shape, "mean_s": mean, "std_s": std }));
+        return terminal.print_json(
+            &serde_json::json!({ "shape": shape, "mean_s": mean, "std_s": std, "notes": notes }),
+        );
     }
     let show = |g: f64| quantity::format(quantity::rounded(g, 4), Dimension::Siemens);
     let (m, s) = (stats::mean(&mean), stats::mean(&std));
     terminal.print(&format!("{} values: mean {}, mean standard deviation {}\n", mean.len(), show(m), show(s)))
+}
+
+/// A sentence where conductances lie outside of the device's range by more than a twentieth of it.
+fn beyond(initial_s: &[f64], g_min_s: f64, g_max_s: f64) -> Vec<String> {
+    let margin = 0.05 * (g_max_s - g_min_s);
+    let outside = |g: &&f64| **g < g_min_s - margin || **g > g_max_s + margin;
+    let count = initial_s.iter().filter(outside).count();
+    let show = |g: f64| quantity::format(quantity::rounded(g, 4), Dimension::Siemens);
+    let (low, high) = initial_s.iter().fold((f64::INFINITY, 0.0_f64), |(l, h), g| (l.min(*g), h.max(*g)));
+    let text = format!(
+        "{count} of {} initial conductances, which reach from {} to {}, lie outside of the device's range, {} to {}: what \
+         is said of these is extrapolated.",
+        initial_s.len(),
+        show(low),
+        show(high),
+        show(g_min_s),
+        show(g_max_s)
+    );
+    (count > 0).then_some(text).into_iter().collect()
 }
 
 /// Conductances from a file, with its shape, or one value.
@@ -471,7 +301,7 @@ pub struct Export {
     #[arg(long)]
     subcircuit: bool,
     /// Ambient temperature [default: 300 K]
-    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
+    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin, allow_hyphen_values = true)]
     temperature: Option<f64>,
     /// Write to FILE [default: standard output]
     #[arg(short, long, value_name = "FILE")]
@@ -501,5 +331,17 @@ pub fn export(options: Export, terminal: &Terminal) -> Result<(), Failure> {
             Ok(())
         }
         None => terminal.print(&text),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::beyond;
+
+    #[test]
+    fn conductances_beyond_the_range_are_told_where_they_are_far_out() {
+        assert!(beyond(&[0.6e-6, 10.4e-6, 5e-6], 1e-6, 10e-6).is_empty());
+        let told = beyond(&[0.5e-6, 5e-6, 12e-6], 1e-6, 10e-6);
+        assert!(told.len() == 1 && told[0].starts_with("2 of 3") && told[0].contains("12 uS"), "{told:?}");
     }
 }

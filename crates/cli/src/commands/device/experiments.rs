@@ -28,7 +28,7 @@ pub struct Sweep {
     #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
     amplitude: Option<f64>,
     /// Frequency, such as 1kHz [default: a quarter of a period is the device's SET]
-    #[arg(long, value_name = "FREQUENCY", value_parser = hertz)]
+    #[arg(long, value_name = "FREQUENCY", value_parser = hertz, allow_hyphen_values = true)]
     frequency: Option<f64>,
     /// Periods
     #[arg(long, value_name = "N", default_value_t = 3, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
@@ -86,15 +86,15 @@ pub fn sweep(options: Sweep, terminal: &Terminal) -> Result<(), Failure> {
     };
     let mut words = vec!["--waveform".into(), options.waveform.clone()];
     if !matches!(sweep.shape, lab::Shape::Points(_)) {
-        words.extend(["--amplitude".into(), format!("{amplitude_v}V"), "--frequency".into()]);
-        words.push(format!("{frequency_hz}Hz"));
+        words.extend(["--amplitude".into(), bench::word(amplitude_v, Dimension::Volt), "--frequency".into()]);
+        words.push(bench::word(frequency_hz, Dimension::Hertz));
     }
     words.extend(["--cycles".into(), options.cycles.to_string()]);
     words.extend([
         "--samples".into(),
         options.samples.to_string(),
         "--read".into(),
-        format!("{}V", sweep.read_v),
+        bench::word(sweep.read_v, Dimension::Volt),
     ]);
     words.extend(options.no_frequencies.then(|| "--no-frequencies".into()));
     let experiment = Experiment {
@@ -131,13 +131,13 @@ pub struct Pulse {
     #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
     up: Option<f64>,
     /// Their width [default: a part of the device's SET]
-    #[arg(long, value_name = "TIME", value_parser = second)]
+    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
     up_width: Option<f64>,
     /// Voltage of the pulses down [default: the device's RESET]
     #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
     down: Option<f64>,
     /// Their width [default: a part of the device's RESET]
-    #[arg(long, value_name = "TIME", value_parser = second)]
+    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
     down_width: Option<f64>,
     /// Pulses up, and then down [default: 50; of cells that are known by their statistics as many as cross the range]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=100_000))]
@@ -146,11 +146,15 @@ pub struct Pulse {
     #[arg(long, value_name = "N", default_value_t = 2, value_parser = clap::value_parser!(u32).range(1..=10_000))]
     cycles: u32,
     /// Time between pulses [default: the width of the pulses up]
-    #[arg(long, value_name = "TIME", value_parser = second)]
+    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
     gap: Option<f64>,
     /// Voltage of the reads [default: the device's read]
     #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
     read: Option<f64>,
+    /// Devices whose conductances add up to a cell's, where cells are known by their statistics; a counter chooses
+    /// which takes each pulse [default: 1]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    devices_per_cell: Option<u32>,
 }
 
 pub fn pulse(options: Pulse, terminal: &Terminal) -> Result<(), Failure> {
@@ -159,6 +163,13 @@ pub fn pulse(options: Pulse, terminal: &Terminal) -> Result<(), Failure> {
         return pulse_cells(&options, &spec, terminal);
     }
     spec.equations()?;
+    if options.devices_per_cell.is_some() {
+        let message =
+            "--devices-per-cell has no effect on equations: cells of several devices are known by statistics";
+        return Err(
+            Failure::request(message).help("--statistics takes the device's statistics, where it has some")
+        );
+    }
     let complete = |v: Option<f64>, w: Option<f64>| Some(Drive { voltage_v: v?, width_s: w? });
     let own = complete(options.up, options.up_width).zip(options.read);
     let pulses = options.count.unwrap_or(50);
@@ -191,16 +202,25 @@ pub fn pulse(options: Pulse, terminal: &Terminal) -> Result<(), Failure> {
         ("gap", text(pulses.gap_s, Dimension::Second)),
         ("read", text(read_v, Dimension::Volt)),
     ];
-    let mut words =
-        vec!["--up".into(), format!("{}V", up.voltage_v), "--up-width".into(), format!("{}s", up.width_s)];
+    let mut words = vec![
+        "--up".into(),
+        bench::word(up.voltage_v, Dimension::Volt),
+        "--up-width".into(),
+        bench::word(up.width_s, Dimension::Second),
+    ];
     if let Some(down) = down {
         settings.push(("down", text(down.voltage_v, Dimension::Volt)));
         settings.push(("down_width", text(down.width_s, Dimension::Second)));
-        words.extend(["--down".into(), format!("{}V", down.voltage_v)]);
-        words.extend(["--down-width".into(), format!("{}s", down.width_s)]);
+        words.extend(["--down".into(), bench::word(down.voltage_v, Dimension::Volt)]);
+        words.extend(["--down-width".into(), bench::word(down.width_s, Dimension::Second)]);
     }
     words.extend(["--count".into(), pulses.count.to_string(), "--cycles".into(), options.cycles.to_string()]);
-    words.extend(["--gap".into(), format!("{}s", pulses.gap_s), "--read".into(), format!("{read_v}V")]);
+    words.extend([
+        "--gap".into(),
+        bench::word(pulses.gap_s, Dimension::Second),
+        "--read".into(),
+        bench::word(read_v, Dimension::Volt),
+    ]);
     let revision = lab::Pulses::REVISION;
     let experiment = Experiment { revision, settings, words, ..PULSE };
     bench::measure(&options.bench, &spec, experiment, |b| pulses.run(b), terminal)
@@ -229,12 +249,17 @@ fn pulse_cells(options: &Pulse, spec: &DeviceSpec, terminal: &Terminal) -> Resul
         ("--read", options.read.is_some()),
         ("--temperature", options.bench.temperature.is_some()),
     ])?;
-    let trains = lab::Trains { count: options.count, cycles: options.cycles };
+    let devices_per_cell = options.devices_per_cell.unwrap_or(1);
+    let trains = lab::Trains { count: options.count, cycles: options.cycles, devices_per_cell };
     let mut settings = vec![("cycles", Value::Integer(options.cycles.into()))];
     let mut words = vec!["--cycles".to_string(), options.cycles.to_string()];
     if let Some(count) = options.count {
         settings.push(("count", Value::Integer(count.into())));
         words.extend(["--count".into(), count.to_string()]);
+    }
+    if devices_per_cell > 1 {
+        settings.push(("devices_per_cell", Value::Integer(devices_per_cell.into())));
+        words.extend(["--devices-per-cell".into(), devices_per_cell.to_string()]);
     }
     let experiment = Experiment { revision: lab::Trains::REVISION, settings, words, ..PULSE };
     bench::measure_cells(&options.bench, spec, experiment, |c| trains.run(c), terminal)
@@ -254,10 +279,10 @@ pub struct Switching {
     #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(2..=1000))]
     voltages: u32,
     /// Longest time that is waited for
-    #[arg(long, value_name = "TIME", default_value = "1000s", value_parser = second)]
+    #[arg(long, value_name = "TIME", default_value = "1000s", value_parser = second, allow_hyphen_values = true)]
     longest: f64,
     /// Shortest time that is resolved
-    #[arg(long, value_name = "TIME", default_value = "1ps", value_parser = second)]
+    #[arg(long, value_name = "TIME", default_value = "1ps", value_parser = second, allow_hyphen_values = true)]
     shortest: f64,
 }
 
@@ -276,11 +301,11 @@ pub fn switching(options: Switching, terminal: &Terminal) -> Result<(), Failure>
         per_decade: 10,
     };
     let words = [
-        ("--from", format!("{from}V")),
-        ("--to", format!("{to}V")),
+        ("--from", bench::word(from, Dimension::Volt)),
+        ("--to", bench::word(to, Dimension::Volt)),
         ("--voltages", options.voltages.to_string()),
-        ("--longest", format!("{}s", options.longest)),
-        ("--shortest", format!("{}s", options.shortest)),
+        ("--longest", bench::word(options.longest, Dimension::Second)),
+        ("--shortest", bench::word(options.shortest, Dimension::Second)),
     ];
     let experiment = Experiment {
         name: "switching",
@@ -316,7 +341,7 @@ pub struct Cycle {
     #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
     reset: Option<f64>,
     /// Length of a ramp [default: the width of the device's SET]
-    #[arg(long, value_name = "TIME", value_parser = second)]
+    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
     ramp: Option<f64>,
 }
 
@@ -338,9 +363,9 @@ pub fn cycle(options: Cycle, terminal: &Terminal) -> Result<(), Failure> {
     };
     let words = [
         ("--cycles", options.cycles.to_string()),
-        ("--set", format!("{}V", cycling.set_v)),
-        ("--reset", format!("{}V", cycling.reset_v)),
-        ("--ramp", format!("{}s", cycling.ramp_s)),
+        ("--set", bench::word(cycling.set_v, Dimension::Volt)),
+        ("--reset", bench::word(cycling.reset_v, Dimension::Volt)),
+        ("--ramp", bench::word(cycling.ramp_s, Dimension::Second)),
     ];
     let experiment = Experiment {
         name: "cycle",
@@ -369,7 +394,7 @@ pub struct Disturb {
     #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
     read: Option<f64>,
     /// Length of a read [default: the device's read]
-    #[arg(long, value_name = "TIME", value_parser = second)]
+    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
     width: Option<f64>,
     /// Read up to 10^N times
     #[arg(long, value_name = "N", default_value_t = 12, value_parser = clap::value_parser!(u32).range(1..=18))]
@@ -383,8 +408,8 @@ pub fn disturb(options: Disturb, terminal: &Terminal) -> Result<(), Failure> {
         changed(bench::operation(&spec, "a description that has one")?.read, options.read, options.width);
     let disturb = lab::Disturb { read_v: read.voltage_v, width_s: read.width_s, decades: options.decades };
     let words = [
-        ("--read", format!("{}V", read.voltage_v)),
-        ("--width", format!("{}s", read.width_s)),
+        ("--read", bench::word(read.voltage_v, Dimension::Volt)),
+        ("--width", bench::word(read.width_s, Dimension::Second)),
         ("--decades", options.decades.to_string()),
     ];
     let experiment = Experiment {
@@ -413,10 +438,10 @@ pub struct Retention {
     #[command(flatten)]
     bench: BenchOptions,
     /// How long
-    #[arg(long, value_name = "TIME", default_value = "10years", value_parser = second)]
+    #[arg(long, value_name = "TIME", default_value = "10years", value_parser = second, allow_hyphen_values = true)]
     time: f64,
     /// First look [default: 1 ms; of cells that are known by their statistics the first age that these know, or 1 s]
-    #[arg(long, value_name = "TIME", value_parser = second)]
+    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
     first: Option<f64>,
     /// Levels of cells that are known by their statistics, evenly over the range [default: 5]
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(2..=1000))]
@@ -460,7 +485,13 @@ const RETENTION: Experiment = Experiment {
 };
 
 fn retention_words(time_s: f64, first_s: f64) -> Vec<String> {
-    ["--time".into(), format!("{time_s}s"), "--first".into(), format!("{first_s}s")].into()
+    [
+        "--time".into(),
+        bench::word(time_s, Dimension::Second),
+        "--first".into(),
+        bench::word(first_s, Dimension::Second),
+    ]
+    .into()
 }
 
 /// The same with cells that are known by their statistics.

@@ -4,6 +4,7 @@ mod bench;
 mod derive;
 mod experiments;
 mod fit;
+mod program;
 mod waveform;
 
 use neurohm::device::{presets, to_toml};
@@ -39,7 +40,7 @@ enum Command {
     /// Read a state very often
     Disturb(experiments::Disturb),
     /// Bring cells to levels with pulses, and verify
-    Program(derive::Program),
+    Program(program::Program),
     /// Find a description from measurements
     Fit(fit::Options),
     /// Say what a description predicts: means and standard deviations
@@ -61,7 +62,7 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
         Command::Switching(options) => experiments::switching(options, terminal),
         Command::Cycle(options) => experiments::cycle(options, terminal),
         Command::Disturb(options) => experiments::disturb(options, terminal),
-        Command::Program(options) => derive::program(options, terminal),
+        Command::Program(options) => program::program(options, terminal),
         Command::Fit(options) => fit::run(options, terminal),
         Command::Predict(options) => derive::predict(options, terminal),
         Command::Characterise(options) => derive::characterised(options, terminal),

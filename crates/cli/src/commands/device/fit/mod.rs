@@ -55,34 +55,34 @@ pub struct Options {
     #[arg(long, value_name = "NAME", default_value = "auto")]
     model: String,
     /// Which column is what: in order (time,-,voltage) or by name (voltage=V1,current=3)
-    #[arg(long, value_name = "COLUMNS")]
+    #[arg(long, value_name = "COLUMNS", allow_hyphen_values = true)]
     columns: Option<String>,
     /// Unit of a quantity or of a column, such as current=uA; may be repeated
     #[arg(long = "unit", value_name = "NAME=UNIT")]
     unit: Vec<String>,
     /// Frequency of the drive, where the table has no times (iv)
-    #[arg(long, value_name = "FREQUENCY", value_parser = hertz)]
+    #[arg(long, value_name = "FREQUENCY", value_parser = hertz, allow_hyphen_values = true)]
     frequency: Option<f64>,
     /// Resistor that the voltage was measured across too (iv)
-    #[arg(long = "series-ohm", value_name = "RESISTANCE", value_parser = ohm)]
+    #[arg(long = "series-ohm", value_name = "RESISTANCE", value_parser = ohm, allow_hyphen_values = true)]
     series_ohm: Option<f64>,
     /// Conductances that the smallest and the largest weight stand for, such as 1uS,50uS (pulses)
     #[arg(long, value_name = "LOW,HIGH")]
     range: Option<String>,
     /// Temperature, where the table has none (retention, iv)
-    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin)]
+    #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin, allow_hyphen_values = true)]
     temperature: Option<f64>,
     /// Reads a second (noise)
-    #[arg(long, value_name = "FREQUENCY", value_parser = hertz)]
+    #[arg(long, value_name = "FREQUENCY", value_parser = hertz, allow_hyphen_values = true)]
     rate: Option<f64>,
     /// Time from programming to the first read (noise)
-    #[arg(long, value_name = "TIME", value_parser = second)]
+    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
     first: Option<f64>,
     /// Each row is a cell's series of reads behind so many other columns (noise)
     #[arg(long, value_name = "N")]
     series_in_rows: Option<usize>,
     /// Largest conductance of the device, where it is known from elsewhere
-    #[arg(long, value_name = "CONDUCTANCE", value_parser = siemens)]
+    #[arg(long, value_name = "CONDUCTANCE", value_parser = siemens, allow_hyphen_values = true)]
     g_max: Option<f64>,
     /// Description that gets what is fitted: separate fits meet in one file
     #[arg(long, value_name = "DEVICE")]

@@ -1,0 +1,261 @@
+//! `neurohm device program`: cells brought to levels with pulses, and verified.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use neurohm::device::program::{Outcome, Program as Programming, Scheme};
+use neurohm::device::{CellArray, DeviceError};
+use neurohm::num::{Key, stats};
+use neurohm::study::experiment::{Asked, Findings};
+use neurohm::study::record::{Axis, Better, Line, Series};
+use neurohm::study::{Disk, named_device};
+use toml::{Table, Value};
+
+use crate::args::quoted;
+use crate::commands::carry_out;
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+
+/// How cells are brought to their targets.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum SchemeName {
+    /// One pulse
+    Single,
+    /// A train that the nominal device would need, without reads
+    OpenLoop,
+    /// Read after each pulse, ever stronger pulses
+    Incremental,
+    /// Read after each pulse, the pulse that fits the error
+    ClosedLoop,
+}
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Example:
+  neurohm device program pcm_accumulate --scheme closed-loop --tolerance 0.02 --max-pulses 40")]
+pub struct Program {
+    /// Device with a law for pulses: a preset or the path of a description
+    device: String,
+    /// How
+    #[arg(long, value_name = "SCHEME", default_value = "closed-loop")]
+    scheme: SchemeName,
+    /// Largest error that counts as reached, of the range
+    #[arg(long, value_name = "PART", default_value_t = 0.02)]
+    tolerance: f64,
+    /// Most pulses a cell gets [default: twice as many as carry the nominal device across its range, 50 at least]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u16).range(1..))]
+    max_pulses: Option<u16>,
+    /// Pulses of one direction only: an overshoot stays
+    #[arg(long)]
+    single_branch: bool,
+    /// Levels, evenly over the range
+    #[arg(long, value_name = "N", default_value_t = 9, value_parser = clap::value_parser!(u32).range(1..=4096))]
+    levels: u32,
+    /// Cells of each level
+    #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
+    cells: u32,
+    /// Seed of all randomness
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    seed: u64,
+    /// Write report.html, run.json and CSV files into DIR
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
+    let started = Instant::now();
+    let spec = named_device(&options.device, &Disk)?;
+    let cell = spec.statistics()?.clone();
+    let name = format!("program-{}", carry_out::stem(&options.device));
+    if !(options.tolerance > 0.0 && options.tolerance < 1.0) {
+        let message = format!("--tolerance {} is a part of the range, between 0 and 1", options.tolerance);
+        return Err(Failure::request(message));
+    }
+    let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
+    let (levels, each) = (options.levels as usize, options.cells as usize);
+    let range = cell.g_max_s - cell.g_min_s;
+    let level = |n: usize| cell.g_min_s + range * (n as f64 + 0.5) / levels as f64;
+    let targets: Vec<f32> = (0..levels * each).map(|i| level(i / each) as f32).collect();
+    let mut array = CellArray::new(&cell, targets.len(), Key::root(options.seed).child("program", 0))?;
+    array.reset()?;
+    let max_pulses = options.max_pulses.map_or_else(|| array.enough_pulses(), Ok)?;
+    let how = Programming {
+        scheme: match options.scheme {
+            SchemeName::Single => Scheme::Single,
+            SchemeName::OpenLoop => Scheme::OpenLoop,
+            SchemeName::Incremental => Scheme::Incremental,
+            SchemeName::ClosedLoop => Scheme::ClosedLoop,
+        },
+        double_branch: !options.single_branch,
+        tolerance_s: options.tolerance * range,
+        max_pulses,
+        ..Programming::default()
+    };
+    let done = how.run(&mut array, &targets)?;
+    let mut found = Findings::default();
+    let error = |n: usize| -> Vec<f64> {
+        let of = n * each..(n + 1) * each;
+        of.map(|i| (f64::from(done.g_s[i]) - level(n)) / range).collect()
+    };
+    let all: Vec<f64> = (0..levels).flat_map(error).collect();
+    let rms = (all.iter().map(|e| e * e).sum::<f64>() / all.len() as f64).sqrt();
+    let pulses: Vec<f64> = done.pulses.iter().map(|p| f64::from(*p)).collect();
+    let reached = 1.0 - (done.failed.len() as f64) / targets.len() as f64;
+    found.scalar(
+        "error",
+        100.0 * rms,
+        None,
+        "%",
+        Some(Better::Lower),
+        "RMS error of programming, of the range",
+    );
+    found.scalar(
+        "pulses",
+        stats::mean(&pulses),
+        None,
+        "1",
+        Some(Better::Lower),
+        "Mean number of pulses of a cell",
+    );
+    let interval = stats::wilson95((reached * targets.len() as f64) as u64, targets.len() as u64);
+    let ci95 = Some([100.0 * interval.low, 100.0 * interval.high]);
+    found.scalar("reached", 100.0 * reached, ci95, "%", Some(Better::Higher), "Cells that did not fail");
+    found.number("stuck", done.stuck.len() as f64, "1", "Stuck cells");
+    if let Some(energy) = done.energy_j {
+        found.scalar(
+            "energy",
+            energy / targets.len() as f64,
+            None,
+            "J",
+            Some(Better::Lower),
+            "Energy of a cell's pulses, mean over the cells",
+        );
+    } else {
+        found.info("The description gives no voltage or width of its pulses: their energy is not known.");
+    }
+    found.number("time", done.time_s, "s", "Time that programming took, all cells at once");
+    if !done.failed.is_empty() {
+        found.caution(format!(
+            "{} missed their target: {}.{}",
+            cells_in_words(done.failed.len()),
+            first_of(&done.failed),
+            why(&how, &done, &array)?
+        ));
+    }
+    if !done.stuck.is_empty() {
+        let (count, first) = (cells_in_words(done.stuck.len()), first_of(&done.stuck));
+        found.caution(format!("{count} are stuck: {first}."));
+    }
+    let axis = |label: &str, unit: &str| Axis { label: label.into(), unit: unit.into(), log: false };
+    let line = |name: &str, x: Vec<f64>, y: Vec<f64>| Line {
+        name: name.into(),
+        x,
+        y,
+        low: vec![],
+        high: vec![],
+        reference: false,
+    };
+    let x: Vec<f64> = (0..levels).map(level).collect();
+    found.series.push(Series {
+        name: "errors".into(),
+        caption: "Standard deviation and bias of programming by level, of the range.".into(),
+        x: axis("target", "S"),
+        y: axis("error", "1"),
+        lines: vec![
+            line("standard deviation", x.clone(), (0..levels).map(|n| stats::sd(&error(n))).collect()),
+            line("bias", x, (0..levels).map(|n| stats::mean(&error(n))).collect()),
+        ],
+    });
+    let count: Vec<f64> = done.histogram.iter().map(|c| *c as f64).collect();
+    found.series.push(Series {
+        name: "pulses".into(),
+        caption: "How many cells took so many pulses.".into(),
+        x: axis("pulses", "1"),
+        y: axis("cells", "1"),
+        lines: vec![line("cells", (0..count.len()).map(|n| n as f64).collect(), count)],
+    });
+    let scheme = format!("{:?}", options.scheme);
+    let mut settings = Table::new();
+    settings.insert("scheme".into(), Value::String(scheme));
+    settings.insert("tolerance".into(), Value::Float(options.tolerance));
+    settings.insert("max_pulses".into(), Value::Integer(max_pulses.into()));
+    settings.insert("double_branch".into(), Value::Boolean(!options.single_branch));
+    settings.insert("levels".into(), Value::Integer(options.levels.into()));
+    settings.insert("cells".into(), Value::Integer(options.cells.into()));
+    let asked = Asked {
+        name: "program",
+        title: "Programming with pulses",
+        about: "Cells are reset and brought to levels evenly over the range: how near they come, in how many pulses, at \
+                what energy, and which fail.",
+        revision: 1,
+        merit: "error",
+        device: &spec,
+        settings,
+        devices: targets.len(),
+        seed: options.seed,
+        command: quoted(words(&options, max_pulses)),
+        started,
+    };
+    carry_out::deliver(asked.finding(found)?, folder, terminal)
+}
+
+/// The command, as it would be typed again.
+fn words(options: &Program, max_pulses: u16) -> Vec<String> {
+    let mut words: Vec<String> = ["neurohm", "device", "program", &options.device].map(str::to_owned).into();
+    let scheme = clap::ValueEnum::to_possible_value(&options.scheme);
+    let scheme = scheme.map_or_else(String::new, |v| v.get_name().to_owned());
+    for (name, value) in [
+        ("--scheme", scheme),
+        ("--tolerance", options.tolerance.to_string()),
+        ("--max-pulses", max_pulses.to_string()),
+        ("--levels", options.levels.to_string()),
+        ("--cells", options.cells.to_string()),
+        ("--seed", options.seed.to_string()),
+    ] {
+        words.extend([name.to_owned(), value]);
+    }
+    words.extend(options.single_branch.then(|| "--single-branch".to_owned()));
+    words
+}
+
+fn cells_in_words(count: usize) -> String {
+    if count == 1 { "1 cell".to_owned() } else { format!("{count} cells") }
+}
+
+/// The first few numbers of cells.
+fn first_of(cells: &[usize]) -> String {
+    let shown: Vec<_> = cells.iter().take(8).map(usize::to_string).collect();
+    shown.join(", ") + if cells.len() > 8 { ", ..." } else { "" }
+}
+
+/// Why cells failed that a loop pulsed as often as it may: steps that leap over the tolerated band, or too few of them.
+fn why(how: &Programming, done: &Outcome, array: &CellArray) -> Result<String, DeviceError> {
+    if !matches!(how.scheme, Scheme::Incremental | Scheme::ClosedLoop) {
+        return Ok(String::new());
+    }
+    let spent = done.failed.iter().filter(|i| done.pulses[**i] >= how.max_pulses).count();
+    if spent == 0 {
+        return Ok(String::new());
+    }
+    let [low, high] = array.range_s();
+    let part = |s: f64| format!("{:.2} %", 100.0 * s / (high - low));
+    let step = array.largest_step_s()?;
+    let spent = format!(" {} took all of their {} pulses", cells_in_words(spent), how.max_pulses);
+    // A step that is no wider than the band cannot leap over it.
+    Ok(if step > 2.0 * how.tolerance_s {
+        format!(
+            "{spent}: single steps of the nominal device are wider than the tolerance, up to {} of the range where {} \
+             to either side are tolerated.",
+            part(step),
+            part(how.tolerance_s)
+        )
+    } else {
+        format!(
+            "{spent}: too few pulses, or targets beyond these cells' own range or below the scatter of their steps. Steps \
+             of the nominal device, {} of the range at most, fit into the tolerated {} to either side; a larger \
+             --max-pulses gives more.",
+            part(step),
+            part(how.tolerance_s)
+        )
+    })
+}
