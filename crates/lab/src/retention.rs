@@ -7,7 +7,10 @@ use neurohm_study::record::Better;
 use crate::csv::{Csv, columns};
 use crate::figure::{self, logarithmic, series};
 use crate::switching::ends;
-use crate::{Bench, LabError, positive};
+use crate::{Bench, LabError, Rig, positive};
+
+/// Where devices are switched, K.
+const ROOM_K: f64 = 300.0;
 
 /// States left alone.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -46,7 +49,9 @@ impl Retention {
             .collect();
         let all = bench.each(|device| {
             let mut lines = Vec::new();
-            for mut device in ends(&device, bench)? {
+            // Written at room temperature, and kept where it is hotter: heat from a pulse adds to that around it.
+            let rig = Rig { t_k: ROOM_K, ..bench.rig };
+            for mut device in ends(&device, &Bench { rig, ..*bench })? {
                 let mut at = 0.0;
                 let mut line = Vec::new();
                 for t in &times {
@@ -99,8 +104,10 @@ impl Retention {
                  it. Look earlier (--first), or at `neurohm device pulse`.",
             );
         }
-        let caption =
-            format!("Conductance at {} V while nothing is applied, at {} K.", self.read_v, bench.rig.t_k);
+        let caption = format!(
+            "Conductance at {} V while nothing is applied, at {} K; switched at {ROOM_K} K.",
+            self.read_v, bench.rig.t_k
+        );
         found.series.push(series(
             "states",
             caption,
@@ -115,7 +122,6 @@ impl Retention {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Rig;
     use neurohm_device::preset;
     use neurohm_num::{Key, Unwatched};
 
