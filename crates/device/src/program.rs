@@ -86,17 +86,20 @@ fn branches(cells: &CellArray, stimuli: u16, g_s: f64) -> [Vec<(u16, f64)>; 2] {
 }
 
 impl CellArray {
-    /// The stimuli that move a nominal cell the most: upwards from g_min, and downwards from g_max; none where no
-    /// stimulus goes that way.
+    /// The stimuli of trains up and down: numbers 0 and 1, which laws and tables keep for them, where these move a
+    /// nominal cell upwards from g_min and downwards from g_max; else the strongest that do, or none.
     ///
     /// # Errors
     /// A device without a law for pulses.
-    pub fn strongest_stimuli(&self) -> Result<[Option<u16>; 2], DeviceError> {
+    pub fn train_stimuli(&self) -> Result<[Option<u16>; 2], DeviceError> {
         let stimuli = self.pulse_law()?.stimuli().len() as u16;
         let [g_min_s, g_max_s] = self.range_s();
-        let strongest =
-            |g_s, way: usize| branches(self, stimuli, g_s)[way].last().map(|(stimulus, _)| *stimulus);
-        Ok([strongest(g_min_s, 0), strongest(g_max_s, 1)])
+        let train = |g_s, way: usize| {
+            let branch = &branches(self, stimuli, g_s)[way];
+            let own = branch.iter().find(|(stimulus, _)| usize::from(*stimulus) == way);
+            own.or(branch.last()).map(|(stimulus, _)| *stimulus)
+        };
+        Ok([train(g_min_s, 0), train(g_max_s, 1)])
     }
 
     /// How many pulses of a stimulus carry a nominal cell from `from_s` until it hardly moves: at an end
@@ -122,7 +125,7 @@ impl CellArray {
     }
 
     /// Most pulses that a loop should give a cell: twice as many as carry a nominal cell across its range, up or down
-    /// by the strongest stimulus, whichever takes more; 50 at least, since a loop corrects what scatters, and
+    /// by the stimuli of trains, whichever takes more; 50 at least, since a loop corrects what scatters, and
     /// `u16::MAX` at most.
     ///
     /// # Errors
@@ -131,7 +134,7 @@ impl CellArray {
         const LEAST: u16 = 50;
         const ACROSS: u32 = 20_000;
         let mut most = 0;
-        for (stimulus, from_s) in self.strongest_stimuli()?.into_iter().zip(self.range_s()) {
+        for (stimulus, from_s) in self.train_stimuli()?.into_iter().zip(self.range_s()) {
             if let Some(stimulus) = stimulus {
                 most = most.max(self.pulses_across(stimulus, from_s, ACROSS)?);
             }

@@ -90,7 +90,7 @@ impl Trains {
             ))
         })?;
         let mut array = CellArray::new(&spec, devices, cells.key.child("cells", 0))?;
-        let [up, down] = array.strongest_stimuli()?;
+        let [up, down] = array.train_stimuli()?;
         let stimuli = spec.pulse.as_ref().map(|law| law.stimuli()).unwrap_or_default();
         array.set(&vec![spec.g_min_s as f32; devices])?;
         let count = |stimulus: u16, from_s| match self.count {
@@ -492,6 +492,18 @@ mod tests {
         }
         let none = Trains { count: Some(1), cycles: 1, devices_per_cell: 0 };
         assert!(none.run(&cells(&spec, 10, None)).is_err());
+    }
+
+    #[test]
+    fn a_table_is_played_by_its_first_stimuli_and_not_by_the_strongest() {
+        let text = "name = \"table\"\n[cell]\ng_min = \"1 uS\"\ng_max = \"11 uS\"\n[pulse.table]\nunit = \"1 uS\"\n\
+                    stimuli = [\n{ name = \"up\", mean = [1.0, 1.0] }, { name = \"down\", mean = [-2.0, -2.0] },\n\
+                    { name = \"set\", mean = [10.0, 0.0] }, { name = \"reset\", mean = [0.0, -10.0] },\n]\n";
+        let spec = neurohm_device::parse(text, "table").unwrap();
+        let found =
+            Trains { count: None, cycles: 1, devices_per_cell: 1 }.run(&cells(&spec, 10, None)).unwrap();
+        let y = &found.series[0].lines[0].y;
+        assert!((y[1] * 1e6 - 2.0).abs() < 1e-4 && (y[10] * 1e6 - 11.0).abs() < 1e-4, "{y:?}");
     }
 
     #[test]

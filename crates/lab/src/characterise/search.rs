@@ -11,6 +11,8 @@ use crate::{Bench, Device, LabError};
 const AIM: f64 = 0.9;
 /// Where the search for a width ends.
 const NEAR_ENOUGH: [f64; 2] = [0.86, 0.94];
+/// A train that goes less far is none: the next longer or stronger pulse is abrupt.
+const WORTHWHILE: f64 = 0.5;
 /// Most of the range that the largest pulse of a gradual train may take, whatever its count.
 const LARGEST: f64 = 0.5;
 /// Shorter pulses are not tried, s: most models claim to hold down to a nanosecond.
@@ -173,7 +175,7 @@ impl Search<'_> {
             let voltage_v = part * full.voltage_v;
             watch.step(1)?;
             let Some(found) = self.width(voltage_v)? else { continue };
-            if found.largest <= LARGEST {
+            if found.largest <= LARGEST && found.reach >= WORTHWHILE {
                 return Ok((Some(found), found));
             }
             if best.is_none_or(|b| found.largest < b.largest) {
@@ -228,7 +230,7 @@ impl Search<'_> {
             found = at(width)?;
             if found.reach < AIM { low = width } else { high = width }
         }
-        Ok(Some(found))
+        if found.reach < WORTHWHILE { at(high).map(Some) } else { Ok(Some(found)) }
     }
 
     /// The voltage below `voltage_v` at which pulses of `width_s` go nine tenths of the way.
@@ -244,7 +246,10 @@ impl Search<'_> {
             }
             if there.reach < AIM { low = part } else { high = part }
         }
-        found.map_or_else(|| self.attempt(Drive { voltage_v, width_s }), Ok)
+        match found.filter(|f| f.reach >= WORTHWHILE) {
+            Some(found) => Ok(found),
+            None => self.attempt(Drive { voltage_v: high * voltage_v, width_s }),
+        }
     }
 
     /// Tries a train on each scout.
