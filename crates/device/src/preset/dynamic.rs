@@ -1,6 +1,6 @@
 //! Presets of the dynamic face: one a published parameter set, with the drive under which it switches.
 
-use neurohm_num::quantity;
+use neurohm_num::quantity::{self, Dimension};
 
 use crate::aspect::Drive;
 use crate::compact::{Published, Tag, published};
@@ -119,7 +119,15 @@ fn describe(set: &Published) -> DeviceSpec {
         class: class.into(),
         source: format!("{}; {numbers}.", compact.source()),
         differences: Vec::new(),
-        valid_range: "The voltages and times that the parameters were found at.".into(),
+        valid_range: format!(
+            "Voltages up to about {} and changes within about {}, near room temperature: where its parameters are known to \
+             do what they claim.",
+            quantity::format(
+                quantity::rounded(b.amplitude_v.abs().max(operation.set.voltage_v.abs()), 3),
+                Dimension::Volt
+            ),
+            quantity::format(quantity::rounded(1.0 / b.frequency_hz, 3), Dimension::Second),
+        ),
         compact: Some(compact),
         spread: Default::default(),
         operation: Some(operation),

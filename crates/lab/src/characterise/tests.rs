@@ -246,13 +246,17 @@ fn pcm_mushroom_comes_back() {
     case.comes_back(0.002);
 }
 
-/// A train of four finds a pulse of the mushroom cell that is gradual in its dome and not in its conductance: that the cells
-/// are not these devices has to be said.
+/// Parts of a SET thin the dome of a mushroom cell pulse by pulse, and its conductance not until the last of them: that
+/// the cells of such steps are not these devices has to be said.
 #[test]
 fn what_the_law_cannot_describe_is_said() {
-    let case = case("pcm_mushroom_gst_90nm", |spec| spread(spec, "growth", 0.1, 0.05), 4, 6);
+    let mut case = case("pcm_mushroom_gst_90nm", |spec| spread(spec, "growth", 0.1, 0.05), 4, 6);
+    let operation = case.spec.operation.clone().unwrap();
+    let searched = std::mem::replace(&mut case.protocol, Protocol::of(&operation, 6).unwrap());
+    (case.protocol.ends, case.protocol.ages_s, case.protocol.reads) = (searched.ends, Vec::new(), 0);
+    case.protocol.levels = 2;
     let done = case.characterised();
-    assert!(done.departure.mean > 0.1, "{:?}", done.departure);
+    assert!(done.departure.mean > NOTABLE, "{:?}", done.departure);
     assert!(done.remarks.iter().any(|r| r.contains("not these devices")), "{:?}", done.remarks);
 }
 
