@@ -252,9 +252,9 @@ fn pcm_mushroom_comes_back() {
 fn what_the_law_cannot_describe_is_said() {
     let mut case = case("pcm_mushroom_gst_90nm", |spec| spread(spec, "growth", 0.1, 0.05), 4, 6);
     let operation = case.spec.operation.clone().unwrap();
-    let searched = std::mem::replace(&mut case.protocol, Protocol::of(&operation, 6).unwrap());
+    let searched = std::mem::replace(&mut case.protocol, Protocol::of(&operation, 8).unwrap());
     (case.protocol.ends, case.protocol.ages_s, case.protocol.reads) = (searched.ends, Vec::new(), 0);
-    case.protocol.levels = 2;
+    (case.protocol.levels, case.protocol.steps[0].width_s) = (2, 10e-9);
     let done = case.characterised();
     assert!(done.departure.mean > NOTABLE, "{:?}", done.departure);
     assert!(done.remarks.iter().any(|r| r.contains("not these devices")), "{:?}", done.remarks);
