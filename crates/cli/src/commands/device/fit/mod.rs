@@ -91,7 +91,7 @@ pub struct Options {
     #[arg(long, value_name = "NAME")]
     name: Option<String>,
     /// Write the description to FILE [default: standard output]
-    #[arg(long, value_name = "FILE")]
+    #[arg(short, long, value_name = "FILE")]
     output: Option<PathBuf>,
     /// Write report.html with measurement, fit and residuals into DIR
     #[arg(long, value_name = "DIR")]
