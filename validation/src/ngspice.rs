@@ -4,6 +4,8 @@
 //! far more exactly (the crate `circuit` tests that such loops are ngspice's as well); then both are timed. ngspice has
 //! been started and has read the netlist: a call is its `tran` alone.
 
+use std::time::Instant;
+
 use neurohm_device::compact::{Drive, Published, Waveform, curve_distance, drive, published, spice_netlist};
 use neurohm_num::Key;
 use serde_json::{Value, json};
@@ -31,7 +33,8 @@ const ALLOWED: f64 = 1e-3;
 /// ngspice's settings: steps a period, relative tolerance.
 const STEPS: [f64; 5] = [60.0, 120.0, 250.0, 500.0, 1000.0];
 const RELTOL: [f64; 4] = [1e-3, 1e-4, 1e-5, 1e-6];
-/// Ours: tolerance of the states.
+/// Ours: steps a period, tolerance of the states.
+const OUR_STEPS: [f64; 5] = [70.0, 80.0, 100.0, 150.0, 220.0];
 const TOLERANCES: [f64; 6] = [1e-2, 3e-3, 1e-3, 1e-4, 1e-5, 1e-6];
 
 struct Loop {
@@ -95,18 +98,28 @@ fn run(bench: &mut Bench, name: &str) -> Result<Outcome> {
     let (_, steps, reltol, their_apart) = best.ok_or("no setting of ngspice is exact enough")?;
     bench.peer.ask("settings", json!({"step_s": period_s / steps, "reltol": reltol}))?;
 
-    let mut found = None;
-    for tolerance in TOLERANCES {
-        let apart = case.apart(&case.ours(tolerance, period_s)?, &exact);
-        if apart < ALLOWED {
-            found = Some((tolerance, apart));
-            break;
+    // Ours likewise: the fastest that is exact enough.
+    let mut found: Option<(f64, f64, f64, f64)> = None;
+    for steps in OUR_STEPS {
+        for tolerance in TOLERANCES {
+            let apart = case.apart(&case.ours(tolerance, period_s / steps)?, &exact);
+            if apart < ALLOWED {
+                let mut s = f64::INFINITY;
+                for _ in 0..5 {
+                    let begin = Instant::now();
+                    case.ours(tolerance, period_s / steps)?;
+                    s = s.min(begin.elapsed().as_secs_f64());
+                }
+                if found.is_none_or(|b| s < b.0) {
+                    found = Some((s, steps, tolerance, apart));
+                }
+            }
         }
     }
-    let (tolerance, our_apart) = found.ok_or("no tolerance of ours is exact enough")?;
+    let (_, our_steps, tolerance, our_apart) = found.ok_or("no setting of ours is exact enough")?;
 
     let Bench { peer, repeats, .. } = bench;
-    let turns = Turns::take(peer, *repeats, || case.ours(tolerance, period_s).map(|_| ()))?;
+    let turns = Turns::take(peer, *repeats, || case.ours(tolerance, period_s / our_steps).map(|_| ()))?;
     let checks = vec![
         Check::within("distance of ngspice's loop, of full scale", their_apart, 0.0, ALLOWED),
         Check::within("distance of our loop, of full scale", our_apart, 0.0, ALLOWED),
@@ -115,5 +128,6 @@ fn run(bench: &mut Bench, name: &str) -> Result<Outcome> {
         .per_call(PERIODS as usize, "periods")
         .detail("ngspice_steps_a_period", Value::from(steps))
         .detail("ngspice_reltol", Value::from(reltol))
+        .detail("our_steps_a_period", Value::from(our_steps))
         .detail("our_tolerance", Value::from(tolerance)))
 }

@@ -19,7 +19,7 @@ mod spread;
 mod waveform;
 mod wiener;
 
-pub use bank::Bank;
+pub use bank::{Bank, INNER};
 pub use curve::curve_distance;
 pub use drive::{Drive, DriveError, Trace, drive, drive_watched};
 pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
@@ -199,6 +199,23 @@ pub trait CellBank: Send + Sync {
         i: &mut [f64],
         g_total: &mut [f64],
     ) -> Result<(), (usize, ModelError)>;
+
+    /// [`solve`](Self::solve) under ideal sources whose voltage bends within the step: `inner_v` is that of every cell at
+    /// [`INNER`] of the step. Who has no inner stage there takes the straight line.
+    ///
+    /// # Errors
+    /// As [`solve`](Self::solve).
+    fn solve_bent(
+        &mut self,
+        inner_v: &[f64],
+        v: &[f64],
+        t_k: f64,
+        dt_s: f64,
+        i: &mut [f64],
+    ) -> Result<(), (usize, ModelError)> {
+        let _ = inner_v;
+        self.solve(v, t_k, dt_s, i, &mut [])
+    }
 
     /// Error of the last solved step's states relative to tolerance 1: above 1 the step is too long.
     fn error(&self) -> f64;

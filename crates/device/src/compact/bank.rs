@@ -7,7 +7,9 @@ use super::{CellBank, CompactModel, MAX_CHANNELS, MAX_STATES, ModelError};
 
 mod step;
 
-use step::{Pair, Step, Trial};
+use step::{Pair, Step, Trial, Voltage};
+
+pub use step::INNER;
 
 /// Relative tolerance of a step's states: of each state's scale.
 const TOLERANCE: f64 = 1e-5;
@@ -110,6 +112,40 @@ impl<M: CompactModel> Bank<M> {
         self.solved = false;
     }
 
+    /// Solves a step to the voltages `v`, by way of `inner_v` where it bends.
+    fn advance(
+        &mut self,
+        inner_v: Option<&[f64]>,
+        v: &[f64],
+        t_k: f64,
+        dt_s: f64,
+        i: &mut [f64],
+        g_total: &mut [f64],
+    ) -> Result<(), (usize, ModelError)> {
+        self.solved = false;
+        let slope = !g_total.is_empty();
+        for (id, life) in self.cells.iter().enumerate() {
+            let (Some(v), Some(i)) = (v.get(id), i.get_mut(id)) else { break };
+            let x = &self.x[id * M::N..(id + 1) * M::N];
+            let pair = Pair(&self.model, &life.cell);
+            let step = Step::new(&pair, t_k);
+            let end_s = self.clock_s + dt_s;
+            let to_w = |state: usize| wiener(life.key, state, end_s);
+            let v = Voltage::new(life.v, inner_v.and_then(|inner| inner.get(id)).copied(), *v);
+            let trial = step
+                .solve(x, v, dt_s, life.guess, self.tolerance, slope, &life.w, to_w)
+                .map_err(|e| (id, e))?;
+            *i = trial.i;
+            if let Some(g) = g_total.get_mut(id) {
+                *g = trial.g;
+            }
+            self.trials[id] = trial;
+        }
+        self.dt_s = dt_s;
+        self.solved = true;
+        Ok(())
+    }
+
     /// The model.
     pub fn model(&self) -> &M {
         &self.model
@@ -139,27 +175,18 @@ impl<M: CompactModel> CellBank for Bank<M> {
         i: &mut [f64],
         g_total: &mut [f64],
     ) -> Result<(), (usize, ModelError)> {
-        self.solved = false;
-        let slope = !g_total.is_empty();
-        for (id, life) in self.cells.iter().enumerate() {
-            let (Some(v), Some(i)) = (v.get(id), i.get_mut(id)) else { break };
-            let x = &self.x[id * M::N..(id + 1) * M::N];
-            let pair = Pair(&self.model, &life.cell);
-            let step = Step::new(&pair, t_k);
-            let end_s = self.clock_s + dt_s;
-            let to_w = |state: usize| wiener(life.key, state, end_s);
-            let trial = step
-                .solve(x, life.v, *v, dt_s, life.guess, self.tolerance, slope, &life.w, to_w)
-                .map_err(|e| (id, e))?;
-            *i = trial.i;
-            if let Some(g) = g_total.get_mut(id) {
-                *g = trial.g;
-            }
-            self.trials[id] = trial;
-        }
-        self.dt_s = dt_s;
-        self.solved = true;
-        Ok(())
+        self.advance(None, v, t_k, dt_s, i, g_total)
+    }
+
+    fn solve_bent(
+        &mut self,
+        inner_v: &[f64],
+        v: &[f64],
+        t_k: f64,
+        dt_s: f64,
+        i: &mut [f64],
+    ) -> Result<(), (usize, ModelError)> {
+        self.advance(Some(inner_v), v, t_k, dt_s, i, &mut [])
     }
 
     fn error(&self) -> f64 {

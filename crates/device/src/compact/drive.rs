@@ -3,7 +3,7 @@
 use neurohm_num::quantity::{self, Dimension};
 use neurohm_num::{Cancelled, Unwatched, Watch};
 
-use super::{CellBank, ModelError, Waveform};
+use super::{CellBank, INNER, ModelError, Waveform};
 
 /// How a cell is driven.
 #[derive(Clone, Debug, PartialEq)]
@@ -97,6 +97,9 @@ fn volt(v: f64) -> String {
     quantity::format(quantity::rounded(v, 6), Dimension::Volt)
 }
 
+/// How closely straight lines between samples follow a waveform that bends, as a part of its amplitude. The steps
+/// themselves follow the bend.
+const SAMPLED: f64 = 1e-3;
 /// Most steps of one drive.
 const STEPS: usize = 20_000_000;
 /// Steps between two looks at who watches.
@@ -137,7 +140,7 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
         x: bank.state().to_vec(),
         source,
     };
-    let longest = how.max_step_s.min(how.waveform.longest_step_s()).min(how.t_end_s);
+    let longest = how.max_step_s.min(how.waveform.longest_step_s(SAMPLED)).min(how.t_end_s);
     let needed = how.t_end_s / longest;
     if needed > STEPS as f64 {
         return Err(DriveError::Setting(format!(
@@ -148,6 +151,15 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
     let shortest = how.t_end_s * SHORTEST;
     let mut t = 0.0;
     let mut v = how.waveform.after(t);
+    // A step of `h_s` to `v`, along the waveform's bend where it has one.
+    let solve = |bank: &mut dyn CellBank, from_s: f64, h_s: f64, v: f64, i: &mut [f64; 1]| {
+        if how.waveform.bends() {
+            let inner_v = how.waveform.before(from_s + INNER * h_s);
+            bank.solve_bent(&[inner_v], &[v], how.t_k, h_s, i)
+        } else {
+            bank.solve(&[v], how.t_k, h_s, i, &mut [])
+        }
+    };
     let operating = |bank: &mut dyn CellBank, t: f64, v: f64, i: &mut [f64; 1]| {
         bank.solve(&[v], how.t_k, 0.0, i, &mut []).map_err(|(_, e)| failed(t, v, bank, e))?;
         bank.accept(&[v]);
@@ -172,7 +184,7 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
         }
         let mut t_new = if lands { stop } else { t + h };
         let mut v_new = how.waveform.before(t_new);
-        let mut solved = bank.solve(&[v_new], how.t_k, h, &mut i, &mut []);
+        let mut solved = solve(bank, t, h, v_new, &mut i);
         let error = if solved.is_ok() { bank.error() } else { f64::INFINITY };
         if error > 1.0 && h > shortest {
             trace.rejected += 1;
@@ -183,7 +195,7 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
         if let Some(at) = event.filter(|at| *at >= shortest) {
             t_new = t + at;
             v_new = how.waveform.before(t_new);
-            solved = bank.solve(&[v_new], how.t_k, at, &mut i, &mut []);
+            solved = solve(bank, t, at, v_new, &mut i);
         }
         solved.map_err(|(_, e)| failed(t_new, v_new, bank, e))?;
         bank.accept(&[v_new]);

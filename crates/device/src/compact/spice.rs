@@ -226,6 +226,9 @@ fn lines(text: String) -> Vec<String> {
     text.lines().filter(|l| !l.trim().is_empty()).map(str::to_owned).collect()
 }
 
+/// How closely straight lines between SPICE's steps follow a waveform that bends, as a part of its amplitude.
+const SAMPLED: f64 = 1e-4;
+
 /// A complete netlist for `ngspice -b`: one unused cell under an ideal source, and a control block that writes time,
 /// voltage and current (A, into the cell) to `sweep.data`.
 ///
@@ -243,7 +246,7 @@ pub fn spice_netlist(dynamic: &Dynamic, how: &Drive) -> Result<String, DeviceErr
     if !(how.t_end_s > 0.0 && how.t_end_s.is_finite()) {
         return Err(wrong("end", format!("is {} s; give a positive finite time", how.t_end_s)));
     }
-    let longest = how.max_step_s.min(how.waveform.longest_step_s()).min(how.t_end_s / 100.0);
+    let longest = how.max_step_s.min(how.waveform.longest_step_s(SAMPLED)).min(how.t_end_s / 100.0);
     let subcircuit = dynamic.spice(dynamic.name(), how.t_k, Key::root(0))?;
     let source = how.waveform.spice(how.t_end_s);
     Ok(format!(

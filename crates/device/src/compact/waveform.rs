@@ -78,12 +78,18 @@ impl Waveform {
         }
     }
 
-    /// The longest step over which a straight line follows it to about 1e-4 of its amplitude, s.
-    pub fn longest_step_s(&self) -> f64 {
+    /// The longest step between whose ends a straight line follows it to the part `within` of its amplitude, s: a sine
+    /// bends away from a chord by an eighth of the square of the angle.
+    pub fn longest_step_s(&self, within: f64) -> f64 {
         match self {
-            Waveform::Sine { frequency_hz, .. } => 1.0 / (220.0 * frequency_hz.abs()),
+            Waveform::Sine { frequency_hz, .. } => (8.0 * within).sqrt() / (TAU * frequency_hz.abs()),
             _ => f64::INFINITY,
         }
+    }
+
+    /// Whether it is anything but straight lines between its breaks.
+    pub(super) fn bends(&self) -> bool {
+        matches!(self, Waveform::Sine { .. })
     }
 
     /// What is wrong with it.

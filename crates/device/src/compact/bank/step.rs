@@ -3,7 +3,8 @@
 use super::super::{At, CompactModel, MAX_CHANNELS, MAX_STATES, ModelError, Response};
 
 /// The inner stage of TR-BDF2 lies at this part of the step, 2 - sqrt(2); both stages then share their matrix.
-const GAMMA: f64 = 0.585_786_437_626_905;
+pub const INNER: f64 = 0.585_786_437_626_905;
+const GAMMA: f64 = INNER;
 /// Weight of a stage's own rate, gamma / 2.
 const D: f64 = GAMMA / 2.0;
 /// Most Newton iterations.
@@ -107,6 +108,21 @@ impl<M: CompactModel> Model for Pair<'_, M> {
 
     fn noise(&self, x: &[f64], v: f64, i_a: f64, t_k: f64, strength: &mut [f64]) -> bool {
         self.0.noise(self.1, x, v, i_a, t_k, strength)
+    }
+}
+
+/// The voltage over a step, V.
+#[derive(Clone, Copy, Debug)]
+pub struct Voltage {
+    begin: f64,
+    inner: f64,
+    end: f64,
+}
+
+impl Voltage {
+    /// From `begin` to `end`, by way of `inner` at [`INNER`] of the step or along a straight line.
+    pub fn new(begin: f64, inner: Option<f64>, end: f64) -> Voltage {
+        Voltage { begin, inner: inner.unwrap_or(begin + INNER * (end - begin)), end }
     }
 }
 
@@ -383,13 +399,12 @@ impl<'a> Step<'a> {
         Ok(solve(&stage.matrix, &rhs, self.n).unwrap_or_default())
     }
 
-    /// A step of `dt_s` from the states `x0` under `v0` to the voltage `v1`; `w` is the cell's noise so far and
+    /// A step of `dt_s` from the states `x0` under the voltage `v`; `w` is the cell's noise so far and
     /// `to_w` that of a state at the step's end. Without `slope` the trial's `g` is that of constant states.
     pub fn solve(
         &self,
         x0: &[f64],
-        v0: f64,
-        v1: f64,
+        v: Voltage,
         dt_s: f64,
         mut guess: f64,
         tolerance: f64,
@@ -398,6 +413,7 @@ impl<'a> Step<'a> {
         to_w: impl Fn(usize) -> f64,
     ) -> Result<Trial, ModelError> {
         let n = self.n;
+        let Voltage { begin: v0, inner: vg, end: v1 } = v;
         let mut start = Vector::default();
         start[..n].copy_from_slice(x0);
         if dt_s <= 0.0 {
@@ -419,7 +435,6 @@ impl<'a> Step<'a> {
             }
         }
         let a = D * dt_s;
-        let vg = v0 + GAMMA * (v1 - v0);
         let mut base = Vector::default();
         for j in 0..n {
             base[j] = start[j] + a * (at0.dx[j] + push[j]);
