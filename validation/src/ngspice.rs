@@ -34,8 +34,8 @@ const ALLOWED: f64 = 1e-3;
 const STEPS: [f64; 5] = [60.0, 120.0, 250.0, 500.0, 1000.0];
 const RELTOL: [f64; 4] = [1e-3, 1e-4, 1e-5, 1e-6];
 /// Ours: steps a period, tolerance of the states.
-const OUR_STEPS: [f64; 5] = [70.0, 80.0, 100.0, 150.0, 220.0];
-const TOLERANCES: [f64; 6] = [1e-2, 3e-3, 1e-3, 1e-4, 1e-5, 1e-6];
+const OUR_STEPS: [f64; 6] = [70.0, 80.0, 100.0, 125.0, 150.0, 220.0];
+const TOLERANCES: [f64; 8] = [3e-2, 1e-2, 3e-3, 1e-3, 3e-4, 1e-4, 1e-5, 1e-6];
 
 struct Loop {
     set: &'static Published,

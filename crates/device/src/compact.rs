@@ -217,6 +217,12 @@ pub trait CellBank: Send + Sync {
         self.solve(v, t_k, dt_s, i, &mut [])
     }
 
+    /// A cell's current (A) and states at [`INNER`] of the last solved step, where that is a sample as good as its end.
+    fn inner(&self, cell: usize) -> Option<(f64, &[f64])> {
+        let _ = cell;
+        None
+    }
+
     /// Error of the last solved step's states relative to tolerance 1: above 1 the step is too long.
     fn error(&self) -> f64;
 

@@ -189,6 +189,11 @@ impl<M: CompactModel> CellBank for Bank<M> {
         self.advance(Some(inner_v), v, t_k, dt_s, i, &mut [])
     }
 
+    fn inner(&self, cell: usize) -> Option<(f64, &[f64])> {
+        let inner = self.trials.get(cell)?.inner.as_ref().filter(|_| self.solved)?;
+        Some((inner.i, &inner.x[..M::N]))
+    }
+
     fn error(&self) -> f64 {
         self.trials.iter().map(|t| t.error).fold(0.0, f64::max)
     }

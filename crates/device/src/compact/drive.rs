@@ -18,7 +18,8 @@ pub struct Drive<'a> {
     pub max_step_s: f64,
 }
 
-/// What a driven cell did, sample by sample; a jump of the voltage has two samples at its time.
+/// What a driven cell did, sample by sample: one a step, two where the voltage bends within it; a jump of the voltage has
+/// two samples at its time.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Trace {
     /// Times, s.
@@ -198,6 +199,12 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
             solved = solve(bank, t, at, v_new, &mut i);
         }
         solved.map_err(|(_, e)| failed(t_new, v_new, bank, e))?;
+        if how.waveform.bends()
+            && let Some((i_a, x)) = bank.inner(0)
+        {
+            let inner_s = t + INNER * (t_new - t);
+            trace.push(inner_s, how.waveform.before(inner_s), i_a, x);
+        }
         bank.accept(&[v_new]);
         (t, v) = (t_new, v_new);
         trace.push(t, v, i[0], bank.state());

@@ -33,6 +33,14 @@ pub struct Trial {
     pub guess: f64,
     pub error: f64,
     pub hazards: [Hazard; MAX_CHANNELS],
+    pub inner: Option<Inner>,
+}
+
+/// Where a step's inner stage lies.
+#[derive(Clone, Copy, Debug)]
+pub struct Inner {
+    pub x: Vector,
+    pub i: f64,
 }
 
 /// The hazard of one channel over a step.
@@ -423,7 +431,8 @@ impl<'a> Step<'a> {
         let mut at0 = self.eval(&start, v0, &mut guess)?;
         let (mut push, mut w_end) = (Vector::default(), *w);
         let mut strength = Vector::default();
-        if self.cell.noise(x0, v0, at0.i_a, self.t_k, &mut strength[..n]) {
+        let noisy = self.cell.noise(x0, v0, at0.i_a, self.t_k, &mut strength[..n]);
+        if noisy {
             for j in 0..n {
                 w_end[j] = to_w(j);
                 push[j] = strength[j] * (w_end[j] - w[j]) / dt_s;
@@ -474,8 +483,10 @@ impl<'a> Step<'a> {
             None => self.stage(&base, &push, a, v1, inner.x, &mut guess)?,
         };
 
-        let mut trial =
-            Trial { x: end.x, w: w_end, i: end.at.i_a, g: end.at.di_dv_s, guess, ..Trial::default() };
+        // Within a step noise is a straight line, which no sample of it ought to lie on.
+        let sample = (!noisy).then_some(Inner { x: inner.x, i: inner.at.i_a });
+        let mut trial = Trial { x: end.x, w: w_end, i: end.at.i_a, g: end.at.di_dv_s, guess, ..Trial::default() };
+        trial.inner = sample;
         if slope {
             let follows = self.follow(&inner, &Vector::default(), GAMMA, a, vg, inner_guess)?;
             let base_follows = follows.map(|f| (1.0 + c) * f);

@@ -92,10 +92,14 @@ impl CompactModel for MeanMetastableSwitch {
         out.dx[0] = (1.0 - x[0]) * to_on - x[0] * to_off;
         let g = x[0] / self.r_on_ohm + (1.0 - x[0]) / self.r_off_ohm;
         let (f, r) = (self.beta_f_per_v, self.beta_r_per_v);
-        let schottky = self.alpha_f_a * libm::expm1(f * v) - self.alpha_r_a * libm::expm1(-r * v);
-        let slope = self.alpha_f_a * f * libm::exp(f * v) + self.alpha_r_a * r * libm::exp(-r * v);
+        (out.i_a, out.di_dv_s) = (self.phi * g * v, self.phi * g);
         let rest = 1.0 - self.phi;
-        Ok(Response { i_a: self.phi * g * v + rest * schottky, di_dv_s: self.phi * g + rest * slope, ..out })
+        if rest > 0.0 {
+            let (forward, reverse) = (libm::expm1(f * v), libm::expm1(-r * v));
+            out.i_a += rest * (self.alpha_f_a * forward - self.alpha_r_a * reverse);
+            out.di_dv_s += rest * (self.alpha_f_a * f * (forward + 1.0) + self.alpha_r_a * r * (reverse + 1.0));
+        }
+        Ok(out)
     }
 
     fn spice(&self, (): &()) -> Result<Equations, &'static str> {
