@@ -94,7 +94,8 @@ pub trait CompactModel: Clone + Send + Sync + 'static {
     }
 
     /// Called once after every accepted step from `before` to `x` under `v`, for what follows from the path:
-    /// cycle-to-cycle redraws at the turn of a cycle.
+    /// cycle-to-cycle redraws at the turn of a cycle. Says whether `cell` changed, so that what was evaluated before no
+    /// longer holds.
     fn accept(
         &self,
         cell: &mut Self::Cell,
@@ -104,8 +105,9 @@ pub trait CompactModel: Clone + Send + Sync + 'static {
         cycle: &mut u32,
         key: Key,
         id: u64,
-    ) {
+    ) -> bool {
         let _ = (cell, before, x, v, cycle, key, id);
+        false
     }
 }
 

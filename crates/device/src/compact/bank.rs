@@ -3,11 +3,11 @@
 use neurohm_num::{Key, Purpose};
 
 use super::wiener::wiener;
-use super::{CellBank, CompactModel, MAX_CHANNELS, MAX_STATES, ModelError};
+use super::{CellBank, CompactModel, MAX_CHANNELS, MAX_STATES, ModelError, Response};
 
 mod step;
 
-use step::{Pair, Step, Trial, Voltage};
+use step::{Asked, Pair, Trial, Voltage, solve_step};
 
 pub use step::INNER;
 
@@ -27,7 +27,9 @@ pub struct Bank<M: CompactModel> {
     key: Key,
     tolerance: f64,
     clock_s: f64,
+    /// Length (s) and temperature (K) of the last solved step.
     dt_s: f64,
+    t_k: f64,
     solved: bool,
     cells: Vec<Life<M::Cell>>,
     trials: Vec<Trial>,
@@ -41,10 +43,18 @@ struct Life<C> {
     cell: C,
     key: Key,
     v: f64,
+    begin: Option<Begin>,
     guess: f64,
     cycle: u32,
     fate: [Fate; MAX_CHANNELS],
     w: [f64; MAX_STATES],
+}
+
+/// What a cell does where its next step begins: the end of the last one, unless something changed there.
+#[derive(Clone, Debug)]
+struct Begin {
+    t_k: f64,
+    at: Response,
 }
 
 /// A jump channel's way to its next jump.
@@ -83,11 +93,20 @@ impl<M: CompactModel> Bank<M> {
             for (channel, fate) in fate.iter_mut().enumerate().take(M::H) {
                 *fate = Fate::new(own, channel, 0);
             }
-            cells.push(Life { cell, key: own, v: 0.0, guess: 0.0, cycle: 0, fate, w: [0.0; MAX_STATES] });
+            cells.push(Life {
+                cell,
+                key: own,
+                v: 0.0,
+                begin: None,
+                guess: 0.0,
+                cycle: 0,
+                fate,
+                w: [0.0; MAX_STATES],
+            });
         }
         let trials = vec![Trial::default(); len];
         let tolerance = TOLERANCE;
-        Bank { model, key, tolerance, clock_s: 0.0, dt_s: 0.0, solved: false, cells, trials, x }
+        Bank { model, key, tolerance, clock_s: 0.0, dt_s: 0.0, t_k: 0.0, solved: false, cells, trials, x }
     }
 
     /// Another tolerance for the states, relative to their scale; 1e-5 unless told. Between 1e-12 and 1.
@@ -100,9 +119,10 @@ impl<M: CompactModel> Bank<M> {
     /// Puts a cell into a state; each number is brought within the model's bounds. Numbers that are not finite and
     /// cells that are not there change nothing.
     pub fn set_state(&mut self, cell: usize, x: &[f64]) {
-        let Some(life) = self.cells.get(cell) else { return };
+        let Some(life) = self.cells.get_mut(cell) else { return };
         let (mut low, mut high) = ([0.0; MAX_STATES], [0.0; MAX_STATES]);
         self.model.bounds(&life.cell, &mut low[..M::N], &mut high[..M::N]);
+        life.begin = None;
         let own = &mut self.x[cell * M::N..(cell + 1) * M::N];
         for (((own, x), low), high) in own.iter_mut().zip(x).zip(low).zip(high) {
             if x.is_finite() {
@@ -127,21 +147,27 @@ impl<M: CompactModel> Bank<M> {
         for (id, life) in self.cells.iter().enumerate() {
             let (Some(v), Some(i)) = (v.get(id), i.get_mut(id)) else { break };
             let x = &self.x[id * M::N..(id + 1) * M::N];
-            let pair = Pair(&self.model, &life.cell);
-            let step = Step::new(&pair, t_k);
             let end_s = self.clock_s + dt_s;
-            let to_w = |state: usize| wiener(life.key, state, end_s);
-            let v = Voltage::new(life.v, inner_v.and_then(|inner| inner.get(id)).copied(), *v);
-            let trial = step
-                .solve(x, v, dt_s, life.guess, self.tolerance, slope, &life.w, to_w)
-                .map_err(|e| (id, e))?;
-            *i = trial.i;
+            let asked = Asked {
+                x,
+                v: Voltage::new(life.v, inner_v.and_then(|inner| inner.get(id)).copied(), *v),
+                begin: life.begin.as_ref().filter(|b| b.t_k == t_k).map(|b| &b.at),
+                t_k,
+                dt_s,
+                guess: life.guess,
+                tolerance: self.tolerance,
+                slope,
+                w: &life.w,
+                to_w: &|state| wiener(life.key, state, end_s),
+            };
+            let trial = solve_step(&Pair(&self.model, &life.cell), &asked).map_err(|e| (id, e))?;
+            *i = trial.end.i_a;
             if let Some(g) = g_total.get_mut(id) {
                 *g = trial.g;
             }
             self.trials[id] = trial;
         }
-        self.dt_s = dt_s;
+        (self.dt_s, self.t_k) = (dt_s, t_k);
         self.solved = true;
         Ok(())
     }
@@ -219,8 +245,11 @@ impl<M: CompactModel> CellBank for Bank<M> {
         self.clock_s += self.dt_s;
         for (id, (life, trial)) in self.cells.iter_mut().zip(&self.trials).enumerate() {
             let Some(v) = v.get(id) else { break };
+            // A voltage other than the solved one is another place.
+            let same = trial.v.to_bits() == v.to_bits();
             life.v = *v;
             life.guess = trial.guess;
+            life.begin = same.then_some(Begin { t_k: self.t_k, at: trial.end });
             if self.dt_s <= 0.0 {
                 continue;
             }
@@ -229,7 +258,15 @@ impl<M: CompactModel> CellBank for Bank<M> {
             let mut before = [0.0; MAX_STATES];
             before[..M::N].copy_from_slice(x);
             x.copy_from_slice(&trial.x[..M::N]);
-            self.model.accept(&mut life.cell, &before[..M::N], x, *v, &mut life.cycle, life.key, id as u64);
+            let mut changed = self.model.accept(
+                &mut life.cell,
+                &before[..M::N],
+                x,
+                *v,
+                &mut life.cycle,
+                life.key,
+                id as u64,
+            );
             for channel in 0..M::H {
                 let fate = &mut life.fate[channel];
                 let hazard = &trial.hazards[channel];
@@ -238,9 +275,13 @@ impl<M: CompactModel> CellBank for Bank<M> {
                     let nth = fate.count;
                     *fate = Fate::new(life.key, channel, nth.wrapping_add(1));
                     self.model.jump(&mut life.cell, x, channel, nth, life.key, id as u64);
+                    changed = true;
                 } else {
                     fate.passed += hazard.integral;
                 }
+            }
+            if changed || *x != trial.x[..M::N] {
+                life.begin = None;
             }
         }
     }

@@ -152,15 +152,18 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
     let shortest = how.t_end_s * SHORTEST;
     let mut t = 0.0;
     let mut v = how.waveform.after(t);
-    // A step of `h_s` to `v`, along the waveform's bend where it has one.
-    let solve = |bank: &mut dyn CellBank, from_s: f64, h_s: f64, v: f64, i: &mut [f64; 1]| {
-        if how.waveform.bends() {
-            let inner_v = how.waveform.before(from_s + INNER * h_s);
+    // A step of `h_s` to `v`, along the waveform's bend where it has one: the time and voltage between.
+    let mut bend = None;
+    let solve =
+        |bank: &mut dyn CellBank, from_s: f64, h_s: f64, v: f64, i: &mut [f64; 1], bend: &mut Option<_>| {
+            if !how.waveform.bends() {
+                return bank.solve(&[v], how.t_k, h_s, i, &mut []);
+            }
+            let inner_s = from_s + INNER * h_s;
+            let inner_v = how.waveform.before(inner_s);
+            *bend = Some((inner_s, inner_v));
             bank.solve_bent(&[inner_v], &[v], how.t_k, h_s, i)
-        } else {
-            bank.solve(&[v], how.t_k, h_s, i, &mut [])
-        }
-    };
+        };
     let operating = |bank: &mut dyn CellBank, t: f64, v: f64, i: &mut [f64; 1]| {
         bank.solve(&[v], how.t_k, 0.0, i, &mut []).map_err(|(_, e)| failed(t, v, bank, e))?;
         bank.accept(&[v]);
@@ -185,7 +188,7 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
         }
         let mut t_new = if lands { stop } else { t + h };
         let mut v_new = how.waveform.before(t_new);
-        let mut solved = solve(bank, t, h, v_new, &mut i);
+        let mut solved = solve(bank, t, h, v_new, &mut i, &mut bend);
         let error = if solved.is_ok() { bank.error() } else { f64::INFINITY };
         if error > 1.0 && h > shortest {
             trace.rejected += 1;
@@ -196,14 +199,13 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
         if let Some(at) = event.filter(|at| *at >= shortest) {
             t_new = t + at;
             v_new = how.waveform.before(t_new);
-            solved = solve(bank, t, at, v_new, &mut i);
+            solved = solve(bank, t, at, v_new, &mut i, &mut bend);
         }
         solved.map_err(|(_, e)| failed(t_new, v_new, bank, e))?;
-        if how.waveform.bends()
+        if let Some((inner_s, inner_v)) = bend
             && let Some((i_a, x)) = bank.inner(0)
         {
-            let inner_s = t + INNER * (t_new - t);
-            trace.push(inner_s, how.waveform.before(inner_s), i_a, x);
+            trace.push(inner_s, inner_v, i_a, x);
         }
         bank.accept(&[v_new]);
         (t, v) = (t_new, v_new);

@@ -139,12 +139,13 @@ impl<M: CompactModel + Parameters> CompactModel for Spread<M> {
         cycle: &mut u32,
         key: Key,
         id: u64,
-    ) {
+    ) -> bool {
         let begins = v > 0.0 && !own.positive;
         if v != 0.0 {
             own.positive = v > 0.0;
         }
-        if begins && self.scatter.iter().any(|(_, s)| s.c2c > 0.0) {
+        let redrawn = begins && self.scatter.iter().any(|(_, s)| s.c2c > 0.0);
+        if redrawn {
             *cycle = cycle.wrapping_add(1);
             own.model = self.vary(key, u64::from(*cycle));
             // A state that the new parameters do not allow moves to the nearest that they do.
@@ -154,7 +155,7 @@ impl<M: CompactModel + Parameters> CompactModel for Spread<M> {
                 *x = x.max(low).min(high);
             }
         }
-        own.model.accept(&mut own.cell, before, x, v, &mut own.inner, key, id);
+        own.model.accept(&mut own.cell, before, x, v, &mut own.inner, key, id) || redrawn
     }
 }
 

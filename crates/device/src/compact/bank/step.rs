@@ -1,4 +1,4 @@
-//! One step of one cell.
+//! One step of one cell, for every number of states.
 
 use super::super::{At, CompactModel, MAX_CHANNELS, MAX_STATES, ModelError, Response};
 
@@ -20,15 +20,19 @@ const QUICK_SETTLED: f64 = 1e-2;
 /// Tolerance of an integrated hazard: of a jump's probability.
 const HAZARD_TOLERANCE: f64 = 1e-3;
 
-type Vector = [f64; MAX_STATES];
-type Matrix = [[f64; MAX_STATES]; MAX_STATES];
+type Vector<const N: usize> = [f64; N];
+type Matrix<const N: usize> = [[f64; N]; N];
 
 /// A solved step that nobody has accepted yet.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Trial {
-    pub x: Vector,
-    pub w: Vector,
-    pub i: f64,
+    pub x: [f64; MAX_STATES],
+    pub w: [f64; MAX_STATES],
+    /// Voltage at the step's end, V.
+    pub v: f64,
+    /// What the cell does at the step's end, at constant states.
+    pub end: Response,
+    /// How the current there follows the voltage, states included, S.
     pub g: f64,
     pub guess: f64,
     pub error: f64,
@@ -39,7 +43,7 @@ pub struct Trial {
 /// Where a step's inner stage lies.
 #[derive(Clone, Copy, Debug)]
 pub struct Inner {
-    pub x: Vector,
+    pub x: [f64; MAX_STATES],
     pub i: f64,
 }
 
@@ -134,37 +138,58 @@ impl Voltage {
     }
 }
 
-/// Everything that a step of a cell needs.
-pub struct Step<'a> {
+/// A step that somebody wants solved.
+#[derive(Clone, Copy)]
+pub struct Asked<'a> {
+    /// States at its begin.
+    pub x: &'a [f64],
+    pub v: Voltage,
+    /// What the cell does at its begin, if that is known.
+    pub begin: Option<&'a Response>,
+    /// Ambient temperature, K.
+    pub t_k: f64,
+    pub dt_s: f64,
+    pub guess: f64,
+    /// Of the states, relative to their scale.
+    pub tolerance: f64,
+    /// Whether the trial's `g` is to hold the states' part; without that it is that of constant states.
+    pub slope: bool,
+    /// The cell's noise at the step's begin, and that of a state at its end.
+    pub w: &'a [f64; MAX_STATES],
+    pub to_w: &'a dyn Fn(usize) -> f64,
+}
+
+/// A cell with what bounds it, for the code that steps `N` states.
+struct Step<'a, const N: usize> {
     cell: &'a dyn Model,
-    /// Numbers of states and of jump channels.
-    n: usize,
+    /// Number of jump channels.
     h: usize,
     t_k: f64,
-    low: Vector,
-    high: Vector,
-    scale: Vector,
+    low: Vector<N>,
+    high: Vector<N>,
+    scale: Vector<N>,
 }
 
 /// A solved stage: where, what, and how it follows the voltage.
-struct Stage {
-    x: Vector,
+struct Stage<const N: usize> {
+    x: Vector<N>,
     at: Response,
-    held: [bool; MAX_STATES],
+    held: [bool; N],
     /// I - D h J, rows of held states replaced by the identity's.
-    matrix: Matrix,
+    matrix: Matrix<N>,
 }
 
-impl<'a> Step<'a> {
-    pub fn new<M: CompactModel>(pair: &'a Pair<'a, M>, t_k: f64) -> Self {
-        let (mut low, mut high, mut scale) = ([0.0; MAX_STATES], [0.0; MAX_STATES], [1.0; MAX_STATES]);
-        pair.0.bounds(pair.1, &mut low[..M::N], &mut high[..M::N]);
-        pair.0.scale(pair.1, &mut scale[..M::N]);
-        Step { cell: pair, n: M::N, h: M::H, t_k, low, high, scale }
+impl<'a, const N: usize> Step<'a, N> {
+    fn new<M: CompactModel>(pair: &'a Pair<'a, M>, t_k: f64) -> Self {
+        let (mut low, mut high, mut scale) = ([0.0; N], [0.0; N], [1.0; N]);
+        let states = M::N.min(N);
+        pair.0.bounds(pair.1, &mut low[..states], &mut high[..states]);
+        pair.0.scale(pair.1, &mut scale[..states]);
+        Step { cell: pair, h: M::H, t_k, low, high, scale }
     }
 
-    fn eval(&self, x: &Vector, v: f64, guess: &mut f64) -> Result<Response, ModelError> {
-        let x = &x[..self.n];
+    fn eval(&self, x: &Vector<N>, v: f64, guess: &mut f64) -> Result<Response, ModelError> {
+        let x = &x[..N];
         let p = self.cell.eval(At { x, v, t_k: self.t_k }, guess)?;
         let finite = |what: &'static str, value: f64| {
             if value.is_finite() {
@@ -175,7 +200,7 @@ impl<'a> Step<'a> {
         };
         finite("the current", p.i_a)?;
         finite("the current's derivative", p.di_dv_s)?;
-        p.dx[..self.n].iter().try_for_each(|d| finite("a rate", *d))?;
+        p.dx[..N].iter().try_for_each(|d| finite("a rate", *d))?;
         p.hazard[..self.h].iter().try_for_each(|h| finite("a hazard", *h))?;
         Ok(p)
     }
@@ -186,15 +211,21 @@ impl<'a> Step<'a> {
     }
 
     /// Derivatives of rates and current by the states, by differences that stay within the bounds.
-    fn slopes(&self, x: &Vector, v: f64, at: &Response, guess: f64) -> Result<(Matrix, Vector), ModelError> {
-        let (mut jacobian, mut di_dx) = (Matrix::default(), Vector::default());
-        for j in 0..self.n {
+    fn slopes(
+        &self,
+        x: &Vector<N>,
+        v: f64,
+        at: &Response,
+        guess: f64,
+    ) -> Result<(Matrix<N>, Vector<N>), ModelError> {
+        let (mut jacobian, mut di_dx) = ([[0.0; N]; N], [0.0; N]);
+        for j in 0..N {
             let mut moved = *x;
             let d = DIFFERENCE * self.scale[j];
             moved[j] += if x[j] + d > self.high[j] { -d } else { d };
             let d = moved[j] - x[j];
             let p = self.eval(&moved, v, &mut guess.clone())?;
-            for i in 0..self.n {
+            for i in 0..N {
                 jacobian[i][j] = (p.dx[i] - at.dx[i]) / d;
             }
             di_dx[j] = (p.i_a - at.i_a) / d;
@@ -207,16 +238,16 @@ impl<'a> Step<'a> {
     /// Nothing where a bound is near or the iteration slow; the thorough way then decides.
     fn quick(
         &self,
-        base: &Vector,
-        push: &Vector,
+        base: &Vector<N>,
+        push: &Vector<N>,
         a: f64,
         v: f64,
-        mut x: Vector,
+        mut x: Vector<N>,
         tolerance: f64,
-        slopes: &mut Option<(Matrix, Vector)>,
+        slopes: &mut Option<(Matrix<N>, Vector<N>)>,
         guess: &mut f64,
-    ) -> Option<Stage> {
-        let inside = |x: &Vector| (0..self.n).all(|j| x[j] > self.low[j] && x[j] < self.high[j]);
+    ) -> Option<Stage<N>> {
+        let inside = |x: &Vector<N>| (0..N).all(|j| x[j] > self.low[j] && x[j] < self.high[j]);
         let mut start = *guess;
         let mut last = f64::INFINITY;
         for _ in 0..QUICK_ITERATIONS {
@@ -224,8 +255,8 @@ impl<'a> Step<'a> {
                 return None;
             }
             let mut at = self.eval(&x, v, &mut start).ok()?;
-            let mut rhs = Vector::default();
-            for i in 0..self.n {
+            let mut rhs = [0.0; N];
+            for i in 0..N {
                 rhs[i] = base[i] + a * (at.dx[i] + push[i]) - x[i];
             }
             let mut fresh = last.is_finite();
@@ -234,36 +265,36 @@ impl<'a> Step<'a> {
                 fresh = true;
             }
             // Nothing is left to do where none are needed.
-            let (jacobian, di_dx) = slopes.unwrap_or_default();
-            let mut matrix = Matrix::default();
-            for i in 0..self.n {
-                for j in 0..self.n {
+            let (jacobian, di_dx) = slopes.unwrap_or(([[0.0; N]; N], [0.0; N]));
+            let mut matrix = [[0.0; N]; N];
+            for i in 0..N {
+                for j in 0..N {
                     matrix[i][j] = f64::from(u8::from(i == j)) - a * jacobian[i][j];
                 }
             }
-            let d = solve(&matrix, &rhs, self.n)?;
-            let change = (0..self.n).map(|i| d[i].abs() / self.scale[i]).fold(0.0, f64::max);
+            let d = solve(&matrix, &rhs)?;
+            let change = (0..N).map(|i| d[i].abs() / self.scale[i]).fold(0.0, f64::max);
             if change.is_nan() || change >= 0.3 * last {
                 return None;
             }
-            for i in 0..self.n {
+            for i in 0..N {
                 x[i] += d[i];
             }
             // With the inner stage's Jacobian, if that is of a runaway, any change is small: the residual has to be so
             // too, or a second change has to say that the iteration converges.
-            let residual = (0..self.n).map(|i| rhs[i].abs() / self.scale[i]).fold(0.0, f64::max);
+            let residual = (0..N).map(|i| rhs[i].abs() / self.scale[i]).fold(0.0, f64::max);
             if change <= QUICK_SETTLED * tolerance && (fresh || residual <= 4.0 * QUICK_SETTLED * tolerance) {
                 if !inside(&x) {
                     return None;
                 }
-                for i in 0..self.n {
+                for i in 0..N {
                     at.i_a += di_dx[i] * d[i];
-                    for j in 0..self.n {
+                    for j in 0..N {
                         at.dx[i] += jacobian[i][j] * d[j];
                     }
                 }
                 *guess = start;
-                return Some(Stage { x, at, held: [false; MAX_STATES], matrix });
+                return Some(Stage { x, at, held: [false; N], matrix });
             }
             last = change;
         }
@@ -273,41 +304,41 @@ impl<'a> Step<'a> {
     /// Solves x = base + a rate(x, v) within the bounds, from `x`.
     fn stage(
         &self,
-        base: &Vector,
-        push: &Vector,
+        base: &Vector<N>,
+        push: &Vector<N>,
         a: f64,
         v: f64,
-        mut x: Vector,
+        mut x: Vector<N>,
         guess: &mut f64,
-    ) -> Result<Stage, ModelError> {
-        let failed = || ModelError::Step { dt_s: a / D, v, x: base[..self.n].to_vec() };
+    ) -> Result<Stage<N>, ModelError> {
+        let failed = || ModelError::Step { dt_s: a / D, v, x: base[..N].to_vec() };
         let from = x;
         let mut last = f64::INFINITY;
         for iteration in 0..ITERATIONS {
             let at = self.eval(&x, v, guess)?;
-            let mut held = [false; MAX_STATES];
-            let (mut matrix, mut rhs) = (Matrix::default(), Vector::default());
-            for i in 0..self.n {
+            let mut held = [false; N];
+            let (mut matrix, mut rhs) = ([[0.0; N]; N], [0.0; N]);
+            for i in 0..N {
                 rhs[i] = base[i] + a * (at.dx[i] + push[i]) - x[i];
                 held[i] = self.pushed(i, x[i], rhs[i]);
                 if held[i] {
                     rhs[i] = 0.0;
                 }
             }
-            let free = held[..self.n].iter().any(|h| !h);
+            let free = held[..N].iter().any(|h| !h);
             let (jacobian, _) =
-                if free { self.slopes(&x, v, &at, *guess)? } else { (Matrix::default(), Vector::default()) };
-            for i in 0..self.n {
-                for j in 0..self.n {
+                if free { self.slopes(&x, v, &at, *guess)? } else { ([[0.0; N]; N], [0.0; N]) };
+            for i in 0..N {
+                for j in 0..N {
                     let unit = f64::from(u8::from(i == j));
                     matrix[i][j] = if held[i] { unit } else { unit - a * jacobian[i][j] };
                 }
             }
-            let Some(d) = solve(&matrix, &rhs, self.n) else { break };
+            let Some(d) = solve(&matrix, &rhs) else { break };
             let mut change = 0.0_f64;
             let mut stuck = false;
             let before = x;
-            for i in 0..self.n {
+            for i in 0..N {
                 // Nan stays out of `x`: it would compare as settled.
                 if !d[i].is_finite() {
                     return Err(failed());
@@ -328,26 +359,26 @@ impl<'a> Step<'a> {
             }
             // A kink between two sides makes Newton jump to and fro: half steps end in it.
             if iteration > 4 && change > 0.9 * last {
-                for i in 0..self.n {
+                for i in 0..N {
                     x[i] = (x[i] + before[i]) / 2.0;
                 }
             }
             last = change;
         }
-        if self.n == 1 { self.search(base, push, a, v, from, guess) } else { Err(failed()) }
+        if N == 1 { self.search(base, push, a, v, from, guess) } else { Err(failed()) }
     }
 
     /// The stage of a single state where Newton's iteration finds nothing: the first solution on the way that the rate
     /// points to, or the bound where there is none (a runaway, say).
     fn search(
         &self,
-        base: &Vector,
-        push: &Vector,
+        base: &Vector<N>,
+        push: &Vector<N>,
         a: f64,
         v: f64,
-        from: Vector,
+        from: Vector<N>,
         guess: &mut f64,
-    ) -> Result<Stage, ModelError> {
+    ) -> Result<Stage<N>, ModelError> {
         let mut rest = |x: f64| -> Result<f64, ModelError> {
             let mut at = from;
             at[0] = x;
@@ -378,10 +409,10 @@ impl<'a> Step<'a> {
             x[0] = (near + far) / 2.0;
         }
         let at = self.eval(&x, v, guess)?;
-        let mut held = [false; MAX_STATES];
+        let mut held = [false; N];
         held[0] = !bracketed;
         let (jacobian, _) = self.slopes(&x, v, &at, *guess)?;
-        let mut matrix = Matrix::default();
+        let mut matrix = [[0.0; N]; N];
         matrix[0][0] = if bracketed { 1.0 - a * jacobian[0][0] } else { 1.0 };
         Ok(Stage { x, at, held, matrix })
     }
@@ -389,70 +420,69 @@ impl<'a> Step<'a> {
     /// How the states of a stage follow its voltage, given how its base does.
     fn follow(
         &self,
-        stage: &Stage,
-        base: &Vector,
+        stage: &Stage<N>,
+        base: &Vector<N>,
         dv: f64,
         a: f64,
         v: f64,
         guess: f64,
-    ) -> Result<Vector, ModelError> {
+    ) -> Result<Vector<N>, ModelError> {
         let d = DIFFERENCE * v.abs().max(1e-2);
         let p = self.eval(&stage.x, v + d, &mut guess.clone())?;
-        let mut rhs = Vector::default();
-        for i in 0..self.n {
+        let mut rhs = [0.0; N];
+        for i in 0..N {
             if !stage.held[i] {
                 rhs[i] = base[i] + a * dv * (p.dx[i] - stage.at.dx[i]) / d;
             }
         }
-        Ok(solve(&stage.matrix, &rhs, self.n).unwrap_or_default())
+        Ok(solve(&stage.matrix, &rhs).unwrap_or([0.0; N]))
     }
 
-    /// A step of `dt_s` from the states `x0` under the voltage `v`; `w` is the cell's noise so far and
-    /// `to_w` that of a state at the step's end. Without `slope` the trial's `g` is that of constant states.
-    pub fn solve(
-        &self,
-        x0: &[f64],
-        v: Voltage,
-        dt_s: f64,
-        mut guess: f64,
-        tolerance: f64,
-        slope: bool,
-        w: &Vector,
-        to_w: impl Fn(usize) -> f64,
-    ) -> Result<Trial, ModelError> {
-        let n = self.n;
+    fn solve(&self, asked: &Asked) -> Result<Trial, ModelError> {
+        let &Asked { x: x0, v, begin, dt_s, mut guess, tolerance, slope, w, to_w, .. } = asked;
         let Voltage { begin: v0, inner: vg, end: v1 } = v;
-        let mut start = Vector::default();
-        start[..n].copy_from_slice(x0);
+        let mut start = [0.0; N];
+        start[..x0.len()].copy_from_slice(x0);
         if dt_s <= 0.0 {
             let at = self.eval(&start, v1, &mut guess)?;
-            return Ok(Trial { x: start, w: *w, i: at.i_a, g: at.di_dv_s, guess, ..Trial::default() });
+            return Ok(Trial {
+                x: full(&start),
+                w: *w,
+                v: v1,
+                end: at,
+                g: at.di_dv_s,
+                guess,
+                ..Trial::default()
+            });
         }
-        let mut at0 = self.eval(&start, v0, &mut guess)?;
-        let (mut push, mut w_end) = (Vector::default(), *w);
-        let mut strength = Vector::default();
-        let noisy = self.cell.noise(x0, v0, at0.i_a, self.t_k, &mut strength[..n]);
+        let mut at0 = match begin {
+            Some(begin) => *begin,
+            None => self.eval(&start, v0, &mut guess)?,
+        };
+        let (mut push, mut w_end) = ([0.0; N], *w);
+        let mut strength = [0.0; N];
+        let noisy = self.cell.noise(x0, v0, at0.i_a, self.t_k, &mut strength);
         if noisy {
-            for j in 0..n {
+            for j in 0..N {
                 w_end[j] = to_w(j);
                 push[j] = strength[j] * (w_end[j] - w[j]) / dt_s;
             }
         }
-        for j in 0..n {
+        for j in 0..N {
             if self.pushed(j, start[j], at0.dx[j] + push[j]) {
                 at0.dx[j] = -push[j];
             }
         }
         let a = D * dt_s;
-        let mut base = Vector::default();
-        for j in 0..n {
+        let mut base = [0.0; N];
+        for j in 0..N {
             base[j] = start[j] + a * (at0.dx[j] + push[j]);
         }
         let mut shared = None;
         let mut inner = None;
         if !slope {
             let mut predicted = start;
-            for j in 0..n {
+            for j in 0..N {
                 predicted[j] += GAMMA * dt_s * (at0.dx[j] + push[j]);
             }
             inner = self.quick(&base, &push, a, vg, predicted, tolerance, &mut shared, &mut guess);
@@ -465,15 +495,15 @@ impl<'a> Step<'a> {
 
         // x_inner + c (x_inner - x_0) rather than the usual two products: a state at rest stays to the bit.
         let c = (1.0 - GAMMA).powi(2) / (GAMMA * (2.0 - GAMMA));
-        for j in 0..n {
+        for j in 0..N {
             base[j] = inner.x[j] + c * (inner.x[j] - start[j]);
         }
         let mut end = None;
-        if !slope && inner.held == [false; MAX_STATES] {
+        if !slope && inner.held == [false; N] {
             // Along the parabola of the rates at the begin and at the inner stage.
             let (rest, bend) = ((1.0 - GAMMA) * dt_s, (1.0 - GAMMA) / (2.0 * GAMMA));
             let mut predicted = inner.x;
-            for j in 0..n {
+            for j in 0..N {
                 predicted[j] += rest * (inner.at.dx[j] + push[j] + bend * (inner.at.dx[j] - at0.dx[j]));
             }
             end = self.quick(&base, &push, a, v1, predicted, tolerance, &mut shared, &mut guess);
@@ -484,23 +514,31 @@ impl<'a> Step<'a> {
         };
 
         // Within a step noise is a straight line, which no sample of it ought to lie on.
-        let sample = (!noisy).then_some(Inner { x: inner.x, i: inner.at.i_a });
-        let mut trial = Trial { x: end.x, w: w_end, i: end.at.i_a, g: end.at.di_dv_s, guess, ..Trial::default() };
+        let sample = (!noisy).then_some(Inner { x: full(&inner.x), i: inner.at.i_a });
+        let mut trial = Trial {
+            x: full(&end.x),
+            w: w_end,
+            v: v1,
+            end: end.at,
+            g: end.at.di_dv_s,
+            guess,
+            ..Trial::default()
+        };
         trial.inner = sample;
         if slope {
-            let follows = self.follow(&inner, &Vector::default(), GAMMA, a, vg, inner_guess)?;
+            let follows = self.follow(&inner, &[0.0; N], GAMMA, a, vg, inner_guess)?;
             let base_follows = follows.map(|f| (1.0 + c) * f);
             let follows = self.follow(&end, &base_follows, 1.0, a, v1, guess)?;
             let (_, di_dx) = self.slopes(&end.x, v1, &end.at, guess)?;
-            for j in 0..n {
+            for j in 0..N {
                 trial.g += di_dx[j] * follows[j];
             }
         }
         // Hosea and Shampine's estimate, filtered by the stage's matrix for stiff states.
         let root = std::f64::consts::SQRT_2 / 4.0;
         let weights = [root - (1.0 - root) / 3.0, root - (3.0 * root + 1.0) / 3.0, D - D / 3.0];
-        let mut error = Vector::default();
-        for j in 0..n {
+        let mut error = [0.0; N];
+        for j in 0..N {
             let pressed = end.held[j] && self.pushed(j, end.x[j], end.at.dx[j] + push[j]);
             if pressed {
                 // It ends in its bound whatever the path; but unless the rate at the start explains that it got there,
@@ -518,8 +556,8 @@ impl<'a> Step<'a> {
                     dt_s * (weights[0] * at0.dx[j] + weights[1] * inner_rate + weights[2] * end.at.dx[j]);
             }
         }
-        let error = solve(&end.matrix, &error, n).unwrap_or(error);
-        for j in 0..n {
+        let error = solve(&end.matrix, &error).unwrap_or(error);
+        for j in 0..N {
             trial.error = trial.error.max(error[j].abs() / (self.scale[j] * tolerance));
         }
         for h in 0..self.h {
@@ -531,33 +569,54 @@ impl<'a> Step<'a> {
     }
 }
 
-/// Solves the leading `n` by `n` equations by elimination with row pivots; nothing where they are singular.
+/// One step of one cell.
+///
+/// # Errors
+/// A stage without a solution.
+pub fn solve_step<M: CompactModel>(pair: &Pair<M>, asked: &Asked) -> Result<Trial, ModelError> {
+    // Code of its own for few states: what is never used need not be moved about.
+    match M::N {
+        1 => Step::<1>::new(pair, asked.t_k).solve(asked),
+        2 => Step::<2>::new(pair, asked.t_k).solve(asked),
+        3 => Step::<3>::new(pair, asked.t_k).solve(asked),
+        _ => Step::<MAX_STATES>::new(pair, asked.t_k).solve(asked),
+    }
+}
+
+/// States among the most that there may be.
+fn full<const N: usize>(x: &Vector<N>) -> [f64; MAX_STATES] {
+    let mut full = [0.0; MAX_STATES];
+    full[..N].copy_from_slice(x);
+    full
+}
+
+/// Solves the equations by elimination with row pivots; nothing where they are singular.
 #[inline]
-fn solve(matrix: &Matrix, rhs: &Vector, n: usize) -> Option<Vector> {
-    if n == 1 {
+fn solve<const N: usize>(matrix: &Matrix<N>, rhs: &Vector<N>) -> Option<Vector<N>> {
+    if N == 1 {
         let pivot = matrix[0][0];
-        let mut x = Vector::default();
+        let mut x = [0.0; N];
         x[0] = rhs[0] / pivot;
         return (pivot != 0.0 && !pivot.is_nan()).then_some(x);
     }
     let (mut m, mut b) = (*matrix, *rhs);
-    for k in 0..n {
-        let pivot = (k..n).max_by(|i, j| m[*i][k].abs().total_cmp(&m[*j][k].abs()))?;
+    for k in 0..N {
+        let pivot = (k..N).max_by(|i, j| m[*i][k].abs().total_cmp(&m[*j][k].abs()))?;
         if m[pivot][k].is_nan() || m[pivot][k] == 0.0 {
             return None;
         }
         m.swap(k, pivot);
         b.swap(k, pivot);
-        for i in k + 1..n {
+        for i in k + 1..N {
             let f = m[i][k] / m[k][k];
-            for j in k..n {
+            for j in k..N {
                 m[i][j] -= f * m[k][j];
             }
             b[i] -= f * b[k];
         }
     }
-    for k in (0..n).rev() {
-        for j in k + 1..n {
+    for k in (0..N).rev() {
+        for j in k + 1..N {
             b[k] -= m[k][j] * b[j];
         }
         b[k] /= m[k][k];

@@ -174,13 +174,15 @@ impl CompactModel for AndTs {
         cycle: &mut u32,
         key: Key,
         _: u64,
-    ) {
+    ) -> bool {
         if x[0] > 0.5 {
             cell.closed = true;
         } else if cell.closed && x[0] < 0.01 {
             *cycle = cycle.wrapping_add(1);
             *cell = self.cycle(key, u64::from(*cycle));
+            return true;
         }
+        false
     }
 }
 

@@ -222,10 +222,11 @@ impl CompactModel for Ecm {
         x[1] = 1.0;
     }
 
-    fn accept(&self, (): &mut (), _: &[f64], x: &mut [f64], v: f64, _: &mut u32, _: Key, _: u64) {
+    fn accept(&self, (): &mut (), _: &[f64], x: &mut [f64], v: f64, _: &mut u32, _: Key, _: u64) -> bool {
         if v < 0.0 && x[0] >= self.thickness_m {
             x[1] = 0.0;
         }
+        false
     }
 }
 

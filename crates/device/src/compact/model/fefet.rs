@@ -203,7 +203,16 @@ impl CompactModel for Fefet {
         x[1] = cell.polarisation();
     }
 
-    fn accept(&self, cell: &mut Gate, before: &[f64], x: &mut [f64], v: f64, _: &mut u32, _: Key, _: u64) {
+    fn accept(
+        &self,
+        cell: &mut Gate,
+        before: &[f64],
+        x: &mut [f64],
+        v: f64,
+        _: &mut u32,
+        _: Key,
+        _: u64,
+    ) -> bool {
         if (x[1] - cell.polarisation()).abs() > 1e-9 {
             cell.turn_to(x[1]);
             x[1] = cell.polarisation();
@@ -215,6 +224,7 @@ impl CompactModel for Fefet {
             }
         }
         (cell.clock_s, cell.v) = (x[0], v);
+        true
     }
 }
 

@@ -143,7 +143,7 @@ impl CompactModel for FilamentPaths {
         cycle: &mut u32,
         key: Key,
         _: u64,
-    ) {
+    ) -> bool {
         if v < 0.0 && x[0] > before[0] {
             cell.opened = true;
         } else if v > 0.0 && cell.opened {
@@ -153,7 +153,9 @@ impl CompactModel for FilamentPaths {
             x[0] = (x[0] * next.g_max_m / cell.present.g_max_m).max(next.g_min_m).min(next.g_max_m);
             cell.present = next;
             cell.opened = false;
+            return true;
         }
+        false
     }
 }
 

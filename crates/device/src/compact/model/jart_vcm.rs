@@ -496,9 +496,9 @@ impl CompactModel for JartVcm {
         cycle: &mut u32,
         key: Key,
         _: u64,
-    ) {
+    ) -> bool {
         if self.c2c_sigma <= 0.0 {
-            return;
+            return false;
         }
         if v < 0.0 && !cell.setting && x[0] > before[0] {
             // A RESET is over: the next filament is another one.
@@ -507,11 +507,15 @@ impl CompactModel for JartVcm {
             cell.to = self.spread(cell.own, self.c2c_sigma, &stream);
             cell.n_from = x[0];
             cell.setting = true;
+            true
         } else if v > 0.0 && cell.setting && x[0] < before[0] {
             let mut reached = cell.disc(before[0]);
             reached.n_max = reached.n_max.max(x[0]);
             (cell.from, cell.to) = (reached, reached);
             cell.setting = false;
+            true
+        } else {
+            false
         }
     }
 }

@@ -97,7 +97,8 @@ impl CompactModel for MeanMetastableSwitch {
         if rest > 0.0 {
             let (forward, reverse) = (libm::expm1(f * v), libm::expm1(-r * v));
             out.i_a += rest * (self.alpha_f_a * forward - self.alpha_r_a * reverse);
-            out.di_dv_s += rest * (self.alpha_f_a * f * (forward + 1.0) + self.alpha_r_a * r * (reverse + 1.0));
+            out.di_dv_s +=
+                rest * (self.alpha_f_a * f * (forward + 1.0) + self.alpha_r_a * r * (reverse + 1.0));
         }
         Ok(out)
     }
