@@ -202,6 +202,36 @@ fn a_device_that_is_shown_can_be_scored() {
 }
 
 #[test]
+fn the_command_that_an_experiment_shows_is_that_experiment() {
+    for asked in [
+        "sweep vteam_memtorch --waveform triangle --amplitude 0.41V --cycles 2 --series-ohm 33 --compliance 7mA --seed 5",
+        "sweep tungsten_oxide_chang --frequency 3Hz --samples 300 --read 11mV --no-frequencies",
+        "pulse pcm_accumulate --count 7 --devices 50 --seed 3 --devices-per-cell 2",
+        "pulse stanford_pku_v1 --count 3 --up-width 70ns --gap 1us",
+        "switching stanford_pku_v1 --voltages 3 --longest 1s",
+        "cycle stanford_pku_v1 --cycles 3 --temperature 310K",
+        "disturb stanford_pku_v1 --read -0.11V --decades 3",
+        "retention pcm --devices 20 --time 3h --levels 3",
+    ] {
+        let dir = folder();
+        let record = |words: &[&str], out: &str| -> Value {
+            let answer =
+                run(dir.path(), ["device"].into_iter().chain(words.iter().copied()).chain(["--out", out]));
+            assert!(answer.status.success(), "{asked}: {}", text(&answer.stderr));
+            serde_json::from_slice(&std::fs::read(dir.path().join(out).join("run.json")).unwrap()).unwrap()
+        };
+        let first = record(&asked.split(' ').collect::<Vec<_>>(), "first");
+        let command = first["command"].as_str().unwrap();
+        let words: Vec<&str> = command.split(' ').collect();
+        assert_eq!(words[..2], ["neurohm", "device"], "{command}");
+        let again = record(&words[2..], "again");
+        for what in ["description", "scalars", "series"] {
+            assert_eq!(first[what], again[what], "{asked}: {what} by {command}");
+        }
+    }
+}
+
+#[test]
 fn a_network_is_trained_written_and_run() {
     let dir = folder();
     let data = "strokes:train=600,test=200,seed=3";
