@@ -1,5 +1,6 @@
 //! Figures: axes, lines and their thinning, and numbers over several devices.
 
+use neurohm_num::quantity::{self, Dimension};
 use neurohm_num::stats::{Interval, mean_ci95};
 pub(crate) use neurohm_study::record::Line;
 use neurohm_study::record::{Axis, Series};
@@ -55,6 +56,11 @@ pub(crate) fn mean_line(name: impl Into<String>, x: Vec<f64>, lines: &[Vec<f64>]
         }
     }
     out
+}
+
+/// A quantity in a sentence, to four digits.
+pub(crate) fn said(value: f64, dimension: Dimension) -> String {
+    quantity::format(quantity::rounded(value, 4), dimension)
 }
 
 /// The name of a line of one device.

@@ -40,7 +40,7 @@ pub(crate) fn bars(
 
     svg.line("axis", [left, bottom], [right, bottom]);
     frame.x_ticks(&mut svg, &axis);
-    svg.text("label", [right, height - 4.0], Anchor::End, &super::axis_label(&axis));
+    svg.text("label", [right, height - 4.0], Anchor::End, &super::axis_label(&axis, &x));
     let mut legend = vec![
         Key { class: "block c1".into(), name: "all but this".into() },
         Key { class: "block c2".into(), name: "only this".into() },
