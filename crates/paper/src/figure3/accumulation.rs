@@ -153,9 +153,9 @@ fn physics(setting: &Setting, evidence: &mut Evidence) -> Result<Line, LabError>
     evidence.put("physics_rises", rises as f64, None);
     if rises > 0 {
         evidence.caution(format!(
-            "The first {rises} warm pulses on the mushroom cell let the glass just quenched relax, which raises its \
-             resistance more than the crystals that grow lower it. The law of relaxation is known from drift at \
-             temperatures far below, and carried on to these."
+            "On the mushroom cell {rises} warm pulses let the glass just quenched relax, which raises its resistance more \
+             than the crystals that grow lower it. The law of relaxation is known from drift near room temperature, and \
+             carried on to these."
         ));
     }
     let x = (0..=PULSES).map(|n| n as f64).collect();
