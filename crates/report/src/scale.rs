@@ -107,20 +107,37 @@ impl Scale {
         ticks
     }
 
-    /// Drops labels that would touch the one before.
+    /// Drops labels that would touch the one before; the last one rather drops that before, for it says where the axis
+    /// ends.
     fn thin(&self, ticks: &mut [Tick], pixels: f64, size: f64, along: bool) {
-        let mut end = f64::NEG_INFINITY;
         // Words in a row need more room than numbers above one another.
         let gap = if along { 4.0 } else { 3.0 };
-        for tick in ticks {
-            let (Some(at), Some(label)) = (self.place(tick.at), &tick.label) else { continue };
+        // Labels that stay: which, and where each ends.
+        let mut kept: Vec<(usize, f64)> = Vec::new();
+        let last = ticks.iter().rposition(|tick| tick.label.is_some());
+        for n in 0..ticks.len() {
+            let (Some(at), Some(label)) = (self.place(ticks[n].at), &ticks[n].label) else { continue };
             let half = if along { 0.5 * width(label, size) } else { 0.6 * size };
-            // The first label may move a little to the left of its tick: see `Frame`.
-            let nudge = if end == f64::NEG_INFINITY && along { NUDGE } else { 0.0 };
-            if at * pixels - half < end + gap {
-                tick.label = None;
+            // The first label may move a little to the left of its tick, the last one stays in the figure: see `Frame`.
+            let centre = match (along, kept.is_empty()) {
+                (false, _) => at * pixels,
+                (true, true) => at * pixels - NUDGE,
+                (true, false) => (at * pixels).min(pixels + MARGIN - half),
+            };
+            let touches = |kept: &[(usize, f64)]| kept.last().is_some_and(|k| centre - half < k.1 + gap);
+            if along
+                && touches(&kept)
+                && Some(n) == last
+                && kept.len() > 1
+                && !touches(&kept[..kept.len() - 1])
+                && let Some((before, _)) = kept.pop()
+            {
+                ticks[before].label = None;
+            }
+            if touches(&kept) {
+                ticks[n].label = None;
             } else {
-                end = at * pixels + half - nudge;
+                kept.push((n, centre + half));
             }
         }
     }
@@ -197,6 +214,8 @@ impl Scale {
 
 /// How far the first label of a horizontal axis may move to the left of its tick.
 pub(crate) const NUDGE: f64 = 7.0;
+/// Room to the right of a figure's axis, into which its last label may reach.
+pub(crate) const MARGIN: f64 = 14.0;
 
 fn decade_label(digit: i32, exponent: i32, powers: bool) -> String {
     match (digit, exponent) {
@@ -226,6 +245,14 @@ mod tests {
         assert_eq!(labels(&ticks), ["20 s", "1 min", "1 h", "1 day", "1 month", "1 year"]);
         assert_eq!(scale.place(20.0), Some(0.0));
         assert!((scale.place(31_536_000.0).unwrap() - 1.0).abs() < 1e-12);
+    }
+
+    #[test]
+    fn an_axis_says_where_it_ends() {
+        // Ten years at the right end is moved left into the figure, onto the label of one year.
+        let scale = Scale::over([20.0, 315_360_000.0].into_iter(), &axis("s", true), false);
+        let shown = labels(&scale.ticks("s", 414.0, 12.0, true));
+        assert_eq!(shown, ["20 s", "1 h", "1 day", "1 month", "10 years"]);
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub(crate) use map::map;
 
 use neurohm_study::record::Axis;
 
-use crate::scale::{NUDGE, Scale, Tick};
+use crate::scale::{MARGIN, NUDGE, Scale, Tick};
 use crate::svg::{Anchor, Svg, width};
 
 /// Natural width of a figure: two stand side by side on a desk, one fills a phone with text still legible.
@@ -62,7 +62,7 @@ impl Frame {
         let y_ticks = y.ticks(&y_axis.unit, bottom - top, SMALL, false);
         let labels = y_ticks.iter().filter_map(|tick| tick.label.as_deref());
         let left = labels.map(|label| width(label, SMALL)).fold(18.0, f64::max) + 12.0;
-        let right = WIDTH - 14.0;
+        let right = WIDTH - MARGIN;
         let frame = Frame { left, right, top, bottom, x, y };
         for Tick { at, label } in &y_ticks {
             let (Some(v), Some(label)) = (frame.down(*at), label) else { continue };
