@@ -8,6 +8,7 @@ use neurohm_circuit::{Circuit, CircuitError, Options, Waveform};
 use neurohm_device::compact::{Dynamic, Vteam};
 use neurohm_lab::LabError;
 use neurohm_num::{Key, Purpose, Watch, stats};
+use rayon::prelude::*;
 
 use crate::claim::{Claim, Rule, review};
 use crate::{Effort, Entry, Evidence, Setting, ends};
@@ -162,17 +163,18 @@ fn update(n: usize, watch: &dyn Watch) -> Result<f64, LabError> {
 }
 
 fn run(setting: &Setting) -> Result<Evidence, LabError> {
-    let draws = if setting.effort == Effort::Quick { 8 } else { 64 };
+    let draws: u64 = if setting.effort == Effort::Quick { 32 } else { 256 };
     setting.watch.begin("section 2", Some(3 * draws));
     let mut evidence = Evidence::default();
     let mut times = |name, narrow: usize, amplifier| -> Result<(), LabError> {
-        let mut ratios = Vec::new();
-        for draw in 0..draws {
+        let one = |draw: u64| -> Result<f64, LabError> {
             let key = Key::root(setting.seed).child("s2", draw);
             let [small, large] = SIZES.map(|n| settling_s(n, n / narrow, amplifier, key, setting.watch));
-            ratios.push(large? / small?);
+            let ratio = large? / small?;
             setting.watch.step(1)?;
-        }
+            Ok(ratio)
+        };
+        let ratios = (0..draws).into_par_iter().map(one).collect::<Result<Vec<_>, _>>()?;
         let (mean, interval) = stats::mean_ci95(&ratios);
         evidence.put(name, mean, ends(interval));
         Ok(())

@@ -167,7 +167,7 @@ fn over_cells(lives: &[Life], setting: &Setting, of: impl Fn(&[&Life]) -> f64) -
 
 fn binary(setting: &Setting) -> Result<Evidence, LabError> {
     let quick = setting.effort == Effort::Quick;
-    let (cells, cycles) = if quick { (24, 4) } else { (300, 20) };
+    let (cells, cycles) = if quick { (24, 4) } else { (200, 10) };
     setting.watch.begin("figure 3a", Some((cells * ASSUMED.len()) as u64));
     let mut evidence = Evidence::default();
     let all = ASSUMED
