@@ -43,8 +43,9 @@ fn band(name: impl Into<String>, x: &[f64], moments: &[Moments]) -> Line {
     let of = |f: fn(&Moments) -> f64| moments.iter().map(f).collect::<Vec<f64>>();
     let spread = moments.iter().any(|m| m.sd_s > 0.0);
     let mut line = figure::line(name, x.to_vec(), of(|m| m.mean_s));
-    if spread && line.x.len() == x.len() {
-        (line.low, line.high) = (of(|m| m.mean_s - m.sd_s), of(|m| m.mean_s + m.sd_s));
+    if spread {
+        line.low = figure::thinned(of(|m| m.mean_s - m.sd_s));
+        line.high = figure::thinned(of(|m| m.mean_s + m.sd_s));
     }
     line
 }

@@ -1,6 +1,7 @@
 //! Cycle after cycle of SET and RESET: the voltages at which they happen, and the resistances between them.
 
 use neurohm_device::compact::Waveform;
+use neurohm_num::quantity::Dimension;
 use neurohm_num::stats;
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::{Better, Line};
@@ -131,7 +132,8 @@ impl Cycling {
                 lines.push(figure::line(figure::device_name(id, bench.devices, name), x.clone(), r));
             }
         }
-        let caption = format!("Resistance at {} V after every SET and RESET.", self.read_v);
+        let read = figure::said(self.read_v, Dimension::Volt);
+        let caption = format!("Resistance at {read} after every SET and RESET.");
         found.series.push(series(
             "resistance",
             caption,

@@ -1,6 +1,7 @@
 //! Read disturb: what very many reads do to a state.
 
 use neurohm_device::compact::Waveform;
+use neurohm_num::quantity::Dimension;
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::Better;
 
@@ -90,8 +91,9 @@ impl Disturb {
             "Reads follow one another without a pause; what a device would recover between them is left out.",
         );
         let caption = format!(
-            "Relative change of the conductance after so many reads of {} V and {} s.",
-            self.read_v, self.width_s
+            "Relative change of the conductance after so many reads of {} and {}.",
+            figure::said(self.read_v, Dimension::Volt),
+            figure::said(self.width_s, Dimension::Second)
         );
         found.series.push(series(
             "read_disturb",

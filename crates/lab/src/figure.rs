@@ -1,5 +1,6 @@
 //! Figures: axes, lines and their thinning, and numbers over several devices.
 
+use neurohm_num::quantity::{self, Dimension};
 use neurohm_num::stats::{Interval, mean_ci95};
 pub(crate) use neurohm_study::record::Line;
 use neurohm_study::record::{Axis, Series};
@@ -17,14 +18,17 @@ pub(crate) fn logarithmic(label: &str, unit: &str) -> Axis {
     Axis { label: label.into(), unit: unit.into(), log: true }
 }
 
-pub(crate) fn line(name: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Line {
-    let every = x.len().div_ceil(POINTS).max(1);
+/// What a figure shows of so many values along a line.
+pub(crate) fn thinned(values: Vec<f64>) -> Vec<f64> {
+    let every = values.len().div_ceil(POINTS).max(1);
     // The last point closes a loop.
-    let keep = |v: Vec<f64>| {
-        let last = v.len().saturating_sub(1);
-        v.into_iter().enumerate().filter(|(n, _)| n % every == 0 || *n == last).map(|(_, v)| v).collect()
-    };
-    Line { name: name.into(), x: keep(x), y: keep(y), low: Vec::new(), high: Vec::new(), reference: false }
+    let last = values.len().saturating_sub(1);
+    values.into_iter().enumerate().filter(|(n, _)| n % every == 0 || *n == last).map(|(_, v)| v).collect()
+}
+
+pub(crate) fn line(name: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Line {
+    let (x, y) = (thinned(x), thinned(y));
+    Line { name: name.into(), x, y, low: Vec::new(), high: Vec::new(), reference: false }
 }
 
 pub(crate) fn dashed(name: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Line {
@@ -44,17 +48,19 @@ pub(crate) fn over(values: &[f64]) -> (f64, Option<[f64; 2]>) {
 
 /// Mean and interval at each position over the devices' lines.
 pub(crate) fn mean_line(name: impl Into<String>, x: Vec<f64>, lines: &[Vec<f64>]) -> Line {
-    let mut out = line(name, x, Vec::new());
-    for n in 0..out.x.len() {
-        let values: Vec<f64> = lines.iter().filter_map(|l| l.get(n).copied()).collect();
-        let (mean, interval) = over(&values);
-        out.y.push(mean);
-        if let Some([low, high]) = interval {
-            out.low.push(low);
-            out.high.push(high);
-        }
+    let at = |n: usize| over(&lines.iter().filter_map(|l| l.get(n).copied()).collect::<Vec<_>>());
+    let all: Vec<(f64, Option<[f64; 2]>)> = (0..x.len()).map(at).collect();
+    let mut out = line(name, x, all.iter().map(|(mean, _)| *mean).collect());
+    if all.iter().any(|(_, interval)| interval.is_some()) {
+        let end = |k: usize| thinned(all.iter().map(|(mean, i)| i.map_or(*mean, |i| i[k])).collect());
+        (out.low, out.high) = (end(0), end(1));
     }
     out
+}
+
+/// A quantity in a sentence, to four digits.
+pub(crate) fn said(value: f64, dimension: Dimension) -> String {
+    quantity::format(quantity::rounded(value, 4), dimension)
 }
 
 /// The name of a line of one device.
@@ -64,5 +70,23 @@ pub(crate) fn device_name(id: usize, devices: usize, what: &str) -> String {
         (1, what) => what.into(),
         (_, "") => format!("device {id}"),
         (_, what) => format!("{what}, device {id}"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_mean_of_long_lines_stays_in_its_place() {
+        let n = 4 * POINTS;
+        let x: Vec<f64> = (0..n).map(|n| n as f64).collect();
+        // Two devices at x - 1 and x + 1: the mean is x wherever it is shown.
+        let lines = [-1.0, 1.0].map(|d| x.iter().map(|x| x + d).collect::<Vec<f64>>());
+        let mean = mean_line("mean", x.clone(), &lines);
+        assert!(mean.x.len() <= POINTS + 1 && mean.x.last() == x.last());
+        assert_eq!(mean.y, mean.x);
+        assert!(mean.low.len() == mean.x.len() && mean.high.len() == mean.x.len());
+        assert!(mean.low.iter().zip(&mean.x).all(|(low, x)| low < x));
     }
 }

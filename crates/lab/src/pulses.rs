@@ -2,6 +2,7 @@
 
 use neurohm_device::Drive;
 use neurohm_device::compact::Waveform;
+use neurohm_num::quantity::Dimension;
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::Better;
 
@@ -113,8 +114,11 @@ impl Pulses {
             lines.push(figure::Line { reference: true, ..figure::mean_line("mean", x.clone(), &g) });
         }
         let caption = format!(
-            "Conductance at {} V after each pulse: {} up, {} down, {} times.",
-            self.read_v, self.count, self.count, self.cycles
+            "Conductance at {} after each pulse: {} up, {} down, {} times.",
+            figure::said(self.read_v, Dimension::Volt),
+            self.count,
+            self.count,
+            self.cycles
         );
         found.series.push(series(
             "conductance",

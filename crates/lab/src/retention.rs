@@ -1,6 +1,7 @@
 //! Retention of the dynamic face: what states become when nobody touches them.
 
 use neurohm_device::compact::Waveform;
+use neurohm_num::quantity::Dimension;
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::Better;
 
@@ -105,8 +106,9 @@ impl Retention {
             );
         }
         let caption = format!(
-            "Conductance at {} V while nothing is applied, at {} K; switched at {ROOM_K} K.",
-            self.read_v, bench.rig.t_k
+            "Conductance at {} while nothing is applied, at {} K; switched at {ROOM_K} K.",
+            figure::said(self.read_v, Dimension::Volt),
+            bench.rig.t_k
         );
         found.series.push(series(
             "states",

@@ -1,6 +1,7 @@
 //! Current against voltage under a periodic drive: the loop, and how it closes as the frequency grows.
 
 use neurohm_device::compact::Waveform;
+use neurohm_num::quantity::Dimension;
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::Better;
 
@@ -201,7 +202,8 @@ impl Sweep {
             "Area of the loop's lobes, of the rectangle around it (last cycle)",
         );
         let ratio = |r: &Recording| on_off(r, self.read_v).unwrap_or(f64::NAN);
-        let about = format!("Largest over smallest current at {} V (last cycle)", self.read_v);
+        let read = figure::said(self.read_v, Dimension::Volt);
+        let about = format!("Largest over smallest current at {read} (last cycle)");
         scalar("on_off_ratio", last.iter().map(ratio).collect(), "1", Some(Better::Higher), &about);
         let top = |r: &Recording| r.i_a.iter().fold(0.0_f64, |m, i| m.max(i.abs()));
         scalar("largest_current", last.iter().map(top).collect(), "A", None, "Largest current (last cycle)");
@@ -214,7 +216,9 @@ impl Sweep {
             let limit = bench.rig.compliance_a;
             let held = |r: &Recording| r.i_a.iter().any(|i| i / limit > 0.9);
             let words = if last.iter().any(held) { "reached" } else { "not reached" };
-            found.info(format!("The compliance of {limit} A was {words}."));
+            // The sign says which polarity is held: no size has one.
+            let size = figure::said(limit.abs(), Dimension::Ampere);
+            found.info(format!("The compliance of {size} was {words}."));
         }
     }
 
@@ -332,6 +336,13 @@ mod tests {
         assert!(largest < 1.0001e-4, "{largest}");
         // Only the SET is held: the RESET takes what it needs.
         assert!(held.scalars["largest_current"].value > 2e-4);
+        let told =
+            |found: &Findings| found.notes.iter().any(|n| n.text == "The compliance of 100 uA was reached.");
+        assert!(told(&held), "{:?}", held.notes);
+        // A device that is set by negative voltages is held there; the limit is said without the sign.
+        let rig = Rig { compliance_a: -1e-4, ..Rig::default() };
+        let held = on("vteam_memtorch", &sweep(-0.3, 1e6), rig, 1).unwrap();
+        assert!(told(&held), "{:?}", held.notes);
     }
 
     #[test]

@@ -55,6 +55,8 @@ pub enum Purpose {
     Life = 34,
     /// Where fits start from.
     Start = 40,
+    /// Which samples a bootstrap draws again.
+    Resample = 41,
 }
 
 /// A node in a stateless tree of keys: chip, layer, crossbar, plane. Equal paths give equal keys, and a key

@@ -2,6 +2,8 @@
 
 use statrs::distribution::{ContinuousCDF, StudentsT};
 
+use crate::{Key, Purpose};
+
 /// A closed interval.
 #[derive(Clone, Copy, Debug, PartialEq, serde::Serialize, serde::Deserialize)]
 pub struct Interval {
@@ -66,6 +68,29 @@ pub fn wilson95(successes: u64, n: u64) -> Interval {
     Interval { low, high }
 }
 
+/// Resamples of a bootstrap: enough that its ends move by a fraction of the interval only.
+const RESAMPLES: u64 = 2000;
+
+/// 95 % interval of a statistic of `n` independent units by the percentile bootstrap (Efron and Tibshirani 1993): the
+/// statistic of 2000 draws of `n` units with replacement, between its 2.5 % and 97.5 % quantiles. It is given the numbers
+/// of the units drawn, so that what belongs to one unit stays together. No interval for fewer than two units or a
+/// statistic that is no number. For small `n` it is narrower than it should be: at 20 units it holds a mean in about 93 %.
+pub fn bootstrap95(n: usize, key: Key, statistic: impl Fn(&[usize]) -> f64) -> Option<Interval> {
+    if n < 2 {
+        return None;
+    }
+    let mut drawn = vec![0; n];
+    let mut values = Vec::with_capacity(RESAMPLES as usize);
+    for event in 0..RESAMPLES {
+        let stream = key.stream(Purpose::Resample, event);
+        for (element, unit) in drawn.iter_mut().enumerate() {
+            *unit = ((u64::from(stream.bits(element as u64)) * n as u64) >> 32) as usize;
+        }
+        values.push(statistic(&drawn));
+    }
+    Some(Interval { low: quantile(&values, 0.025)?, high: quantile(&values, 0.975)? })
+}
+
 /// The `p` quantile, linear between order statistics (type 7 of Hyndman and Fan 1996, NumPy's default). None
 /// for no values, a NaN among them, or `p` outside [0, 1].
 pub fn quantile(values: &[f64], p: f64) -> Option<f64> {
@@ -112,6 +137,35 @@ mod tests {
         }
         assert_eq!(wilson95(0, 0), Interval { low: 0.0, high: 1.0 });
         assert_eq!(wilson95(20, 20).high, 1.0);
+    }
+
+    #[test]
+    fn a_bootstrap_of_a_mean_is_student_s_interval_where_there_are_many() {
+        let values: Vec<f64> =
+            (0..500).map(|n| f64::from(Key::root(4).stream(Purpose::Data, 0).normal(n))).collect();
+        let (_, student) = mean_ci95(&values);
+        let mean_of = |drawn: &[usize]| mean(&drawn.iter().map(|i| values[*i]).collect::<Vec<_>>());
+        let (got, student) = (bootstrap95(500, Key::root(1), mean_of).unwrap(), student.unwrap());
+        // Its ends are quantiles of 2000 draws: each within about a twentieth of the half-width.
+        for (ours, theirs) in [(got.low, student.low), (got.high, student.high)] {
+            assert!((ours - theirs).abs() < 0.15 * student.half_width(), "{got:?} {student:?}");
+        }
+        assert_eq!(bootstrap95(1, Key::root(1), mean_of), None);
+        assert_eq!(bootstrap95(5, Key::root(1), |_| f64::NAN), None);
+    }
+
+    #[test]
+    fn a_bootstrap_holds_the_truth_as_often_as_it_says() {
+        // The standard deviation of 60 normal numbers, 300 times: in 95 % but for the bias of small samples.
+        let held = (0..300)
+            .filter(|trial| {
+                let stream = Key::root(9).stream(Purpose::Data, *trial);
+                let values: Vec<f64> = (0..60).map(|n| f64::from(stream.normal(n))).collect();
+                let of = |drawn: &[usize]| sd(&drawn.iter().map(|i| values[*i]).collect::<Vec<_>>());
+                bootstrap95(60, Key::root(*trial), of).unwrap().contains(1.0)
+            })
+            .count();
+        assert!((262..=295).contains(&held), "{held}");
     }
 
     #[test]

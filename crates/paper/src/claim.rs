@@ -1,5 +1,6 @@
 //! What is claimed, how we know it, and how ours is judged.
 
+use neurohm_num::quantity::{self, Dimension};
 use serde::Serialize;
 
 use crate::{Found, Judged};
@@ -12,6 +13,8 @@ pub enum Known {
     Review,
     /// Written in another publication.
     Published,
+    /// Computed independently of us from equations or statistics that were published.
+    Computed,
     /// Read off the review's axes by machine: an order of magnitude.
     Axis,
 }
@@ -89,11 +92,16 @@ impl Rule {
     }
 
     fn words(self, unit: &str) -> String {
-        let unit = if unit == "1" { String::new() } else { format!(" {unit}") };
+        let dimension = Dimension::ALL.into_iter().find(|d| d.symbol() == unit);
+        let said = |value: f64| match dimension {
+            Some(dimension) => quantity::format(value, dimension),
+            None if unit == "1" => value.to_string(),
+            None => format!("{value} {unit}"),
+        };
         match self {
-            Rule::Between(low, high) => format!("between {low}{unit} and {high}{unit}"),
-            Rule::AtLeast(low) => format!("at least {low}{unit}"),
-            Rule::AtMost(high) => format!("at most {high}{unit}"),
+            Rule::Between(low, high) => format!("between {} and {}", said(low), said(high)),
+            Rule::AtLeast(low) => format!("at least {}", said(low)),
+            Rule::AtMost(high) => format!("at most {}", said(high)),
             Rule::NotComparable(why) => why.into(),
         }
     }
@@ -139,6 +147,14 @@ pub(crate) const fn axis(words: &'static str) -> Published {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn rules_are_said_with_prefixes() {
+        assert_eq!(Rule::Between(1e6, 1e7).words("ohm"), "between 1 Mohm and 10 Mohm");
+        assert_eq!(Rule::Between(7.80e-6, 7.87e-6).words("S"), "between 7.8 uS and 7.87 uS");
+        assert_eq!(Rule::Between(4.5, 6.5).words("years"), "between 4.5 years and 6.5 years");
+        assert_eq!(Rule::AtMost(0.05).words("1"), "at most 0.05");
+    }
 
     #[test]
     fn an_interval_counts_as_a_whole() {

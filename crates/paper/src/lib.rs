@@ -21,7 +21,8 @@ use std::collections::BTreeMap;
 
 use neurohm_lab::LabError;
 use neurohm_num::Watch;
-use neurohm_study::record::{Note, Series};
+use neurohm_num::stats::Interval;
+use neurohm_study::record::{Level, Note, Series};
 use serde::Serialize;
 
 /// A number that stands for a claim, with its 95 % interval where it has one.
@@ -49,6 +50,21 @@ impl Evidence {
     pub fn put(&mut self, key: &'static str, value: f64, ci95: Option<[f64; 2]>) {
         self.found.insert(key, Found { value, ci95 });
     }
+
+    /// Adds a remark: among others, why numbers have no interval.
+    pub fn info(&mut self, text: impl Into<String>) {
+        self.notes.push(Note { level: Level::Info, text: text.into() });
+    }
+
+    /// Adds what a reader must know to read the numbers right.
+    pub fn caution(&mut self, text: impl Into<String>) {
+        self.notes.push(Note { level: Level::Caution, text: text.into() });
+    }
+}
+
+/// An interval's ends, as the ledger holds them.
+pub(crate) fn ends(interval: Option<Interval>) -> Option<[f64; 2]> {
+    interval.map(|i| [i.low, i.high])
 }
 
 /// How thorough a ledger is.
@@ -172,6 +188,17 @@ mod tests {
                 let silent = matches!(claim.rule, Rule::NotComparable(_));
                 let found = evidence.found.contains_key(claim.key);
                 assert!(silent || found, "{}: nothing answers {}", entry.figure, claim.key);
+                if let Some(number) = evidence.found.get(claim.key) {
+                    let said = evidence.notes.iter().any(|n| n.text.contains("no chance"));
+                    assert!(
+                        number.ci95.is_some() || said,
+                        "{}: {} has no interval, and no note says why",
+                        entry.figure,
+                        claim.key
+                    );
+                    let ends = number.ci95.unwrap_or([number.value; 2]);
+                    assert!(ends[0] <= number.value && number.value <= ends[1], "{}: {number:?}", claim.key);
+                }
             }
             for key in evidence.found.keys() {
                 assert!(

@@ -104,6 +104,27 @@ fn scale(size: f64, unit: &str) -> (f64, String, i32) {
     }
 }
 
+/// Divisor and unit in which an axis reads well whose largest number has this size: with an SI prefix from a thousand on
+/// and below a tenth, in the largest unit of time of which it holds two; as it is where no prefix belongs.
+pub(crate) fn reading(size: f64, unit: &str) -> (f64, String) {
+    let bare = (1.0, unit.to_string());
+    match unit {
+        _ if !size.is_finite() || (0.1..1000.0).contains(&size) && unit != "s" => bare,
+        // Nobody says kilokelvin.
+        "K" if size >= 1.0 => bare,
+        "s" if (0.1..120.0).contains(&size) => bare,
+        "s" if size >= 120.0 => {
+            let (count, unit) = time_parts(size / 2.0);
+            let plural = if matches!(unit, "day" | "month" | "year") { "s" } else { "" };
+            (size / 2.0 / count, format!("{unit}{plural}"))
+        }
+        _ => match scale(size, unit) {
+            (divisor, unit, 0) => (divisor, unit),
+            _ => bare,
+        },
+    }
+}
+
 /// Decimals that show the first uncertain digit, two digits where it is 1 or 2.
 fn decimals_uncertain(half: f64) -> i32 {
     let exponent = half.log10().floor() as i32;
@@ -209,6 +230,27 @@ mod tests {
             .map(|s| time(s).replace('\u{a0}', " "))
             .into();
         assert_eq!(said, ["20 s", "1 min", "1 h", "1 day", "1 month", "1 year", "2 years", "100 ns"]);
+    }
+
+    #[test]
+    fn axes_take_prefixes() {
+        for (size, unit, divisor, shown) in [
+            (8e-4, "A", 1e-6, "µA"),
+            (0.3, "V", 1.0, "V"),
+            (0.02, "V", 1e-3, "mV"),
+            (3e-6, "s", 1e-6, "µs"),
+            (100.0, "s", 1.0, "s"),
+            (5400.0, "s", 60.0, "min"),
+            (3e8, "s", 31_536_000.0, "years"),
+            (5e6, "ohm", 1e6, "Mohm"),
+            (1200.0, "K", 1.0, "K"),
+            (1e-7, "1", 1.0, "1"),
+            (0.0, "A", 1.0, "A"),
+            (f64::INFINITY, "A", 1.0, "A"),
+        ] {
+            let (got, unit) = reading(size, unit);
+            assert!((got / divisor - 1.0).abs() < 1e-12 && unit == shown, "{size}: {got} {unit}");
+        }
     }
 
     #[test]

@@ -57,6 +57,10 @@ struct Section {
     device: String,
     cautions: Vec<String>,
     notes: Vec<String>,
+    /// Whether its numbers are those of a device.
+    of_device: bool,
+    /// Over what its intervals are, where the page knows.
+    over: &'static str,
     numbers: Vec<Number>,
     has_ideal: bool,
     sheet: Option<SheetView>,
@@ -227,27 +231,47 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
         device: record.device_title.clone(),
         cautions: notes(Level::Caution),
         notes: notes(Level::Info),
+        of_device: !record.device.is_empty(),
+        over: match (&record.sample, record.device.is_empty()) {
+            (None, _) => " (Student t over chips)",
+            (Some(_), false) => " (Student t over devices)",
+            (Some(_), true) => "",
+        },
         has_ideal: numbers.iter().any(|n| n.ideal.is_some()),
         // A datasheet has its numbers in a table of its own.
         numbers: if record.datasheet.is_some() { Vec::new() } else { numbers },
         sheet: record.datasheet.as_ref().map(datasheet::view),
         figures,
         tables: record.tables.iter().map(table::view).collect::<Result<_, _>>()?,
-        facts: vec![
-            ("Study", format!("{}, revision {}", record.study, record.revision)),
-            ("Device", record.device.clone()),
-            ("Seed", record.seed.to_string()),
-            (if record.sample.is_some() { "Devices" } else { "Chips" }, record.chips.to_string()),
-            ("Version", format!("neurohm {}", record.version)),
-            ("Instruction set", record.isa.clone()),
-            ("Description id", record.id.clone()),
-            ("Wall time", quantity(record.wall_s, None, "s").to_string()),
-        ],
+        facts: facts(record),
         command: record.command.clone(),
         description: record.description.clone(),
         tally: record.tally.iter().map(|(name, count)| tally(name, *count)).collect(),
         anchor,
     })
+}
+
+/// What is needed to find a record again. What is about no device has none to name or to count.
+fn facts(record: &Record) -> Vec<(&'static str, String)> {
+    let counted = if record.sample.is_some() { "Devices" } else { "Chips" };
+    let mut facts = vec![("Study", format!("{}, revision {}", record.study, record.revision))];
+    if !record.device.is_empty() {
+        facts.push(("Device", record.device.clone()));
+    }
+    facts.push(("Seed", record.seed.to_string()));
+    if !record.device.is_empty() {
+        facts.push((counted, record.chips.to_string()));
+    }
+    facts.extend([
+        ("Version", format!("neurohm {}", record.version)),
+        ("Instruction set", record.isa.clone()),
+        ("Description id", record.id.clone()),
+    ]);
+    // Nobody took the time of a record that holds none.
+    if record.wall_s != 0.0 {
+        facts.push(("Wall time", quantity(record.wall_s, None, "s").to_string()));
+    }
+    facts
 }
 
 /// `cell_read_energy_j` is an energy in joules; other events are counts.

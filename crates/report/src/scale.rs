@@ -73,6 +73,20 @@ impl Scale {
         at.is_finite().then(|| at.clamp(-99.0, 99.0))
     }
 
+    /// Divisor and unit in which the ticks' labels are. A logarithmic axis keeps its unit: its labels are powers of ten,
+    /// or times with their own.
+    pub(crate) fn reading(&self, unit: &str) -> (f64, String) {
+        if self.log && (unit == "s" || !self.narrow()) {
+            return (1.0, unit.to_string());
+        }
+        number::reading(self.low.abs().max(self.high.abs()), unit)
+    }
+
+    /// Whether less than half a decade is in sight: such a logarithmic axis is read like a linear one.
+    fn narrow(&self) -> bool {
+        self.high < 4.0 * self.low
+    }
+
     /// Ticks along `pixels`, labelled where labels of text size `size` do not run into one another
     /// (`along`: labels stand side by side; otherwise one above the other).
     pub(crate) fn ticks(&self, unit: &str, pixels: f64, size: f64, along: bool) -> Vec<Tick> {
@@ -85,48 +99,65 @@ impl Scale {
         };
         let mut ticks = match (self.log, unit) {
             (true, "s") => self.time_ticks(),
-            // Less than half a decade is read like a linear axis.
-            (true, _) if self.high < 4.0 * self.low => self.linear_ticks(pixels / spacing),
-            (true, _) => self.decade_ticks(),
-            (false, _) => self.linear_ticks(pixels / spacing),
+            (true, _) if !self.narrow() => self.decade_ticks(),
+            _ => self.linear_ticks(pixels / spacing, self.reading(unit).0),
         };
         ticks.retain(|tick| self.place(tick.at).is_some_and(|at| (-1e-6..=1.0 + 1e-6).contains(&at)));
         self.thin(&mut ticks, pixels, size, along);
         ticks
     }
 
-    /// Drops labels that would touch the one before.
+    /// Drops labels that would touch the one before; the last one rather drops that before, for it says where the axis
+    /// ends.
     fn thin(&self, ticks: &mut [Tick], pixels: f64, size: f64, along: bool) {
-        let mut end = f64::NEG_INFINITY;
         // Words in a row need more room than numbers above one another.
-        let gap = if along { 8.0 } else { 3.0 };
-        for tick in ticks {
-            let (Some(at), Some(label)) = (self.place(tick.at), &tick.label) else { continue };
+        let gap = if along { 4.0 } else { 3.0 };
+        // Labels that stay: which, and where each ends.
+        let mut kept: Vec<(usize, f64)> = Vec::new();
+        let last = ticks.iter().rposition(|tick| tick.label.is_some());
+        for n in 0..ticks.len() {
+            let (Some(at), Some(label)) = (self.place(ticks[n].at), &ticks[n].label) else { continue };
             let half = if along { 0.5 * width(label, size) } else { 0.6 * size };
-            // The first label may move a little to the left of its tick: see `Frame`.
-            let nudge = if end == f64::NEG_INFINITY && along { NUDGE } else { 0.0 };
-            if at * pixels - half < end + gap {
-                tick.label = None;
+            // The first label may move a little to the left of its tick, the last one stays in the figure: see `Frame`.
+            let centre = match (along, kept.is_empty()) {
+                (false, _) => at * pixels,
+                (true, true) => at * pixels - NUDGE,
+                (true, false) => (at * pixels).min(pixels + MARGIN - half),
+            };
+            let touches = |kept: &[(usize, f64)]| kept.last().is_some_and(|k| centre - half < k.1 + gap);
+            if along
+                && touches(&kept)
+                && Some(n) == last
+                && kept.len() > 1
+                && !touches(&kept[..kept.len() - 1])
+                && let Some((before, _)) = kept.pop()
+            {
+                ticks[before].label = None;
+            }
+            if touches(&kept) {
+                ticks[n].label = None;
             } else {
-                end = at * pixels + half - nudge;
+                kept.push((n, centre + half));
             }
         }
     }
 
-    fn linear_ticks(&self, about: f64) -> Vec<Tick> {
-        let raw = (self.high - self.low) / about.max(2.0);
+    /// Even steps in the unit of so many (`divisor`) SI units.
+    fn linear_ticks(&self, about: f64, divisor: f64) -> Vec<Tick> {
+        let (low, high) = (self.low / divisor, self.high / divisor);
+        let raw = (high - low) / about.max(2.0);
         let power = 10f64.powf(raw.log10().floor());
         let step = [1.0, 2.0, 5.0, 10.0].map(|m| m * power).into_iter().find(|s| *s >= raw * 0.999);
         let step = step.unwrap_or(10.0 * power);
         let decimals = (-step.log10().floor()).max(0.0) as usize;
-        let first = (self.low / step - 1e-9).ceil() as i64;
-        let last = (self.high / step + 1e-9).floor() as i64;
-        let plain = self.low.abs().max(self.high.abs()) < 1e5 && decimals < 5;
+        let first = (low / step - 1e-9).ceil() as i64;
+        let last = (high / step + 1e-9).floor() as i64;
+        let plain = low.abs().max(high.abs()) < 1e5 && decimals < 5;
         (first..=last.min(first.saturating_add(40)))
             .map(|i| {
                 let at = i as f64 * step;
                 let label = if plain { format!("{at:.decimals$}") } else { number::plain(at) };
-                Tick { at, label: Some(label.replace('-', "−")) }
+                Tick { at: at * divisor, label: Some(label.replace('-', "−")) }
             })
             .collect()
     }
@@ -183,6 +214,8 @@ impl Scale {
 
 /// How far the first label of a horizontal axis may move to the left of its tick.
 pub(crate) const NUDGE: f64 = 7.0;
+/// Room to the right of a figure's axis, into which its last label may reach.
+pub(crate) const MARGIN: f64 = 14.0;
 
 fn decade_label(digit: i32, exponent: i32, powers: bool) -> String {
     match (digit, exponent) {
@@ -215,10 +248,30 @@ mod tests {
     }
 
     #[test]
+    fn an_axis_says_where_it_ends() {
+        // Ten years at the right end is moved left into the figure, onto the label of one year.
+        let scale = Scale::over([20.0, 315_360_000.0].into_iter(), &axis("s", true), false);
+        let shown = labels(&scale.ticks("s", 414.0, 12.0, true));
+        assert_eq!(shown, ["20 s", "1 h", "1 day", "1 month", "10 years"]);
+    }
+
+    #[test]
     fn fractions_stay_within_zero_and_one() {
         let scale = Scale::over([0.62, 0.99].into_iter(), &axis("1", false), true);
         assert_eq!(scale.high, 1.0);
         assert_eq!(labels(&scale.ticks("1", 200.0, 12.0, false)), ["0.6", "0.7", "0.8", "0.9", "1.0"]);
+    }
+
+    #[test]
+    fn currents_are_ticked_in_microamperes() {
+        let scale = Scale::over([1e-4, 8e-4].into_iter(), &axis("A", false), false);
+        assert_eq!(scale.reading("A").1, "µA");
+        let ticks = scale.ticks("A", 400.0, 12.0, true);
+        assert_eq!(labels(&ticks), ["200", "400", "600", "800"]);
+        // The ticks stand where the values are.
+        assert!((ticks[0].at - 2e-4).abs() < 1e-12 && (scale.place(ticks[3].at).unwrap() - 1.0).abs() < 1e-9);
+        let log = Scale::over([1e-6, 1e-3].into_iter(), &axis("A", true), false);
+        assert_eq!(log.reading("A"), (1.0, "A".into()));
     }
 
     #[test]

@@ -237,3 +237,21 @@ fn a_datasheet_stands_on_the_card_with_what_applications_ask() {
     assert_nests(&alone);
     assert!(!alone.contains("<article") && alone.contains("What applications ask for"));
 }
+
+#[test]
+fn what_is_about_no_device_names_none() {
+    let mut r = sample::mvm();
+    (r.device, r.device_title, r.device_source) = (String::new(), String::new(), String::new());
+    (r.sample, r.wall_s, r.description) = (Some("device".into()), 0.0, String::new());
+    let page = html(&[r], "The ledger").unwrap();
+    assert_nests(&page);
+    for absent in
+        ["This device", "<dt>Device</dt>", "<dt>Devices</dt>", "<dt>Wall time</dt>", "over chips", "Resolved"]
+    {
+        assert!(!page.contains(absent), "{absent}");
+    }
+    assert!(page.contains("colspan=\"2\">Value</th>") && page.contains("Intervals are 95 %."));
+    assert!(
+        html(&[sample::mvm()], "A device").unwrap().contains("Intervals are 95 % (Student t over chips).")
+    );
+}

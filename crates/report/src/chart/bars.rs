@@ -6,7 +6,7 @@ use neurohm_study::record::{Ablation, Axis, Scalar};
 
 use super::{Drawn, Frame, Key, SMALL, WIDTH};
 use crate::number;
-use crate::scale::Scale;
+use crate::scale::{MARGIN, Scale};
 use crate::svg::{Anchor, Svg, width, wrap};
 
 /// Height of a bar, and of a line of words.
@@ -28,7 +28,7 @@ pub(crate) fn bars(
     let values = values.chain(ends(merit)).chain([zero.map(|(_, v)| v), target]).flatten();
     let x = Scale::over(values, &axis, true);
 
-    let (left, right, top) = (8.0, WIDTH - 14.0, 34.0);
+    let (left, right, top) = (8.0, WIDTH - MARGIN, 34.0);
     let titles: Vec<Vec<String>> =
         ablation.iter().map(|a| wrap(&a.about, right - left, SMALL + 1.0)).collect();
     let row = |title: &Vec<String>| title.len() as f64 * WORDS + 2.0 * BAR + 18.0;
@@ -40,7 +40,7 @@ pub(crate) fn bars(
 
     svg.line("axis", [left, bottom], [right, bottom]);
     frame.x_ticks(&mut svg, &axis);
-    svg.text("label", [right, height - 4.0], Anchor::End, &super::axis_label(&axis));
+    svg.text("label", [right, height - 4.0], Anchor::End, &super::axis_label(&axis, &x));
     let mut legend = vec![
         Key { class: "block c1".into(), name: "all but this".into() },
         Key { class: "block c2".into(), name: "only this".into() },

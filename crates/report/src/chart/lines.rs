@@ -32,7 +32,10 @@ pub(crate) fn lines(series: &Series, id: &str) -> Drawn {
     for (line, class) in series.lines.iter().zip(&classes) {
         band(&mut svg, &frame, line, class);
     }
-    for (line, class) in series.lines.iter().zip(&classes) {
+    // What has an interval, such as a mean, lies on top of single devices.
+    let all = || series.lines.iter().zip(&classes);
+    let behind = all().filter(|(line, _)| line.low.is_empty());
+    for (line, class) in behind.chain(all().filter(|(line, _)| !line.low.is_empty())) {
         let points: Vec<Option<[f64; 2]>> =
             line.x.iter().zip(&line.y).map(|(x, y)| frame.point(*x, *y)).collect();
         svg.path(&format!("line {class}"), &runs(&points), false);
@@ -43,9 +46,11 @@ pub(crate) fn lines(series: &Series, id: &str) -> Drawn {
                 }
             }
         }
-        legend.push(Key { class: class.clone(), name: line.name.clone() });
     }
     svg.raw("</g>");
+    for (line, class) in all() {
+        legend.push(Key { class: class.clone(), name: line.name.clone() });
+    }
     Drawn { svg: svg.finish(), legend }
 }
 

@@ -55,11 +55,11 @@ pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
 
     bar(&mut svg, map.diverging, [right + 16.0, top], [14.0, shown_height])?;
     svg.rect("frame", [right + 16.0, top], [right + 30.0, bottom], "");
-    let label = axis_label(&axis);
-    svg.text("label", [WIDTH.min(right + 30.0 + width(&label, SMALL)), 14.0], Anchor::End, &label);
-    let plain = Axis { unit: "-".into(), ..axis };
+    let plain = Axis { unit: "-".into(), ..axis.clone() };
     let scale = Scale::over([f64::from(range.low), f64::from(range.high)].into_iter(), &plain, false);
-    for tick in scale.ticks("-", shown_height, SMALL, false) {
+    let label = axis_label(&axis, &scale);
+    svg.text("label", [WIDTH.min(right + 30.0 + width(&label, SMALL)), 14.0], Anchor::End, &label);
+    for tick in scale.ticks(&axis.unit, shown_height, SMALL, false) {
         if let (Some(at), Some(label)) = (scale.place(tick.at), &tick.label) {
             svg.text("tick", [right + 35.0, bottom - at * shown_height + 4.0], Anchor::Start, label);
         }

@@ -17,7 +17,7 @@ pub(crate) use map::map;
 
 use neurohm_study::record::Axis;
 
-use crate::scale::{NUDGE, Scale, Tick};
+use crate::scale::{MARGIN, NUDGE, Scale, Tick};
 use crate::svg::{Anchor, Svg, width};
 
 /// Natural width of a figure: two stand side by side on a desk, one fills a phone with text still legible.
@@ -62,7 +62,7 @@ impl Frame {
         let y_ticks = y.ticks(&y_axis.unit, bottom - top, SMALL, false);
         let labels = y_ticks.iter().filter_map(|tick| tick.label.as_deref());
         let left = labels.map(|label| width(label, SMALL)).fold(18.0, f64::max) + 12.0;
-        let right = WIDTH - 14.0;
+        let right = WIDTH - MARGIN;
         let frame = Frame { left, right, top, bottom, x, y };
         for Tick { at, label } in &y_ticks {
             let (Some(v), Some(label)) = (frame.down(*at), label) else { continue };
@@ -71,8 +71,8 @@ impl Frame {
         }
         svg.line("axis", [left, bottom], [right, bottom]);
         frame.x_ticks(svg, x_axis);
-        svg.text("label", [0.0, 14.0], Anchor::Start, &axis_label(y_axis));
-        svg.text("label", [right, height - 4.0], Anchor::End, &axis_label(x_axis));
+        svg.text("label", [0.0, 14.0], Anchor::Start, &axis_label(y_axis, &y));
+        svg.text("label", [right, height - 4.0], Anchor::End, &axis_label(x_axis, &x));
         svg.raw(&format!(
             "<clipPath id=\"{id}-clip\"><rect x=\"{:.1}\" y=\"{:.1}\" width=\"{:.1}\" height=\"{:.1}\"/></clipPath>",
             left - 5.0,
@@ -115,15 +115,49 @@ impl Frame {
     }
 }
 
-/// The name of an axis, with its unit where it has one that the ticks do not show themselves.
-fn axis_label(axis: &Axis) -> String {
-    let mut label = axis.label.clone();
-    if let Some(first) = label.get(..1) {
-        label = format!("{}{}", first.to_uppercase(), &label[1..]);
-    }
+/// The name of an axis, with the unit of its labels where they do not show it themselves.
+fn axis_label(axis: &Axis, scale: &Scale) -> String {
+    let label = capitalised(&axis.label);
     match axis.unit.as_str() {
         "" | "1" => label,
         "s" if axis.log => label,
-        unit => format!("{label} ({unit})"),
+        unit => format!("{label} ({})", scale.reading(unit).1),
+    }
+}
+
+/// With a capital where it begins with a word: a function or a symbol (`ln R`) stays as it is.
+fn capitalised(label: &str) -> String {
+    let word = label.split(' ').next().unwrap_or_default();
+    let mut letters = label.chars();
+    match letters.next() {
+        Some(first) if word.len() > 2 && word.chars().all(|c| c.is_alphabetic() || c == '-') => {
+            first.to_uppercase().chain(letters).collect()
+        }
+        _ => label.into(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn labels_begin_with_a_capital_unless_they_are_formulas() {
+        for (label, shown) in [
+            ("programming current", "Programming current"),
+            ("on-resistance", "On-resistance"),
+            ("ln(−ln(1 − F))", "ln(−ln(1 − F))"),
+            ("ln R", "ln R"),
+            ("", ""),
+        ] {
+            assert_eq!(capitalised(label), shown);
+        }
+    }
+
+    #[test]
+    fn a_label_has_the_unit_of_its_ticks() {
+        let axis = Axis { label: "current".into(), unit: "A".into(), log: false };
+        let scale = Scale::over([0.0, 8e-4].into_iter(), &axis, false);
+        assert_eq!(axis_label(&axis, &scale), "Current (µA)");
     }
 }
