@@ -11,8 +11,8 @@ use crate::error::DeviceError;
 /// the noise of their steps averages.
 ///
 /// Pulses that come to cells in a fixed order would meet the same devices again and again where the number of cells and
-/// n have a common divisor: of 8 cells with 4 devices each, one after the other, every cell would only ever use one. The
-/// source leaves that to chance, which decides there what is programmed when. Here the counter moves on by a few more
+/// n have a common divisor: of 8 cells with 4 devices each, one after the other, every cell would only ever use one. In
+/// the source learning decides which cells are programmed when. Here the counter moves on by a few more
 /// steps after as many events as there are cells, the fewest with which rounds of the whole array visit every device of
 /// every cell equally often. This addition is ours; it changes nothing where the numbers have no common divisor.
 #[derive(Clone, Debug)]

@@ -108,13 +108,14 @@ impl Miss {
 /// How programming with pulses ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// Conductances as the last verifying read saw them, S.
+    /// Conductances as a last verifying read of all cells saw them, S.
     pub g_s: Vec<f32>,
     /// Pulses of each cell.
     pub pulses: Vec<u16>,
     /// How many cells took 0, 1, 2, ... pulses.
     pub histogram: Vec<u64>,
-    /// Cells that work and did not reach their target.
+    /// Cells that work and did not reach their target: no read of a loop saw them within the tolerance. One that a read did
+    /// see there takes no more pulses, and counts as reached whatever later reads see.
     pub failed: Vec<usize>,
     /// Why, for each of them.
     pub misses: Vec<Miss>,
@@ -354,7 +355,9 @@ struct Way {
     both: bool,
     /// Pulses since one moved it.
     still: usize,
-    /// Why it takes no more pulses.
+    /// Whether a read saw it within the tolerance: it takes no more pulses.
+    passed: bool,
+    /// Why it takes no more pulses, though none did.
     given_up: Option<Miss>,
 }
 
@@ -373,8 +376,9 @@ impl Way {
 impl Program {
     /// Programs every cell of an array to its target, S, from where it is.
     ///
-    /// A read between pulses sees read noise and what was written: cells had no time to drift. Stuck cells take
-    /// pulses like others, until those are used up, and are named.
+    /// A read between pulses sees read noise and what was written: cells had no time to drift. Each cell has a loop of its
+    /// own, which ends with the first read within the tolerance, where no stimulus helps, or with its pulses; what other
+    /// cells still need does not matter to it. Stuck cells take pulses like others, and are named.
     ///
     /// # Errors
     /// A device without a law for pulses, targets that it cannot reach, or a tolerance, number of pulses or time that
@@ -421,9 +425,9 @@ impl Program {
             let (stimulus, count) = train(known, from_s, target_s, most);
             return (count > 0).then_some((stimulus, count));
         }
-        way.given_up = None;
         let direction = usize::from(error < 0.0);
-        if error.abs() <= self.tolerance_s {
+        way.passed |= way.given_up.is_none() && error.abs() <= self.tolerance_s;
+        if way.passed || way.given_up.is_some() {
             return None;
         }
         if !self.double_branch && way.first.is_some_and(|d| d != direction) {
@@ -499,7 +503,9 @@ impl Program {
         let mut stuck_devices = vec![0; n];
         cells.devices().stuck().for_each(|device| stuck_devices[device / cells.each()] += 1);
         let is_stuck = |i: &usize| stuck_devices[*i] == cells.each();
-        let reached = |i: usize| (f64::from(seen[i]) - f64::from(target_s[i])).abs() <= self.tolerance_s;
+        // What nobody looked at is judged by the last read.
+        let within = |i: usize| (f64::from(seen[i]) - f64::from(target_s[i])).abs() <= self.tolerance_s;
+        let reached = |i: usize| ways[i].passed || (ways[i].given_up.is_none() && within(i));
         let failed: Vec<usize> = (0..n).filter(|i| !is_stuck(i) && !reached(*i)).collect();
         let misses =
             failed.iter().map(|i| ways[*i].why(self.looks(), self.max_pulses, cells.each())).collect();

@@ -126,9 +126,9 @@ impl Switching {
             let high = rows[at].0;
             let v = match at.checked_sub(1).map(|below| rows[below].0) {
                 Some(low) => 0.5 * (low + high),
-                None => 0.5 * high,
+                None => (0.5 * high).max(read_v.abs()),
             };
-            if v < read_v.abs() || high - v < Self::ALIKE * high {
+            if high - v < Self::ALIKE * high {
                 break;
             }
             rows.insert(at, row(v)?);

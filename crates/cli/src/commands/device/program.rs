@@ -149,6 +149,14 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
         found.info("The description gives no voltage or width of its pulses: their energy is not known.");
     }
     found.number("time", done.time_s, "s", "Time that programming took, all cells at once");
+    let loops = matches!(how.scheme, Scheme::Incremental | Scheme::ClosedLoop);
+    let off = |i: &usize| (f64::from(done.g_s[*i]) - f64::from(targets[*i])).abs() > how.tolerance_s;
+    let strayed = (0..targets.len()).filter(off).count() - done.failed.iter().filter(|i| off(i)).count();
+    let strayed = strayed - done.stuck.iter().filter(|i| off(i)).count();
+    if loops && strayed > 0 {
+        let about = "Cells that a read saw within the tolerance, and the last read outside: noise of reads";
+        found.number("strayed", strayed as f64, "1", about);
+    }
     if !done.failed.is_empty() {
         for (miss, count) in counts(&done) {
             let about = format!("Cells that missed their target: they {}", miss.words());
