@@ -160,6 +160,7 @@ impl ChipSpec {
                 source: "definition".to_owned(),
                 differences: Vec::new(),
                 valid_range: String::new(),
+                valid: Default::default(),
                 compact: None,
                 spread: Default::default(),
                 operation: None,

@@ -21,7 +21,7 @@ mod wiener;
 
 pub use bank::{Bank, INNER};
 pub use curve::curve_distance;
-pub use drive::{Drive, DriveError, Trace, drive, drive_watched};
+pub use drive::{Drive, DriveError, Trace, drive, drive_into, drive_watched};
 pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
 pub use model::*;
 pub use parameters::{Parameter, Parameters};

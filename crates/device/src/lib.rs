@@ -35,6 +35,7 @@ pub mod predict;
 mod preset;
 pub mod program;
 mod spec;
+mod valid;
 
 pub use aspect::{
     Accumulate, Activated, Anchor, Drive, Endurance, Faults, Noise, Nominal, Onset, Pulse, PulseTable,
@@ -49,3 +50,4 @@ pub use operation::Operation;
 pub use overlay::{SettingError, SettingProblem};
 pub use preset::{Preset, parse, preset, presets, to_toml};
 pub use spec::{CellSpec, DeviceSpec};
+pub use valid::{NEAR_ROOM_K, Valid};

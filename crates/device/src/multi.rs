@@ -5,15 +5,31 @@ use crate::error::DeviceError;
 
 /// Cells of `n` devices each, in an array of `n` times as many devices: those of cell i are n i to n i + n - 1.
 ///
-/// One counter for the whole array, as in Boybat et al. (Nature Communications 9, 2514, 2018, recalled): each pulse
-/// goes to the device that it points to, and it moves on by one after each pulse, whichever cell that was for. So the
-/// devices of a cell wear alike, a cell's steps are those of one device beside n times the range, and the noise of
-/// their steps averages.
+/// One counter for the whole array, as in Boybat et al. (Nature Communications 9, 2514, 2018): at each programming event
+/// it points to one device of the cell that is programmed, whichever cell that is, and then moves on by a fixed amount,
+/// here one. So the devices of a cell wear alike, a cell's steps are those of one device beside n times the range, and
+/// the noise of their steps averages.
+///
+/// Pulses that come to cells in a fixed order would meet the same devices again and again where the number of cells and
+/// n have a common divisor: of 8 cells with 4 devices each, one after the other, every cell would only ever use one. In
+/// the source learning decides which cells are programmed when. Here the counter moves on by a few more
+/// steps after as many events as there are cells, the fewest with which rounds of the whole array visit every device of
+/// every cell equally often. This addition is ours; it changes nothing where the numbers have no common divisor.
 #[derive(Clone, Debug)]
 pub struct MultiCell {
     devices: CellArray,
     n: usize,
-    counter: u64,
+    /// Device of a cell that takes the next pulse, below `n`.
+    selected: usize,
+    /// Events since the counter moved on by more than one.
+    events: usize,
+    /// By how much more it does after as many events as there are cells.
+    more: usize,
+}
+
+/// Greatest common divisor.
+fn common(a: usize, b: usize) -> usize {
+    if b == 0 { a } else { common(b, a % b) }
 }
 
 impl MultiCell {
@@ -27,7 +43,9 @@ impl MultiCell {
                 format!("{} devices do not make cells of {n}; give a multiple of it", devices.len());
             return Err(DeviceError::Scheme { problem });
         }
-        Ok(MultiCell { devices, n, counter: 0 })
+        // Some number of n in a row has no divisor in common with n.
+        let more = (0..n).find(|more| common(devices.len() / n + more, n) == 1).unwrap_or(0);
+        Ok(MultiCell { devices, n, selected: 0, events: 0, more })
     }
 
     /// Number of cells.
@@ -50,9 +68,33 @@ impl MultiCell {
         &mut self.devices
     }
 
-    /// Where the selection counter stands.
-    pub fn counter(&self) -> u64 {
-        self.counter
+    /// Devices of a cell.
+    pub fn devices_per_cell(&self) -> usize {
+        self.n
+    }
+
+    /// Where the selection counter stands: the number of the device, within its cell, that takes the next pulse.
+    pub fn counter(&self) -> usize {
+        self.selected
+    }
+
+    /// The pulses of the devices that the counter chooses for those of cells, and the counter as it is after them.
+    fn chosen(&self, ops: &[CellPulse]) -> Result<(Vec<CellPulse>, usize, usize), DeviceError> {
+        let (mut selected, mut events) = (self.selected, self.events);
+        let mut single = Vec::new();
+        for op in ops {
+            if op.cell as usize >= self.len() {
+                return Err(DeviceError::Cell { cell: op.cell, len: self.len() });
+            }
+            for _ in 0..op.count {
+                let device = op.cell * self.n as u32 + selected as u32;
+                single.push(CellPulse { cell: device, stimulus: op.stimulus, count: 1 });
+                events += 1;
+                let more = if events.is_multiple_of(self.len()) { self.more } else { 0 };
+                selected = (selected + 1 + more) % self.n;
+            }
+        }
+        Ok((single, selected, events % self.len().max(1)))
     }
 
     /// Applies pulses to cells, in the order given: each single pulse of a count goes to the device that the counter
@@ -61,26 +103,38 @@ impl MultiCell {
     /// # Errors
     /// As [`CellArray::pulse`]; nothing is changed then.
     pub fn pulse(&mut self, ops: &[CellPulse]) -> Result<u64, DeviceError> {
-        let mut counter = self.counter;
-        let mut single = Vec::new();
-        for op in ops {
-            if op.cell as usize >= self.len() {
-                return Err(DeviceError::Cell { cell: op.cell, len: self.len() });
-            }
-            for _ in 0..op.count {
-                let device = op.cell * self.n as u32 + (counter % self.n as u64) as u32;
-                single.push(CellPulse { cell: device, stimulus: op.stimulus, count: 1 });
-                counter += 1;
-            }
-        }
+        let (single, selected, events) = self.chosen(ops)?;
         let pulses = self.devices.pulse(&single)?;
-        self.counter = counter;
+        (self.selected, self.events) = (selected, events);
         Ok(pulses)
     }
 
+    /// The pulses of the devices that take those of cells, which the caller gives to them; the counter moves on.
+    pub(crate) fn select(&mut self, ops: &[CellPulse]) -> Result<Vec<CellPulse>, DeviceError> {
+        let (single, selected, events) = self.chosen(ops)?;
+        (self.selected, self.events) = (selected, events);
+        Ok(single)
+    }
+
+    /// That there is a target for each cell, between the sums of its devices' ends.
+    pub(crate) fn check_targets(&self, target_s: &[f32]) -> Result<(), DeviceError> {
+        if target_s.len() != self.len() {
+            return Err(DeviceError::Length { expected: self.len(), found: target_s.len() });
+        }
+        let [low, high] = self.devices.range_s().map(|g| g * self.n as f64);
+        let slack = 1e-5 * high;
+        let outside = |g: &f32| !(low - slack..=high + slack).contains(&f64::from(*g));
+        match target_s.iter().position(outside) {
+            Some(index) => {
+                let value = target_s[index];
+                Err(DeviceError::Target { index, value, g_min_s: low, g_max_s: high })
+            }
+            None => Ok(()),
+        }
+    }
+
     /// Applies one pulse to every cell at once: to the device that the counter points to, the same in all of them, and
-    /// the counter moves on by one. (Given one cell after the other, by [`pulse`](Self::pulse), an array of a multiple
-    /// of n cells would meet the same device of a cell each time.) Returns how many pulses there were.
+    /// the counter moves on by one: a single event for the array. Returns how many pulses there were.
     ///
     /// # Errors
     /// As [`CellArray::pulse`]; nothing is changed then.
@@ -88,13 +142,12 @@ impl MultiCell {
         let pulses = if self.n == 1 {
             self.devices.pulse_all(stimulus, 1)?
         } else {
-            let own = (self.counter % self.n as u64) as usize;
-            let devices = (own..self.devices.len()).step_by(self.n);
+            let devices = (self.selected..self.devices.len()).step_by(self.n);
             let ops: Vec<_> =
                 devices.map(|device| CellPulse { cell: device as u32, stimulus, count: 1 }).collect();
             self.devices.pulse(&ops)?
         };
-        self.counter += 1;
+        self.selected = (self.selected + 1) % self.n;
         Ok(pulses)
     }
 

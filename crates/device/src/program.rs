@@ -5,6 +5,7 @@
 
 use crate::cells::{CellArray, CellPulse};
 use crate::error::DeviceError;
+use crate::multi::MultiCell;
 
 /// How cells are brought to their targets.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -49,18 +50,76 @@ impl Default for Program {
     }
 }
 
+/// Why a cell that works did not reach its target.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Miss {
+    /// Where it stands, no stimulus moves a nominal cell towards the target: the target is beyond what the mean pulse
+    /// reaches from there, and the loop gave up with pulses left.
+    OutOfReach,
+    /// Pulses in one direction only were allowed, and it had passed its target.
+    Overshot,
+    /// It took all of its pulses, and the last one (on each of its devices) did not move it at all: it stands at an end of
+    /// its own range.
+    AtItsEnd,
+    /// It took all of its pulses and went past the tolerated band in both directions: its steps leap over the band.
+    Leaping,
+    /// It took all of its pulses, all in one direction: they were too few.
+    OutOfPulses,
+    /// It took the pulses that the nominal device would need, and nobody looked.
+    Unverified,
+}
+
+impl Miss {
+    /// Every reason.
+    pub const ALL: [Miss; 6] = [
+        Miss::OutOfReach,
+        Miss::Overshot,
+        Miss::AtItsEnd,
+        Miss::Leaping,
+        Miss::OutOfPulses,
+        Miss::Unverified,
+    ];
+
+    /// Its name in records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Miss::OutOfReach => "out_of_reach",
+            Miss::Overshot => "overshot",
+            Miss::AtItsEnd => "at_its_end",
+            Miss::Leaping => "leaping",
+            Miss::OutOfPulses => "out_of_pulses",
+            Miss::Unverified => "unverified",
+        }
+    }
+
+    /// What it means, after "cells that missed: ".
+    pub fn words(self) -> &'static str {
+        match self {
+            Miss::OutOfReach => "stand where no stimulus moves the nominal device towards the target",
+            Miss::Overshot => "went past the target, and only one direction was allowed",
+            Miss::AtItsEnd => "took all pulses and stand at an end of their own range",
+            Miss::Leaping => "took all pulses and leapt over the tolerated band to and fro",
+            Miss::OutOfPulses => "took all pulses on the way to the target",
+            Miss::Unverified => "took what the nominal device would need, without a read",
+        }
+    }
+}
+
 /// How programming with pulses ended.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Outcome {
-    /// Conductances as the last verifying read saw them, S.
+    /// Conductances as a last verifying read of all cells saw them, S.
     pub g_s: Vec<f32>,
     /// Pulses of each cell.
     pub pulses: Vec<u16>,
     /// How many cells took 0, 1, 2, ... pulses.
     pub histogram: Vec<u64>,
-    /// Cells that work and did not reach their target.
+    /// Cells that work and did not reach their target: no read of a loop saw them within the tolerance. One that a read did
+    /// see there takes no more pulses, and counts as reached whatever later reads see.
     pub failed: Vec<usize>,
-    /// Cells that are stuck, reached or not.
+    /// Why, for each of them.
+    pub misses: Vec<Miss>,
+    /// Cells that are stuck, reached or not; of cells of several devices those whose devices all are.
     pub stuck: Vec<usize>,
     /// Energy of the pulses, sum of V^2 G t with the mean of G before and after, J; none where the description has no
     /// voltage or width of a pulse that was used.
@@ -157,42 +216,191 @@ impl CellArray {
     }
 }
 
-/// The train of one stimulus, at most `most` pulses, that brings the nominal device nearest to `target_s`.
-fn train(cells: &CellArray, stimuli: u16, from_s: f64, target_s: f64, most: u16) -> (u16, u16) {
+impl CellArray {
+    /// The conductances, S, between which the mean pulses of its stimuli carry a nominal cell: from g_min up by the
+    /// stimulus that moves it the most at each place, and down from g_max.
+    ///
+    /// # Errors
+    /// A device without a law for pulses.
+    pub fn reach_s(&self) -> Result<[f64; 2], DeviceError> {
+        const MOST: u32 = 20_000;
+        let stimuli = self.pulse_law()?.stimuli().len() as u16;
+        let [low, high] = self.range_s();
+        let end = |from_s: f64, way: usize| {
+            let mut at_s = from_s;
+            for _ in 0..MOST {
+                let Some((_, step)) = branches(self, stimuli, at_s)[way].last().copied() else { break };
+                let next_s = (at_s + step).clamp(low, high);
+                if (next_s - at_s).abs() <= 1e-9 * (high - low) {
+                    break;
+                }
+                at_s = next_s;
+            }
+            at_s
+        };
+        Ok([end(high, 1), end(low, 0)])
+    }
+}
+
+/// What programming needs of cells, of one device each or of several.
+trait Pulsed {
+    fn devices(&self) -> &CellArray;
+    fn devices_mut(&mut self) -> &mut CellArray;
+    /// Devices of a cell.
+    fn each(&self) -> usize;
+    fn verify_into(&mut self, out: &mut [f32]) -> Result<(), DeviceError>;
+    /// The pulses of devices that are chosen for those of cells; which device is next moves on.
+    fn choose(&mut self, ops: &[CellPulse]) -> Result<Vec<CellPulse>, DeviceError>;
+
+    fn cells(&self) -> usize {
+        self.devices().len() / self.each()
+    }
+
+    /// Conductance of a cell as it was written, S.
+    fn written_s(&self, cell: usize) -> f64 {
+        let first = cell * self.each();
+        (first..first + self.each()).map(|device| self.devices().written_s(device)).sum()
+    }
+}
+
+impl Pulsed for CellArray {
+    fn devices(&self) -> &CellArray {
+        self
+    }
+
+    fn devices_mut(&mut self) -> &mut CellArray {
+        self
+    }
+
+    fn each(&self) -> usize {
+        1
+    }
+
+    fn verify_into(&mut self, out: &mut [f32]) -> Result<(), DeviceError> {
+        CellArray::verify_into(self, out)
+    }
+
+    fn choose(&mut self, ops: &[CellPulse]) -> Result<Vec<CellPulse>, DeviceError> {
+        Ok(ops.to_vec())
+    }
+}
+
+impl Pulsed for MultiCell {
+    fn devices(&self) -> &CellArray {
+        MultiCell::devices(self)
+    }
+
+    fn devices_mut(&mut self) -> &mut CellArray {
+        MultiCell::devices_mut(self)
+    }
+
+    fn each(&self) -> usize {
+        self.devices_per_cell()
+    }
+
+    fn verify_into(&mut self, out: &mut [f32]) -> Result<(), DeviceError> {
+        MultiCell::verify_into(self, out)
+    }
+
+    fn choose(&mut self, ops: &[CellPulse]) -> Result<Vec<CellPulse>, DeviceError> {
+        self.select(ops)
+    }
+}
+
+/// What the loop knows of cells: the nominal device, how many of them a cell has, and its stimuli.
+struct Known<'a> {
+    cells: &'a CellArray,
+    each: usize,
+    stimuli: u16,
+}
+
+/// The train of one stimulus, at most `most` pulses, that brings a cell of nominal devices, alike at the begin and pulsed
+/// in turn, nearest to `target_s`.
+fn train(known: &Known, from_s: f64, target_s: f64, most: u16) -> (u16, u16) {
+    let Known { cells, each, stimuli } = *known;
     let mut best = (0, 0, (target_s - from_s).abs());
     for stimulus in 0..stimuli {
-        let Some(mut nominal) = cells.nominal(from_s) else { break };
+        // A part of the devices has taken one pulse more than the others.
+        let Some(mut ahead) = cells.nominal(from_s / each as f64) else { break };
+        let mut behind = ahead.clone();
+        let mut before = from_s;
         for count in 1..=most {
-            let before = nominal.g_s();
-            nominal.pulse(stimulus);
-            let error = (target_s - nominal.g_s()).abs();
+            let part = (usize::from(count) - 1) % each + 1;
+            if part == 1 {
+                behind = ahead.clone();
+                ahead.pulse(stimulus);
+            }
+            let g_s = part as f64 * ahead.g_s() + (each - part) as f64 * behind.g_s();
+            let error = (target_s - g_s).abs();
             if error < best.2 {
                 best = (stimulus, count, error);
             }
-            if nominal.g_s() == before || (nominal.g_s() - target_s) * (before - target_s) < 0.0 {
+            if g_s == before || (g_s - target_s) * (before - target_s) < 0.0 {
                 break;
             }
+            before = g_s;
         }
     }
     (best.0, best.1)
 }
 
+/// A cell on its way.
+#[derive(Clone, Copy, Default)]
+struct Way {
+    pulses: u16,
+    /// Direction of its first pulse, and of its last with how often that was repeated.
+    first: Option<usize>,
+    last: (usize, usize),
+    /// Whether pulses of both directions were given.
+    both: bool,
+    /// Pulses since one moved it.
+    still: usize,
+    /// Whether a read saw it within the tolerance: it takes no more pulses.
+    passed: bool,
+    /// Why it takes no more pulses, though none did.
+    given_up: Option<Miss>,
+}
+
+impl Way {
+    fn why(&self, closed: bool, most: u16, each: usize) -> Miss {
+        match self.given_up {
+            _ if !closed => Miss::Unverified,
+            Some(miss) => miss,
+            None if self.pulses >= most && self.still >= each => Miss::AtItsEnd,
+            None if self.both => Miss::Leaping,
+            None => Miss::OutOfPulses,
+        }
+    }
+}
+
 impl Program {
     /// Programs every cell of an array to its target, S, from where it is.
     ///
-    /// A read between pulses sees read noise and what was written: cells had no time to drift. Stuck cells take
-    /// pulses like others, until those are used up, and are named.
+    /// A read between pulses sees read noise and what was written: cells had no time to drift. Each cell has a loop of its
+    /// own, which ends with the first read within the tolerance, where no stimulus helps, or with its pulses; what other
+    /// cells still need does not matter to it. Stuck cells take pulses like others, and are named.
     ///
     /// # Errors
     /// A device without a law for pulses, targets that it cannot reach, or a tolerance, number of pulses or time that
     /// makes no sense.
     pub fn run(&self, cells: &mut CellArray, target_s: &[f32]) -> Result<Outcome, DeviceError> {
-        let drives: Vec<_> = cells.pulse_law()?.stimuli().into_iter().map(|s| s.drive).collect();
-        let stimuli = drives.len() as u16;
         cells.check_targets(target_s)?;
-        let closed = matches!(self.scheme, Scheme::Incremental | Scheme::ClosedLoop);
+        self.bring(cells, target_s)
+    }
+
+    /// The same with cells of several devices: reads see the sum of their conductances, and the selection counter says
+    /// which of them takes a pulse. The nominal step is that of a device whose fellows stand where it does.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run).
+    pub fn run_multi(&self, cells: &mut MultiCell, target_s: &[f32]) -> Result<Outcome, DeviceError> {
+        cells.check_targets(target_s)?;
+        self.bring(cells, target_s)
+    }
+
+    fn check(&self) -> Result<(), DeviceError> {
         let scheme = |problem: String| Err(DeviceError::Scheme { problem });
-        if closed && !(self.tolerance_s > 0.0 && self.tolerance_s.is_finite()) {
+        if self.looks() && !(self.tolerance_s > 0.0 && self.tolerance_s.is_finite()) {
             return scheme(format!("a tolerance of {} S; give one above zero", self.tolerance_s));
         }
         if self.max_pulses == 0 {
@@ -201,83 +409,111 @@ impl Program {
         if !self.read_s.is_finite() || self.read_s < 0.0 {
             return scheme(format!("reads of {} s; give a finite time of zero or more", self.read_s));
         }
-        let n = cells.len();
+        Ok(())
+    }
+
+    /// Whether a read follows each pulse.
+    fn looks(&self) -> bool {
+        matches!(self.scheme, Scheme::Incremental | Scheme::ClosedLoop)
+    }
+
+    /// The next pulses of a cell at `from_s`, if it takes any.
+    fn next(&self, known: &Known, way: &mut Way, from_s: f64, target_s: f64) -> Option<(u16, u16)> {
+        let error = target_s - from_s;
+        if !self.looks() {
+            let most = if self.scheme == Scheme::Single { 1 } else { self.max_pulses };
+            let (stimulus, count) = train(known, from_s, target_s, most);
+            return (count > 0).then_some((stimulus, count));
+        }
+        let direction = usize::from(error < 0.0);
+        way.passed |= way.given_up.is_none() && error.abs() <= self.tolerance_s;
+        if way.passed || way.given_up.is_some() {
+            return None;
+        }
+        if !self.double_branch && way.first.is_some_and(|d| d != direction) {
+            way.given_up = Some(Miss::Overshot);
+            return None;
+        }
+        let [up, down] = branches(known.cells, known.stimuli, from_s / known.each as f64);
+        let branch = if direction == 0 { up } else { down };
+        let repeats = if way.last.0 == direction && way.pulses > 0 { way.last.1 + 1 } else { 0 };
+        let choice = match self.scheme {
+            Scheme::Incremental => branch.get(repeats.min(branch.len().saturating_sub(1))),
+            _ => branch.iter().min_by(|a, b| (error - a.1).abs().total_cmp(&(error - b.1).abs())),
+        };
+        let Some((stimulus, _)) = choice else {
+            way.given_up = Some(Miss::OutOfReach);
+            return None;
+        };
+        way.both |= way.first.is_some_and(|d| d != direction);
+        way.first = way.first.or(Some(direction));
+        way.last = (direction, repeats);
+        Some((*stimulus, 1))
+    }
+
+    fn bring(&self, cells: &mut impl Pulsed, target_s: &[f32]) -> Result<Outcome, DeviceError> {
+        let drives: Vec<_> = cells.devices().pulse_law()?.stimuli().into_iter().map(|s| s.drive).collect();
+        self.check()?;
+        let n = cells.cells();
         let mut seen = vec![0.0_f32; n];
-        let mut pulses = vec![0_u16; n];
-        // Direction of a cell's first pulse, and of its last with how often it was repeated.
-        let mut first: Vec<Option<usize>> = vec![None; n];
-        let mut last = vec![(0_usize, 0_usize); n];
+        let mut ways = vec![Way::default(); n];
         let (mut energy_j, mut time_s) = (Some(0.0), 0.0);
-        cells.advance(self.read_s)?;
+        cells.devices_mut().advance(self.read_s)?;
         cells.verify_into(&mut seen)?;
-        let mut round = 0;
-        while round < self.max_pulses {
+        let rounds = if self.looks() { self.max_pulses } else { 1 };
+        for _ in 0..rounds {
             let mut ops = Vec::new();
-            for i in 0..n {
+            let known = Known { cells: cells.devices(), each: cells.each(), stimuli: drives.len() as u16 };
+            for (i, way) in ways.iter_mut().enumerate() {
                 let (from, target) = (f64::from(seen[i]), f64::from(target_s[i]));
-                let error = target - from;
-                if !closed {
-                    let most = if self.scheme == Scheme::Single { 1 } else { self.max_pulses };
-                    let (stimulus, count) = train(cells, stimuli, from, target, most);
-                    if count > 0 {
-                        ops.push(CellPulse { cell: i as u32, stimulus, count });
-                    }
-                    continue;
+                if let Some((stimulus, count)) = self.next(&known, way, from, target) {
+                    ops.push(CellPulse { cell: i as u32, stimulus, count });
                 }
-                let direction = usize::from(error < 0.0);
-                let wrong_way = !self.double_branch && first[i].is_some_and(|d| d != direction);
-                if error.abs() <= self.tolerance_s || wrong_way {
-                    continue;
-                }
-                let [up, down] = branches(cells, stimuli, from);
-                let branch = if direction == 0 { up } else { down };
-                let repeats = if last[i].0 == direction && pulses[i] > 0 { last[i].1 + 1 } else { 0 };
-                let choice = match self.scheme {
-                    Scheme::Incremental => branch.get(repeats.min(branch.len().saturating_sub(1))),
-                    _ => branch.iter().min_by(|a, b| (error - a.1).abs().total_cmp(&(error - b.1).abs())),
-                };
-                let Some((stimulus, _)) = choice else { continue };
-                first[i] = first[i].or(Some(direction));
-                last[i] = (direction, repeats);
-                ops.push(CellPulse { cell: i as u32, stimulus: *stimulus, count: 1 });
             }
             if ops.is_empty() {
                 break;
             }
-            let before: Vec<f64> = ops.iter().map(|op| cells.written_s(op.cell as usize)).collect();
-            cells.pulse(&ops)?;
-            let mut longest = 0.0_f64;
-            for (op, before) in ops.iter().zip(before) {
-                let i = op.cell as usize;
-                pulses[i] += op.count;
-                let count = f64::from(op.count);
-                match drives[usize::from(op.stimulus)] {
-                    Some(drive) => {
-                        let g = 0.5 * (before + cells.written_s(i));
-                        let one = drive.voltage_v * drive.voltage_v * g * drive.width_s;
-                        energy_j = energy_j.map(|e: f64| e + count * one);
-                        longest = longest.max(count * drive.width_s);
-                    }
-                    None => energy_j = None,
-                }
+            let chosen = cells.choose(&ops)?;
+            let of_devices = |cells: &CellArray| -> Vec<f64> {
+                chosen.iter().map(|op| cells.written_s(op.cell as usize)).collect()
+            };
+            let of_cells: Vec<f64> = ops.iter().map(|op| cells.written_s(op.cell as usize)).collect();
+            let before = of_devices(cells.devices());
+            cells.devices_mut().pulse(&chosen)?;
+            let after = of_devices(cells.devices());
+            for (op, ends) in chosen.iter().zip(before.iter().zip(after)) {
+                energy_j = energy_j.zip(drives[usize::from(op.stimulus)]).map(|(energy_j, drive)| {
+                    let one = drive.voltage_v * drive.voltage_v * (0.5 * (ends.0 + ends.1)) * drive.width_s;
+                    energy_j + f64::from(op.count) * one
+                });
             }
-            cells.advance(longest + self.read_s)?;
+            let mut longest = 0.0_f64;
+            for (op, before) in ops.iter().zip(of_cells) {
+                let way = &mut ways[op.cell as usize];
+                way.pulses += op.count;
+                let moved = cells.written_s(op.cell as usize) != before;
+                way.still = if moved { 0 } else { way.still + usize::from(op.count) };
+                let width_s = drives[usize::from(op.stimulus)].map_or(0.0, |drive| drive.width_s);
+                longest = longest.max(f64::from(op.count) * width_s);
+            }
+            cells.devices_mut().advance(longest + self.read_s)?;
             time_s += longest + self.read_s;
             cells.verify_into(&mut seen)?;
-            round += 1;
-            if !closed {
-                break;
-            }
         }
-        let stuck: Vec<usize> = cells.stuck().collect();
-        let mut is_stuck = vec![false; n];
-        stuck.iter().for_each(|i| is_stuck[*i] = true);
-        let reached = |i: usize| (f64::from(seen[i]) - f64::from(target_s[i])).abs() <= self.tolerance_s;
-        let failed = (0..n).filter(|i| !is_stuck[*i] && !reached(*i)).collect();
-        let most = pulses.iter().max().map_or(0, |m| usize::from(*m));
-        let mut histogram = vec![0; most + 1];
+        let mut stuck_devices = vec![0; n];
+        cells.devices().stuck().for_each(|device| stuck_devices[device / cells.each()] += 1);
+        let is_stuck = |i: &usize| stuck_devices[*i] == cells.each();
+        // What nobody looked at is judged by the last read.
+        let within = |i: usize| (f64::from(seen[i]) - f64::from(target_s[i])).abs() <= self.tolerance_s;
+        let reached = |i: usize| ways[i].passed || (ways[i].given_up.is_none() && within(i));
+        let failed: Vec<usize> = (0..n).filter(|i| !is_stuck(i) && !reached(*i)).collect();
+        let misses =
+            failed.iter().map(|i| ways[*i].why(self.looks(), self.max_pulses, cells.each())).collect();
+        let pulses: Vec<u16> = ways.iter().map(|way| way.pulses).collect();
+        let mut histogram = vec![0; pulses.iter().max().map_or(0, |m| usize::from(*m)) + 1];
         pulses.iter().for_each(|p| histogram[usize::from(*p)] += 1);
-        Ok(Outcome { g_s: seen, pulses, histogram, failed, stuck, energy_j, time_s })
+        let stuck = (0..n).filter(is_stuck).collect();
+        Ok(Outcome { g_s: seen, pulses, histogram, failed, misses, stuck, energy_j, time_s })
     }
 }
 

@@ -12,6 +12,7 @@ use crate::aspect::{Endurance, Faults, Noise, Pulse, Retention, Write};
 use crate::compact::{CellBank, Dynamic, ParameterSpread};
 use crate::error::DeviceError;
 use crate::operation::Operation;
+use crate::valid::Valid;
 
 /// A device: a preset, or one fitted to measurements. On disk a TOML file, see [`crate::parse`].
 #[derive(Clone, Debug, PartialEq, Deserialize, JsonSchema)]
@@ -30,6 +31,8 @@ pub struct DeviceSpec {
     pub differences: Vec<String>,
     /// Where the numbers hold.
     pub valid_range: String,
+    /// The same as numbers, of what drives it, as far as it is stated.
+    pub valid: Valid,
     /// Its equations, the dynamic face: what it does under a voltage.
     pub compact: Option<Dynamic>,
     /// How parameters of the equations scatter, by their names.
@@ -83,6 +86,9 @@ struct File {
     /// Where the numbers hold.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     valid_range: String,
+    /// Where the numbers hold, as numbers: ranges of voltage, time and temperature.
+    #[serde(default, skip_serializing_if = "Valid::is_empty")]
+    valid: Valid,
     /// Range of conductance; with the aspects below the statistical face.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     cell: Option<Range>,
@@ -178,6 +184,7 @@ impl TryFrom<File> for DeviceSpec {
             source: f.source,
             differences: f.differences,
             valid_range: f.valid_range,
+            valid: f.valid,
             compact: f.compact,
             spread: f.spread,
             operation: f.operation,
@@ -217,6 +224,7 @@ impl From<DeviceSpec> for File {
             source: d.source,
             differences: d.differences,
             valid_range: d.valid_range,
+            valid: d.valid,
             cell: range,
             compact: d.compact,
             spread: d.spread,
@@ -286,7 +294,8 @@ impl DeviceSpec {
     pub fn validate(&self) -> Result<(), DeviceError> {
         let cell = self.cell.as_ref().map_or(Ok(()), CellSpec::validate);
         let compact = || self.compact.as_ref().map_or(Ok(()), |c| c.validate_spread(&self.spread));
-        let operation = || match self.operation.as_ref().and_then(Operation::problem) {
+        let drive = || self.operation.as_ref().and_then(Operation::problem).or_else(|| self.valid.problem());
+        let operation = || match drive() {
             Some((field, problem)) => Err(DeviceError::Parameter { device: String::new(), field, problem }),
             None => Ok(()),
         };
@@ -321,6 +330,18 @@ impl DeviceSpec {
             missing: "equations ([compact.MODEL])",
             remedy: "`neurohm device fit --kind iv` finds them from current-voltage loops",
         })
+    }
+
+    /// Whether its equations follow the ambient temperature anywhere within twice the voltages that it is driven with.
+    ///
+    /// # Errors
+    /// No equations, or a parameter that physics does not allow.
+    pub fn follows_temperature(&self) -> Result<bool, DeviceError> {
+        let pulses = self.operation.iter().flat_map(|o| [Some(o.set), o.reset]).flatten();
+        let stated = self.valid.voltage_v.into_iter().flatten();
+        let voltages = pulses.map(|pulse| pulse.voltage_v).chain(stated);
+        let reach_v = voltages.fold(0.0_f64, |reach, v| reach.max(v.abs()));
+        self.equations()?.follows_temperature(if reach_v > 0.0 { 2.0 * reach_v } else { 1.0 })
     }
 
     /// `len` unused cells of the dynamic face that grow from `key`.

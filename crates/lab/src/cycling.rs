@@ -117,6 +117,7 @@ impl Cycling {
             let cycles = self.cycles as usize * bench.devices;
             found.caution(format!("In {failed} of {cycles} cycles the device did not switch both ways."));
         }
+        bench.keep_within("A ramp", &[self.set_v, self.reset_v], &[2.0 * self.ramp_s], &mut found)?;
         if bench.spec.spread.is_empty() {
             found.info("The description has no [spread]: cycles differ by the model's own randomness alone.");
         }
@@ -242,6 +243,26 @@ mod tests {
         let values: Vec<f64> = (0..n).map(quantile).collect();
         let (shape, scale) = weibull(&values);
         assert!((shape / 12.0 - 1.0).abs() < 3e-3 && (scale / 0.8 - 1.0).abs() < 1e-4, "{shape} {scale}");
+    }
+
+    #[test]
+    fn cells_whose_parameters_are_drawn_anew_switch_both_ways_in_every_cycle() {
+        let spec = preset("jart_vcm_v1b_var").unwrap();
+        let operation = spec.operation.as_ref().unwrap();
+        let (set, reset) = (operation.set, operation.reset.unwrap());
+        let cycling = Cycling {
+            cycles: 20,
+            set_v: set.voltage_v,
+            reset_v: reset.voltage_v,
+            ramp_s: set.width_s,
+            looks: 100,
+            read_v: operation.read.voltage_v,
+        };
+        let bench =
+            Bench { spec: &spec, devices: 4, key: Key::root(1), rig: Rig::default(), watch: &Unwatched };
+        let found = cycling.run(&bench).unwrap();
+        assert!(found.notes.iter().all(|note| !note.text.contains("did not switch")), "{:?}", found.notes);
+        assert!(found.scalars["reset_spread"].value > 0.03, "{:?}", found.scalars);
     }
 
     #[test]

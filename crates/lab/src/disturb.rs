@@ -90,6 +90,8 @@ impl Disturb {
         found.info(
             "Reads follow one another without a pause; what a device would recover between them is left out.",
         );
+        let whole_s = self.width_s * counts[counts.len() - 1];
+        bench.keep_within("All reads together", &[self.read_v], &[whole_s], &mut found)?;
         let caption = format!(
             "Relative change of the conductance after so many reads of {} and {}.",
             figure::said(self.read_v, Dimension::Volt),

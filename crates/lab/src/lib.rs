@@ -33,6 +33,7 @@ use neurohm_circuit::CircuitError;
 use neurohm_device::compact::{DriveError, ModelError};
 use neurohm_device::{DeviceError, DeviceSpec, Operation};
 use neurohm_num::{Cancelled, Key, Watch};
+use neurohm_study::experiment::Findings;
 use rayon::prelude::*;
 
 /// Why an experiment gave no result.
@@ -52,6 +53,8 @@ pub enum LabError {
         device: usize,
         /// When, at which voltage, from which state, and why.
         source: DriveError,
+        /// What it did until then.
+        until: Box<Recording>,
     },
     /// A device in its circuit that cannot be driven on.
     #[error("device {device}: {source}")]
@@ -60,6 +63,16 @@ pub enum LabError {
         device: usize,
         /// Where, when and why.
         source: Box<CircuitError>,
+        /// What it did until then.
+        until: Box<Recording>,
+    },
+    /// An experiment that a device did not go through. What was measured until then is worth keeping.
+    #[error("{source}")]
+    Stopped {
+        /// Why.
+        source: Box<LabError>,
+        /// What was measured.
+        found: Box<Findings>,
     },
     /// A device that has no current.
     #[error("device {device} cannot be read at {v} V: {source}")]
@@ -105,6 +118,26 @@ impl Bench<'_> {
                 self.spec.name
             ))
         })
+    }
+
+    /// Cautions for what an experiment did outside of the ranges that the description is stated to hold in: `what` (as
+    /// "The sweep") drove it with these voltages, V, for these times, s. The rig's temperature counts where the equations
+    /// know one.
+    ///
+    /// # Errors
+    /// A description without equations.
+    fn keep_within(
+        &self,
+        what: &str,
+        voltages_v: &[f64],
+        times_s: &[f64],
+        found: &mut Findings,
+    ) -> Result<(), LabError> {
+        let t_k = self.spec.follows_temperature()?.then_some(self.rig.t_k);
+        for sentence in self.spec.valid.left(what, voltages_v, times_s, t_k) {
+            found.caution(sentence);
+        }
+        Ok(())
     }
 
     /// Does the same to every device, in parallel; results come in the order of the devices.

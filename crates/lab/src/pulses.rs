@@ -8,7 +8,7 @@ use neurohm_study::record::Better;
 
 use crate::csv::{Csv, columns};
 use crate::figure::{self, linear, series};
-use crate::rig::{Device, Rig};
+use crate::rig::{Device, Recording, Rig};
 use crate::{Bench, LabError, positive};
 
 /// A train of pulses up, then one down, again and again.
@@ -56,10 +56,18 @@ impl Pulses {
         Ok(())
     }
 
-    fn train(&self, mut device: Device, bench: &Bench) -> Result<Vec<After>, LabError> {
-        let mut t_s = 0.0;
+    /// The trains on a device, up to where it cannot be driven on if there is such a place.
+    fn train(&self, mut device: Device, bench: &Bench) -> Result<(Vec<After>, Option<LabError>), LabError> {
         let g_s = device.conductance_s(self.read_v, &bench.rig)?;
-        let mut out = vec![After { t_s, v: 0.0, i_a: 0.0, g_s, energy_j: 0.0 }];
+        let mut out = vec![After { t_s: 0.0, v: 0.0, i_a: 0.0, g_s, energy_j: 0.0 }];
+        match self.pulses(&mut device, bench, &mut out) {
+            Err(error) if error.until().is_none() => Err(error),
+            done => Ok((out, done.err())),
+        }
+    }
+
+    fn pulses(&self, device: &mut Device, bench: &Bench, out: &mut Vec<After>) -> Result<(), LabError> {
+        let mut t_s = 0.0;
         for _ in 0..self.cycles {
             for (pulse, back) in [(Some(self.up), self.up), (self.down, self.up)] {
                 for _ in 0..self.count {
@@ -80,7 +88,23 @@ impl Pulses {
                 }
             }
         }
-        Ok(out)
+        Ok(())
+    }
+
+    fn csv(trains: &[Vec<After>]) -> Vec<u8> {
+        let mut names = columns(&["pulse", "time_s", "voltage_v", "current_a", "conductance_s", "energy_j"]);
+        let several = trains.len() > 1;
+        if several {
+            names.push("device".into());
+        }
+        let mut csv = Csv::new(&names);
+        for (id, train) in trains.iter().enumerate() {
+            for (n, a) in train.iter().enumerate() {
+                let device = several.then_some(id as f64);
+                csv.row([n as f64, a.t_s, a.v, a.i_a, a.g_s, a.energy_j].into_iter().chain(device));
+            }
+        }
+        csv.bytes()
     }
 
     /// Carries it out.
@@ -91,20 +115,22 @@ impl Pulses {
         self.check()?;
         bench.spec.equations()?;
         bench.watch.begin("pulsing", Some(bench.devices as u64));
-        let trains = bench.each(|device| self.train(device, bench))?;
+        let all = bench.each(|device| self.train(device, bench))?;
+        let (trains, errors): (Vec<Vec<After>>, Vec<_>) = all.into_iter().unzip();
+        if let Some(error) = errors.into_iter().flatten().next() {
+            // The pulse that it did not go through, besides those that it did.
+            let last = error.until().map(|until| Recording::csv(std::slice::from_ref(until)));
+            let stopped = error.with_file("pulses.csv", Self::csv(&trains));
+            return Err(match (stopped, last) {
+                (LabError::Stopped { source, mut found }, Some(last)) => {
+                    found.files.push(("last_pulse.csv".into(), last));
+                    LabError::Stopped { source, found }
+                }
+                (stopped, _) => stopped,
+            });
+        }
         let mut found = Findings::default();
-        let mut names = columns(&["pulse", "time_s", "voltage_v", "current_a", "conductance_s", "energy_j"]);
-        if bench.devices > 1 {
-            names.push("device".into());
-        }
-        let mut csv = Csv::new(&names);
-        for (id, train) in trains.iter().enumerate() {
-            for (n, a) in train.iter().enumerate() {
-                let device = (bench.devices > 1).then_some(id as f64);
-                csv.row([n as f64, a.t_s, a.v, a.i_a, a.g_s, a.energy_j].into_iter().chain(device));
-            }
-        }
-        found.files.push(("pulses.csv".into(), csv.bytes()));
+        found.files.push(("pulses.csv".into(), Self::csv(&trains)));
         let x: Vec<f64> = (0..trains.first().map_or(0, Vec::len)).map(|n| n as f64).collect();
         let g: Vec<Vec<f64>> = trains.iter().map(|t| t.iter().map(|a| a.g_s).collect()).collect();
         let mut lines: Vec<_> = (0..g.len().min(figure::SHOWN))
@@ -128,6 +154,10 @@ impl Pulses {
             lines,
         ));
         self.judge(&trains, &g, &mut found);
+        let pulses: Vec<Drive> = [Some(self.up), self.down].into_iter().flatten().collect();
+        let voltages: Vec<f64> = pulses.iter().map(|p| p.voltage_v).chain([self.read_v]).collect();
+        let widths: Vec<f64> = pulses.iter().map(|p| p.width_s).collect();
+        bench.keep_within("A pulse", &voltages, &widths, &mut found)?;
         Ok(found)
     }
 
@@ -211,6 +241,30 @@ mod tests {
         assert!(nonlinearity(&[1.0, 1.0]).is_nan());
         let back: Vec<f64> = straight.iter().rev().copied().collect();
         assert!(asymmetry(&straight, &back) < 1e-12);
+    }
+
+    #[test]
+    fn a_train_that_cannot_go_on_keeps_its_pulses() {
+        let spec = preset("yakopcic_miao").unwrap();
+        let stimulus = |voltage_v: f64| Drive { voltage_v, width_s: 1e-6 };
+        // The first train goes well, the second meets an infinite sinh.
+        let pulses = Pulses {
+            up: stimulus(0.5),
+            down: Some(stimulus(-3e3)),
+            count: 5,
+            cycles: 1,
+            gap_s: 1e-6,
+            read_v: 0.1,
+        };
+        let bench =
+            Bench { spec: &spec, devices: 2, key: Key::root(1), rig: Rig::default(), watch: &Unwatched };
+        let error = pulses.run(&bench).unwrap_err();
+        let LabError::Stopped { source, found } = error else { panic!("{error}") };
+        assert!(source.to_string().contains("-3 kV"), "{source}");
+        let names: Vec<&str> = found.files.iter().map(|f| f.0.as_str()).collect();
+        assert_eq!(names, ["pulses.csv", "last_pulse.csv"]);
+        let text = String::from_utf8(found.files[0].1.clone()).unwrap();
+        assert_eq!(text.lines().count(), 1 + 2 * 6, "{text}");
     }
 
     #[test]

@@ -105,6 +105,12 @@ impl Retention {
                  it. Look earlier (--first), or at `neurohm device pulse`.",
             );
         }
+        if !bench.spec.follows_temperature()? {
+            found.info(
+                "Its equations know no temperature: the figure holds at the one that they were stated for.",
+            );
+        }
+        bench.keep_within("The wait", &[self.read_v], &[self.time_s], &mut found)?;
         let caption = format!(
             "Conductance at {} while nothing is applied, at {} K; switched at {ROOM_K} K.",
             figure::said(self.read_v, Dimension::Volt),

@@ -2,10 +2,12 @@
 
 use neurohm_circuit::{Circuit, CircuitError, Compliance, Options, Waveform as Source};
 use neurohm_device::DeviceSpec;
-use neurohm_device::compact::{CellBank, Drive, DriveError, Waveform, drive_watched};
+use neurohm_device::compact::{CellBank, Drive, DriveError, Trace, Waveform, drive_into};
 use neurohm_num::{Cancelled, Key, Watch};
+use neurohm_study::experiment::Findings;
 
 use crate::LabError;
+use crate::csv::{Csv, columns};
 
 /// Voltage over the compliance's limiter well below its limit, at a current like it, V: small beside any device's
 /// voltage, and wide enough a knee for any limit.
@@ -68,6 +70,28 @@ impl Recording {
         }
         self.x.drain(..first * self.states);
         self
+    }
+
+    /// Samples of several devices as a table: `time_s,voltage_v,current_a,device_voltage_v`, states, and the device's
+    /// number where there are several.
+    pub(crate) fn csv(recordings: &[Recording]) -> Vec<u8> {
+        let states = recordings.first().map_or(0, |r| r.states);
+        let mut names = columns(&["time_s", "voltage_v", "current_a", "device_voltage_v"]);
+        names.extend((1..=states).map(|n| format!("state_{n}")));
+        let several = recordings.len() > 1;
+        if several {
+            names.push("device".into());
+        }
+        let mut csv = Csv::new(&names);
+        for (id, r) in recordings.iter().enumerate() {
+            for n in 0..r.t_s.len() {
+                let sample = [r.t_s[n], r.source_v[n], r.i_a[n], r.device_v[n]];
+                let states = &r.x[n * states..(n + 1) * states];
+                let device = several.then_some(id as f64);
+                csv.row(sample.into_iter().chain(states.iter().copied()).chain(device));
+            }
+        }
+        csv.bytes()
     }
 
     /// Energy that went into the device, J.
@@ -148,18 +172,21 @@ impl Device {
         watch: &dyn Watch,
     ) -> Result<Recording, LabError> {
         let how = Drive { waveform, t_end_s, t_k: rig.t_k, max_step_s };
-        let trace = drive_watched(self.bank.as_mut(), &how, watch).map_err(|source| match source {
-            DriveError::Cancelled(cancelled) => LabError::Cancelled(cancelled),
-            source => LabError::Drive { device: self.id, source },
-        })?;
-        Ok(Recording {
+        let mut trace = Trace::default();
+        let done = drive_into(self.bank.as_mut(), &how, watch, &mut trace);
+        let recording = Recording {
             t_s: trace.t_s,
             source_v: trace.v.clone(),
             device_v: trace.v,
             i_a: trace.i_a,
             x: trace.x,
             states: trace.states,
-        })
+        };
+        match done {
+            Ok(()) => Ok(recording),
+            Err(DriveError::Cancelled(cancelled)) => Err(LabError::Cancelled(cancelled)),
+            Err(source) => Err(LabError::Drive { device: self.id, source, until: Box::new(recording) }),
+        }
     }
 
     fn in_circuit(
@@ -170,10 +197,11 @@ impl Device {
         rig: &Rig,
         watch: &dyn Watch,
     ) -> Result<Recording, LabError> {
-        let failed = |source: CircuitError| match source {
+        let stopped = |source: CircuitError, until: Recording| match source {
             CircuitError::Cancelled(cancelled) => LabError::Cancelled(cancelled),
-            source => LabError::Circuit { device: self.id, source: Box::new(source) },
+            source => LabError::Circuit { device: self.id, source: Box::new(source), until: Box::new(until) },
         };
+        let failed = |source: CircuitError| stopped(source, Recording::default());
         let mut circuit = Circuit::new();
         let options = Options { temperature_k: rig.t_k, max_step_s: Some(max_step_s), ..Options::default() };
         circuit.set_options(options).map_err(failed)?;
@@ -208,7 +236,9 @@ impl Device {
                 solution.states(bank),
             );
         });
-        done.map_err(failed)?;
+        if let Err(source) = done {
+            return Err(stopped(source, recording));
+        }
         self.bank = circuit.cells(bank).snapshot();
         Ok(recording)
     }
@@ -240,10 +270,34 @@ impl LabError {
         matches!(self, LabError::Cancelled(_))
     }
 
+    /// What the device did until it could not be driven on; nothing where it was not asked to do what can be done.
+    pub fn until(&self) -> Option<&Recording> {
+        match self {
+            LabError::Drive { until, .. } | LabError::Circuit { until, .. } if !self.is_request() => {
+                Some(until)
+            }
+            _ => None,
+        }
+    }
+
+    /// With what an experiment measured until it stopped, as a file; a caution says why it did.
+    pub(crate) fn with_file(self, name: &str, content: Vec<u8>) -> LabError {
+        let mut found = Findings::default();
+        found.files.push((name.into(), content));
+        self.with(found)
+    }
+
+    /// The same with all that was found until then.
+    pub(crate) fn with(self, mut found: Findings) -> LabError {
+        found.caution(format!("The experiment stopped: {self}."));
+        LabError::Stopped { source: Box::new(self), found: Box::new(found) }
+    }
+
     /// Whether what was asked for cannot be, rather than failed.
     pub fn is_request(&self) -> bool {
         match self {
             LabError::Device(_) | LabError::Setting(_) => true,
+            LabError::Stopped { source, .. } => source.is_request(),
             LabError::Drive { source, .. } => matches!(source, DriveError::Setting(_) | DriveError::Cells(_)),
             _ => false,
         }

@@ -5,7 +5,6 @@ use neurohm_num::quantity::Dimension;
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::Better;
 
-use crate::csv::{Csv, columns};
 use crate::figure::{self, linear, logarithmic, series};
 use crate::rig::{Device, Recording};
 use crate::{Bench, LabError, positive};
@@ -115,35 +114,36 @@ impl Sweep {
         self.check()?;
         bench.spec.equations()?;
         bench.watch.begin("sweeping", Some((bench.devices * (1 + self.frequencies.len())) as u64));
-        let recordings =
-            bench.each(|mut device| self.record(&mut device, 1.0, self.cycles, self.samples, bench))?;
+        // A device that stops does not stop the others, and what it did until then is kept.
+        let all = bench.each(|mut device| {
+            match self.record(&mut device, 1.0, self.cycles, self.samples, bench) {
+                Ok(recording) => Ok((recording, None)),
+                Err(error) => match error.until().cloned() {
+                    Some(until) => Ok((until, Some(error))),
+                    None => Err(error),
+                },
+            }
+        })?;
+        let (recordings, errors): (Vec<Recording>, Vec<_>) = all.into_iter().unzip();
+        if let Some(error) = errors.into_iter().flatten().next() {
+            return Err(error.with_file("sweep.csv", Recording::csv(&recordings)));
+        }
         let mut found = Findings::default();
-        found.files.push(("sweep.csv".into(), self.csv(bench, &recordings)));
+        found.files.push(("sweep.csv".into(), Recording::csv(&recordings)));
         self.draw(bench, &recordings, &mut found);
         let from = f64::from(self.cycles - 1) * self.period_s(1.0) * (1.0 - 1e-9);
         let last: Vec<Recording> = recordings.into_iter().map(|r| r.from(from)).collect();
         self.judge(bench, &last, &mut found);
-        self.close(bench, &mut found)?;
+        match self.close(bench, &mut found) {
+            Err(error) if error.until().is_some() => return Err(error.with(found)),
+            closed => closed?,
+        }
+        let voltages: Vec<f64> = match &self.shape {
+            Shape::Points(points) => points.iter().map(|point| point.1).collect(),
+            _ => vec![self.amplitude_v, -self.amplitude_v],
+        };
+        bench.keep_within("The sweep", &voltages, &[self.period_s(1.0)], &mut found)?;
         Ok(found)
-    }
-
-    fn csv(&self, bench: &Bench, recordings: &[Recording]) -> Vec<u8> {
-        let states = recordings.first().map_or(0, |r| r.states);
-        let mut names = columns(&["time_s", "voltage_v", "current_a", "device_voltage_v"]);
-        names.extend((1..=states).map(|n| format!("state_{n}")));
-        if bench.devices > 1 {
-            names.push("device".into());
-        }
-        let mut csv = Csv::new(&names);
-        for (id, r) in recordings.iter().enumerate() {
-            for n in 0..r.t_s.len() {
-                let sample = [r.t_s[n], r.source_v[n], r.i_a[n], r.device_v[n]];
-                let states = &r.x[n * states..(n + 1) * states];
-                let device = (bench.devices > 1).then_some(id as f64);
-                csv.row(sample.into_iter().chain(states.iter().copied()).chain(device));
-            }
-        }
-        csv.bytes()
     }
 
     fn draw(&self, bench: &Bench, recordings: &[Recording], found: &mut Findings) {
@@ -343,6 +343,57 @@ mod tests {
         let rig = Rig { compliance_a: -1e-4, ..Rig::default() };
         let held = on("vteam_memtorch", &sweep(-0.3, 1e6), rig, 1).unwrap();
         assert!(told(&held), "{:?}", held.notes);
+    }
+
+    #[test]
+    fn a_sweep_that_cannot_go_on_keeps_what_it_saw() {
+        // The published sinh of Yakopcic's set is infinite far beyond its volts.
+        let drive = Sweep { shape: Shape::Triangle, ..sweep(3e3, 1.0) };
+        for (rig, devices) in
+            [(Rig::default(), 1), (Rig::default(), 2), (Rig { series_ohm: 1e-3, ..Rig::default() }, 1)]
+        {
+            let error = on("yakopcic_miao", &drive, rig, devices).unwrap_err();
+            assert!(!error.is_request());
+            let LabError::Stopped { source, found } = error else { panic!("{error}") };
+            let until = source.until().unwrap();
+            let rows = rows(&found);
+            assert!(rows.len() >= devices * until.t_s.len() && until.t_s.len() > 10);
+            assert!(rows.iter().flatten().all(|v| v.is_finite()));
+            // The last row of the first device is its last good sample, before the end of its ramps.
+            let last = &rows[until.t_s.len() - 1];
+            assert_eq!((last[0], last[4]), (*until.t_s.last().unwrap(), *until.x.last().unwrap()));
+            assert!(last[0] > 0.0 && last[1].abs() > 1.0 && last[1].abs() < 3e3, "{last:?}");
+            assert!(found.notes[0].text.contains("stopped"), "{:?}", found.notes);
+        }
+    }
+
+    #[test]
+    fn the_way_to_a_jump_is_shortened_where_it_has_no_answer() {
+        // A hundred times slower than its own drive, a whole filament grows and shrinks in turns.
+        let spec = preset("diffusive_ag_wang_stochastic").unwrap();
+        let drive = Sweep { frequencies: vec![0.01], samples: 500, ..sweep(1.0, 0.05) };
+        let key = Key::root(1).child("bench", 0);
+        let bench = Bench { spec: &spec, devices: 1, key, rig: Rig::default(), watch: &Unwatched };
+        let found = drive.run(&bench).unwrap();
+        assert!(found.series.iter().any(|s| s.name == "hysteresis" && s.lines[0].y[0] > 0.0));
+    }
+
+    #[test]
+    fn a_sweep_beyond_the_stated_range_says_so() {
+        let mut spec = preset("linear_ion_drift_strukov").unwrap();
+        spec.valid.voltage_v = Some([-1.5, 1.0]);
+        let notes = |amplitude_v: f64, frequency_hz: f64, t_k: f64| {
+            let rig = Rig { t_k, ..Rig::default() };
+            let bench = Bench { spec: &spec, devices: 1, key: Key::root(1), rig, watch: &Unwatched };
+            let found = sweep(amplitude_v, frequency_hz).run(&bench).unwrap();
+            found.notes.into_iter().map(|note| note.text).filter(|t| t.contains("stated")).collect::<Vec<_>>()
+        };
+        assert!(notes(1.0, 1.0, 300.0).is_empty());
+        let beyond = ["The sweep reaches 3 V; the description is stated valid from -1.5 V to 1 V."];
+        assert_eq!(notes(3.0, 1.0, 300.0), beyond);
+        // Its equations know no temperature: nothing is left by another one.
+        assert!(notes(1.0, 1.0, 400.0).is_empty());
+        assert_eq!(notes(1.0, 0.1, 300.0).len(), 1);
     }
 
     #[test]

@@ -18,7 +18,14 @@ pub struct Switching {
     pub times_s: [f64; 2],
     /// Looks a decade.
     pub per_decade: u32,
+    /// Decades of time that are to be covered: where the voltages give fewer, lower ones are added, between the slowest
+    /// that switches and the next that does not, or below all, down to the read. Zero to take the voltages as they are.
+    pub decades: f64,
 }
+
+/// A voltage, V, and the time after which it switched, s: none if it took longer than the longest, zero if it was over
+/// before the first look.
+type Row = (f64, Option<f64>);
 
 /// Most set or reset pulses that bring a device to its ends.
 const PREPARE: u32 = 4;
@@ -32,7 +39,11 @@ enum Way {
 
 impl Switching {
     /// Method and defaults of this experiment.
-    pub const REVISION: u32 = 1;
+    pub const REVISION: u32 = 2;
+    /// Most voltages that are added.
+    const MORE: usize = 32;
+    /// Voltages this near to each other, relative, are one.
+    const ALIKE: f64 = 1e-6;
 
     fn check(&self) -> Result<(), LabError> {
         for v in &self.voltages_v {
@@ -95,6 +106,36 @@ impl Switching {
         }
     }
 
+    /// Times under all voltages, and under those that are added to cover the decades, by rising size of the voltage.
+    fn times(
+        &self,
+        time: impl Fn(f64) -> Result<Option<f64>, LabError>,
+        read_v: f64,
+    ) -> Result<Vec<Row>, LabError> {
+        let row = |v: f64| Ok::<Row, LabError>((v, time(v)?));
+        let mut rows = self.voltages_v.iter().map(|v| row(*v)).collect::<Result<Vec<Row>, LabError>>()?;
+        rows.sort_by(|a, b| a.0.total_cmp(&b.0));
+        for _ in 0..Self::MORE {
+            let told = rows.iter().filter_map(|row| row.1.filter(|t| *t > 0.0));
+            let (fast, slow) = told.fold((f64::INFINITY, 0.0_f64), |(f, s), t| (f.min(t), s.max(t)));
+            if slow == 0.0 || libm::log10(slow / fast) >= self.decades {
+                break;
+            }
+            // The lowest voltage that switches, and what lies below it.
+            let Some(at) = rows.iter().position(|row| row.1.is_some()) else { break };
+            let high = rows[at].0;
+            let v = match at.checked_sub(1).map(|below| rows[below].0) {
+                Some(low) => 0.5 * (low + high),
+                None => (0.5 * high).max(read_v.abs()),
+            };
+            if high - v < Self::ALIKE * high {
+                break;
+            }
+            rows.insert(at, row(v)?);
+        }
+        Ok(rows)
+    }
+
     /// Carries it out.
     ///
     /// # Errors
@@ -114,11 +155,9 @@ impl Switching {
             let (g_off, g_on) = (g(&off)?, g(&on)?);
             let mut rows = Vec::new();
             for (way, sign) in &ways {
-                for v in &self.voltages_v {
-                    let (from, to) = if *way == Way::Set { (&off, g_on) } else { (&on, g_off) };
-                    let t = self.time(from.copy(), sign * v, to, bench, read_v)?;
-                    rows.push((*way, sign * v, t));
-                }
+                let (from, to) = if *way == Way::Set { (&off, g_on) } else { (&on, g_off) };
+                let time = |v: f64| self.time(from.copy(), sign * v, to, bench, read_v);
+                rows.extend(self.times(time, read_v)?.into_iter().map(|(v, t)| (*way, sign * v, t)));
             }
             Ok((rows, g_on / g_off))
         })?;
@@ -184,6 +223,10 @@ impl Switching {
             found
                 .caution("Nothing switched: no voltage carried the device half way within the longest time.");
         }
+        let used = || all.iter().flat_map(|(rows, _)| rows);
+        let voltages: Vec<f64> = used().map(|row| row.1).collect();
+        let times: Vec<f64> = used().filter_map(|row| row.2).collect();
+        bench.keep_within("A constant voltage", &voltages, &times, &mut found)?;
         let caption =
             "Time after which a constant voltage has carried the device half way (of ln G) between its ends.";
         found.series.push(series(
@@ -234,7 +277,7 @@ mod tests {
         let bench =
             Bench { spec: &spec, devices: 1, key: Key::root(1), rig: Rig::default(), watch: &Unwatched };
         let voltages_v = vec![0.1, 0.3, 1.0];
-        let switching = Switching { voltages_v, times_s: [1e-13, 1.0], per_decade: 40 };
+        let switching = Switching { voltages_v, times_s: [1e-13, 1.0], per_decade: 40, decades: 0.0 };
         let found = switching.run(&bench).unwrap();
         let reset = found.series[0].lines.iter().find(|l| l.name == "RESET").unwrap();
         let way = 3e-9 * ((50.0_f64 * 1e3).sqrt() - 50.0) / 950.0;
@@ -243,5 +286,31 @@ mod tests {
             assert!((t / expected - 1.0).abs() < 0.01, "{t} s instead of {expected} s at {v} V");
         }
         assert_eq!(reset.x.len(), 3);
+    }
+
+    #[test]
+    fn six_decades_of_time_are_found_above_a_threshold() {
+        // Near the threshold t = way / (k_off (v/v_off - 1)) diverges: decades of time lie in a part of a volt.
+        let spec = preset("vteam_memtorch").unwrap();
+        let bench =
+            Bench { spec: &spec, devices: 1, key: Key::root(1), rig: Rig::default(), watch: &Unwatched };
+        let voltages_v = vec![0.01, 0.1, 0.3, 1.0];
+        let switching = Switching { voltages_v, times_s: [1e-13, 1e3], per_decade: 10, decades: 6.0 };
+        let found = switching.run(&bench).unwrap();
+        let reset = found.series[0].lines.iter().find(|l| l.name == "RESET").unwrap();
+        assert!(reset.x.windows(2).all(|v| v[0] < v[1]) && reset.x[0] > 0.02, "{:?}", reset.x);
+        let way = 3e-9 * ((50.0_f64 * 1e3).sqrt() - 50.0) / 950.0;
+        for (v, t) in reset.x.iter().zip(&reset.y) {
+            let expected = way / (5e-4 * (v / 0.02 - 1.0));
+            assert!((t / expected - 1.0).abs() < 0.1, "{t} s instead of {expected} s at {v} V");
+        }
+        assert!(found.scalars["reset_decades"].value >= 6.0, "{:?}", found.scalars);
+        // Without a threshold, t is as one over v: down to the read, and no farther.
+        let spec = preset("linear_ion_drift_strukov").unwrap();
+        let bench = Bench { spec: &spec, ..bench };
+        let switching = Switching { voltages_v: vec![0.5, 1.0], ..switching };
+        let found = switching.run(&bench).unwrap();
+        let read_v = spec.operation.as_ref().unwrap().read.voltage_v;
+        assert!(found.series[0].lines.iter().all(|l| l.x.iter().all(|v| *v >= read_v) && l.x.len() > 3));
     }
 }

@@ -73,7 +73,7 @@ pub(crate) const ENTRY: Entry = Entry {
 fn failed(source: CircuitError) -> LabError {
     match source {
         CircuitError::Cancelled(cancelled) => LabError::Cancelled(cancelled),
-        source => LabError::Circuit { device: 0, source: Box::new(source) },
+        source => LabError::Circuit { device: 0, source: Box::new(source), until: Box::default() },
     }
 }
 

@@ -338,7 +338,7 @@ impl Request {
         let mut chip = json(&self.chip)?;
         let mut default = json(&ChipSpec::ideal())?;
         // Words about a chip or a device change nothing that is computed.
-        const PROSE: [&str; 6] = ["name", "title", "class", "source", "differences", "valid_range"];
+        const PROSE: [&str; 7] = ["name", "title", "class", "source", "differences", "valid_range", "valid"];
         for whole in [&mut chip, &mut default] {
             let Value::Object(chip) = whole else { continue };
             PROSE.iter().for_each(|p| drop(chip.remove(*p)));

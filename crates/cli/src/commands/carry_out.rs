@@ -99,6 +99,26 @@ pub fn deliver(finding: Finding, folder: Option<RunFolder>, terminal: &Terminal)
     }
 }
 
+/// Writes what an experiment measured until it stopped for `failure`, which then says where that is.
+pub fn keep(
+    finding: &Finding,
+    folder: Option<RunFolder>,
+    failure: Failure,
+    terminal: &Terminal,
+) -> Result<(), Failure> {
+    let names: Vec<&str> = finding.files.iter().map(|(name, _)| name.as_str()).collect();
+    let Some(folder) = folder else {
+        let help = format!("--out DIR keeps what was measured until then ({})", names.join(", "));
+        return Err(failure.help(help));
+    };
+    let folder = folder.beside_an_earlier_run()?;
+    let dir = folder.path().to_path_buf();
+    folder.write(std::slice::from_ref(finding), None)?;
+    let kept: Vec<String> = names.iter().map(|name| dir.join(name).display().to_string()).collect();
+    terminal.tell(&format!("Wrote {}.", kept.join(", ")));
+    Err(failure.help(format!("what was measured until then is in {}", kept.join(", "))))
+}
+
 /// The folder that results go to: the one asked for, else one named after the request, else, where standard
 /// output carries the result, none. Opened before the run, so that a folder that cannot be written costs
 /// no hour of work; it goes again where the run gives nothing.

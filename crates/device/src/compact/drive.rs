@@ -122,6 +122,22 @@ pub fn drive(bank: &mut dyn CellBank, how: &Drive) -> Result<Trace, DriveError> 
 /// # Errors
 /// As [`drive`], and the watch's cancellation; the bank then stands where it was stopped.
 pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) -> Result<Trace, DriveError> {
+    let mut trace = Trace::default();
+    drive_into(bank, how, watch, &mut trace)?;
+    Ok(trace)
+}
+
+/// [`drive_watched`] into `trace`, which begins anew and, where the drive fails, ends with the last good sample.
+///
+/// # Errors
+/// As [`drive_watched`].
+pub fn drive_into(
+    bank: &mut dyn CellBank,
+    how: &Drive,
+    watch: &dyn Watch,
+    trace: &mut Trace,
+) -> Result<(), DriveError> {
+    *trace = Trace { states: bank.state().len(), ..Trace::default() };
     if bank.len() != 1 {
         return Err(DriveError::Cells(bank.len()));
     }
@@ -134,7 +150,6 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
         }
     }
     let mut i = [0.0];
-    let mut trace = Trace::default();
     let failed = |t_s: f64, v: f64, bank: &dyn CellBank, source| DriveError::Model {
         t_s,
         v,
@@ -170,7 +185,6 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
         Ok(())
     };
     operating(bank, t, v, &mut i)?;
-    trace.states = bank.state().len();
     trace.push(t, v, i[0], bank.state());
     let mut wish = longest * 1e-3;
     for step in 0..STEPS {
@@ -200,6 +214,12 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
             t_new = t + at;
             v_new = how.waveform.before(t_new);
             solved = solve(bank, t, at, v_new, &mut i, &mut bend);
+            // The way to the jump is a step like others: where it has no answer, a shorter one may.
+            if solved.is_err() && at > shortest {
+                trace.rejected += 1;
+                wish = 0.1 * at;
+                continue;
+            }
         }
         solved.map_err(|(_, e)| failed(t_new, v_new, bank, e))?;
         if let Some((inner_s, inner_v)) = bend
@@ -213,7 +233,7 @@ pub fn drive_watched(bank: &mut dyn CellBank, how: &Drive, watch: &dyn Watch) ->
         // 0.9 cbrt(1 / error) within 0.2 to 5; far below the tolerance there is nothing to compute.
         wish = h * if error < 5e-3 { 5.0 } else { (0.9 * libm::cbrt(1.0 / error)).clamp(0.2, 5.0) };
         if t >= how.t_end_s {
-            return Ok(trace);
+            return Ok(());
         }
         let after = how.waveform.after(t);
         if after != v {
@@ -268,5 +288,14 @@ mod tests {
             Err(DriveError::Model { x, v, .. }) => assert_eq!((x, v), (vec![0.11], 3e3)),
             other => panic!("{other:?}"),
         }
+        // On a ramp towards it, the trace up to there is kept, and ends in the state that the error names.
+        let mut bank = Bank::new(super::super::Yakopcic::miao(), 1, Key::root(0));
+        let waveform = Waveform::Points(vec![(0.0, 0.0), (1.0, 3e3)]);
+        let mut trace = Trace::default();
+        let error = drive_into(&mut bank, &Drive { waveform: &waveform, ..how }, &Unwatched, &mut trace);
+        let Err(DriveError::Model { t_s, x, .. }) = error else { panic!("{error:?}") };
+        assert!(trace.t_s.len() > 2 && trace.t_s.windows(2).all(|t| t[0] <= t[1]), "{:?}", trace.t_s);
+        assert!(*trace.t_s.last().unwrap() < t_s && trace.last() == x, "{t_s} {x:?}");
+        assert!(trace.i_a.iter().chain(&trace.x).all(|v| v.is_finite()));
     }
 }

@@ -7,6 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::model::*;
+use super::rates::follows_temperature;
 use super::{Bank, CellBank, Parameter, ParameterSpread, Parameters, Rates, Spread};
 use crate::error::{DeviceError, nearest};
 
@@ -42,6 +43,16 @@ macro_rules! models {
             pub fn rates(&self, key: Key) -> Result<Rates, DeviceError> {
                 self.validate()?;
                 Ok(match self { $(Dynamic::$variant(m) => Rates::new(m.clone(), key),)* })
+            }
+
+            /// Whether anything that its cells do follows the ambient temperature: current, rates of change, hazards or
+            /// noise, somewhere in its states and at voltages up to `reach_v` (V) of either sign.
+            ///
+            /// # Errors
+            /// The first parameter that physics or the model does not allow.
+            pub fn follows_temperature(&self, reach_v: f64) -> Result<bool, DeviceError> {
+                self.validate()?;
+                Ok(match self { $(Dynamic::$variant(m) => follows_temperature(m, reach_v),)* })
             }
 
             /// `len` unused cells that grow from `key`, whose parameters scatter.
@@ -362,6 +373,29 @@ mod tests {
         // Every model has a set.
         for name in Dynamic::NAMES {
             assert!(published().iter().any(|p| p.dynamic().name() == *name), "{name}");
+        }
+    }
+
+    #[test]
+    fn models_that_know_a_temperature_are_told_from_those_that_know_none() {
+        // By their equations: VTEAM, TEAM, ion drift, Yakopcic and Messaris have no temperature in them; Arrhenius rates,
+        // thermionic currents and melting have.
+        for (name, follows) in [
+            ("vteam/memtorch", false),
+            ("team/pickett", false),
+            ("linear_ion_drift/strukov", false),
+            ("yakopcic/miao", false),
+            ("messaris/tiox", false),
+            ("stanford_pku/v1", true),
+            ("jart_vcm/v1b", true),
+            ("ecm/silver", true),
+            ("pcm_mushroom/gst_90nm", true),
+            ("stt_mram/arm_50nm", true),
+            ("mott_pillar/vo2", true),
+        ] {
+            let set = published().iter().find(|p| p.name == name).unwrap_or_else(|| panic!("{name}"));
+            let reach_v = set.behaviour.amplitude_v.abs();
+            assert_eq!(set.dynamic().follows_temperature(reach_v).unwrap(), follows, "{name}");
         }
     }
 

@@ -2,7 +2,7 @@
 
 use neurohm_num::Key;
 
-use super::{At, CompactModel, ModelError};
+use super::{At, CompactModel, MAX_CHANNELS, MAX_STATES, ModelError};
 
 /// What `rates` does: states, voltage (V), ambient temperature (K), rates to fill; the current (A).
 type Evaluate = dyn Fn(&[f64], f64, f64, &mut [f64]) -> Result<f64, ModelError> + Send + Sync;
@@ -53,4 +53,44 @@ impl Rates {
     pub fn at(&self, x: &[f64], v: f64, t_k: f64, dx: &mut [f64]) -> Result<f64, ModelError> {
         (self.evaluate)(x, v, t_k, dx)
     }
+}
+
+/// Temperatures that are compared, K.
+const TEMPERATURES_K: [f64; 3] = [300.0, 250.0, 400.0];
+
+/// Whether current, rates, hazards or noise of a model are others at another temperature, in any of a few states and
+/// at any of a few voltages up to `reach_v`. Compared to the bit: a model that knows a temperature computes with it.
+pub(super) fn follows_temperature<M: CompactModel>(model: &M, reach_v: f64) -> bool {
+    let cell = model.draw(Key::root(0).child("cell", 0), 0);
+    let mut ends = [[0.0; MAX_STATES]; 2];
+    let [low, high] = &mut ends;
+    model.bounds(&cell, &mut low[..M::N], &mut high[..M::N]);
+    let mut initial = [0.0; MAX_STATES];
+    model.initial(&cell, &mut initial[..M::N]);
+    // The unused cell, and places between the ends of all states at once.
+    let between = |part: f64| {
+        let mut x = initial;
+        for n in 0..M::N {
+            let place = ends[0][n] + part * (ends[1][n] - ends[0][n]);
+            x[n] = if place.is_finite() { place } else { initial[n] };
+        }
+        x
+    };
+    let states = [initial, between(0.0), between(0.1), between(0.5), between(0.9), between(1.0)];
+    let mut voltages = vec![0.0];
+    voltages.extend([0.03, 0.3, 1.0].into_iter().flat_map(|part| [part * reach_v, -part * reach_v]));
+    let what = |x: &[f64], v: f64, t_k: f64| -> Option<Vec<u64>> {
+        let r = model.eval(&cell, At { x, v, t_k }, &mut 0.0).ok()?;
+        let mut noise = [0.0; MAX_STATES];
+        model.noise(&cell, x, v, r.i_a, t_k, &mut noise[..M::N]);
+        let all = [r.i_a].into_iter().chain(r.dx[..M::N].iter().copied());
+        let all = all.chain(r.hazard[..M::H.min(MAX_CHANNELS)].iter().copied()).chain(noise);
+        Some(all.map(f64::to_bits).collect())
+    };
+    states.iter().any(|x| {
+        voltages.iter().any(|v| {
+            let at = TEMPERATURES_K.map(|t_k| what(&x[..M::N], *v, t_k));
+            at[1..].iter().any(|other| *other != at[0])
+        })
+    })
 }

@@ -17,7 +17,7 @@ use neurohm_num::{Key, Watch};
 use super::{MeasurementError, rms};
 use crate::compact::{Dynamic, Parameters, published};
 use crate::error::nearest;
-use crate::{DeviceSpec, Drive, Operation};
+use crate::{DeviceSpec, Drive, Operation, Valid};
 use simulate::simulate;
 
 /// Models that are tried if none is asked for.
@@ -499,6 +499,13 @@ fn describe(
             quantity::format(each, Dimension::Second),
             options.t_k
         ),
+        // Terminals that are exchanged exchange the ends.
+        valid: Valid {
+            voltage_v: Some(if reversed { [-high, -low] } else { [low, high] }),
+            // From sample to sample, and once around.
+            time_s: Some([quantity::rounded(took / (data.v.len() as f64 - 1.0), 4).min(each), each]),
+            temperature_k: Some([options.t_k; 2]),
+        },
         operation: Some(operation(&dynamic, if reversed { [-high, -low] } else { [low, high] }, 0.25 * each)),
         compact: Some(dynamic),
         spread: Default::default(),

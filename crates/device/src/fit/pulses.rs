@@ -351,6 +351,7 @@ fn fit_law(
             siemens(range_s.0),
             siemens(range_s.1)
         ),
+        valid: Default::default(),
         compact: None,
         operation: None,
         spread: Default::default(),

@@ -211,6 +211,7 @@ fn equations_alone_make_a_device() {
         source: "a test".into(),
         differences: Vec::new(),
         valid_range: String::new(),
+        valid: Default::default(),
         compact: Some(
             crate::compact::published().iter().find(|p| p.name == "vteam/memtorch").unwrap().dynamic(),
         ),

@@ -1,6 +1,6 @@
 //! Retention of programmed levels.
 
-use neurohm_device::{CellArray, CellSpec, Retention};
+use neurohm_device::{CellArray, CellSpec, Retention, Valid};
 use neurohm_num::quantity::{self, Dimension};
 use neurohm_num::stats;
 use neurohm_study::experiment::Findings;
@@ -53,7 +53,7 @@ impl Keeping {
             )));
         };
         let mut found = Findings::default();
-        let t_k = self.temperature(law, cells.t_k, &mut found)?;
+        let t_k = self.temperature(law, &cells.spec.valid, cells.t_k, &mut found)?;
         let levels = self.levels as usize;
         let target = |n: usize| spec.g_min_s + (spec.g_max_s - spec.g_min_s) * n as f64 / (levels - 1) as f64;
         let targets: Vec<f32> =
@@ -110,6 +110,7 @@ impl Keeping {
     fn temperature(
         &self,
         law: &Retention,
+        valid: &Valid,
         asked_k: Option<f64>,
         found: &mut Findings,
     ) -> Result<f64, LabError> {
@@ -132,6 +133,9 @@ impl Keeping {
             return Ok(300.0);
         }
         let t_k = asked_k.unwrap_or(Self::HOT_K);
+        for sentence in valid.left("The wait", &[], &[], Some(t_k)) {
+            found.caution(sentence);
+        }
         let (coldest, hottest) = law.known_temperatures_k();
         if coldest.is_some_and(|c| t_k < c) || hottest.is_some_and(|h| t_k > h) {
             let [c, h] = [coldest, hottest].map(|k| k.map_or("unknown".into(), |k| format!("{k} K")));

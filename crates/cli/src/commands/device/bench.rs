@@ -135,6 +135,7 @@ pub fn measure(
             return Err(Failure::request(format!("{name} must be positive; leave it out for none")));
         }
     }
+    knows_temperature(spec, options.temperature)?;
     let operation = spec.operation.as_ref();
     // The limit acts while the device is set, whichever polarity does that.
     let sign = operation.map_or(1.0, |o| o.set.voltage_v.signum());
@@ -218,7 +219,11 @@ fn carry(
     let name = format!("{}-{}", experiment.name, carry_out::stem(&options.device));
     let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
     let progress = Progress::new(terminal);
-    let found = run(Key::root(options.seed).child("bench", 0), &progress)?;
+    let (found, stopped) = match run(Key::root(options.seed).child("bench", 0), &progress) {
+        Ok(found) => (found, None),
+        Err(LabError::Stopped { source, found }) => (*found, Some(*source)),
+        Err(error) => return Err(error.into()),
+    };
     progress.finish();
     let mut settings: Table = experiment.settings.into_iter().map(|(k, v)| (k.to_owned(), v)).collect();
     settings.extend(around);
@@ -235,7 +240,11 @@ fn carry(
         command: command(options, experiment.name, experiment.words),
         started,
     };
-    carry_out::deliver(asked.finding(found)?, folder, terminal)
+    let finding = asked.finding(found)?;
+    match stopped {
+        None => carry_out::deliver(finding, folder, terminal),
+        Some(error) => carry_out::keep(&finding, folder, error.into(), terminal),
+    }
 }
 
 /// A quantity as a description writes it.
@@ -261,6 +270,30 @@ fn command(options: &BenchOptions, name: &str, own: Vec<String>) -> String {
     option("--seed", (options.seed != 1).then(|| options.seed.to_string()));
     words.extend(options.statistics.then(|| "--statistics".to_string()));
     quoted(words)
+}
+
+/// That equations follow the temperature that an option gives.
+pub fn knows_temperature(spec: &DeviceSpec, given: Option<f64>) -> Result<(), Failure> {
+    if given.is_none() || spec.follows_temperature()? {
+        return Ok(());
+    }
+    let model = spec.equations()?.name();
+    let message = format!(
+        "--temperature has no effect: the equations of `{}` ({model}) know no temperature, currents and rates are the same \
+         at any",
+        spec.name
+    );
+    let mut known: Vec<&str> = Vec::new();
+    for set in neurohm::device::compact::published() {
+        let dynamic = set.dynamic();
+        if dynamic.follows_temperature(set.behaviour.amplitude_v.abs())? && !known.contains(&dynamic.name()) {
+            known.push(dynamic.name());
+        }
+    }
+    Err(Failure::request(message).help(format!(
+        "leave the option out, or take a model that knows one: {} (`neurohm device list`)",
+        known.join(", ")
+    )))
 }
 
 /// The device that is asked for.

@@ -46,6 +46,7 @@ pub fn characterised(options: Characterise, terminal: &Terminal) -> Result<(), F
     let mut spec = named_device(&options.device, &Disk)?;
     let key = Key::root(options.seed).child("characterise", 0);
     spec.equations()?;
+    super::bench::knows_temperature(&spec, options.temperature)?;
     let operation = super::bench::operation(&spec, "a description that has one")?;
     let t_k = options.temperature.unwrap_or(300.0);
     let progress = Progress::new(terminal);
@@ -158,6 +159,17 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
             if cell.retention.is_none() {
                 let message = format!("the retention of `{}` was not measured", spec.name);
                 return Err(Failure::request(message).help("`neurohm device fit --kind retention` finds it"));
+            }
+            if options.temperature.is_some()
+                && !cell.retention.as_ref().is_some_and(|r| r.follows_temperature())
+            {
+                let message = format!(
+                    "--temperature has no effect: the retention of `{}` was measured at one temperature",
+                    spec.name
+                );
+                let help = "leave the option out; a law [retention.activated] follows it, and `neurohm device fit --kind \
+                            retention` finds one from bakes";
+                return Err(Failure::request(message).help(help));
             }
             let time = options.time.ok_or_else(|| need("--time, such as 7200s"))?;
             let t_k = options.temperature.unwrap_or(neurohm::device::ROOM_K);
@@ -311,6 +323,7 @@ pub struct Export {
 pub fn export(options: Export, terminal: &Terminal) -> Result<(), Failure> {
     let spec = named_device(&options.device, &Disk)?;
     let dynamic = spec.equations()?;
+    super::bench::knows_temperature(&spec, options.temperature)?;
     let t_k = options.temperature.unwrap_or(300.0);
     let Format::Spice = options.format;
     let text = if options.subcircuit {

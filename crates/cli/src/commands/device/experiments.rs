@@ -269,7 +269,7 @@ fn pulse_cells(options: &Pulse, spec: &DeviceSpec, terminal: &Terminal) -> Resul
 pub struct Switching {
     #[command(flatten)]
     bench: BenchOptions,
-    /// Smallest size of the voltages [default: 0.3 of the device's SET]
+    /// Smallest size of the voltages [default: 0.3 of the device's SET, and as much lower as six decades of time take]
     #[arg(long, value_name = "VOLTAGE", value_parser = volt)]
     from: Option<f64>,
     /// Largest size of the voltages [default: twice the device's SET]
@@ -299,9 +299,12 @@ pub fn switching(options: Switching, terminal: &Terminal) -> Result<(), Failure>
         voltages_v: (0..options.voltages).map(at).collect(),
         times_s: [options.shortest, options.longest],
         per_decade: 10,
+        // Whoever says where to begin gets just these voltages.
+        decades: if options.from.is_some() { 0.0 } else { 6.0 },
     };
+    // The same voltages again: without --from lower ones may be added.
+    let first = options.from.map(|from| ("--from", bench::word(from, Dimension::Volt)));
     let words = [
-        ("--from", bench::word(from, Dimension::Volt)),
         ("--to", bench::word(to, Dimension::Volt)),
         ("--voltages", options.voltages.to_string()),
         ("--longest", bench::word(options.longest, Dimension::Second)),
@@ -320,8 +323,9 @@ pub fn switching(options: Switching, terminal: &Terminal) -> Result<(), Failure>
             ("voltages", Value::Integer(options.voltages.into())),
             ("longest", text(options.longest, Dimension::Second)),
             ("shortest", text(options.shortest, Dimension::Second)),
+            ("decades", Value::Float(switching.decades)),
         ],
-        words: words.into_iter().flat_map(|(k, v)| [k.to_string(), v]).collect(),
+        words: first.into_iter().chain(words).flat_map(|(k, v)| [k.to_string(), v]).collect(),
         default_k: ROOM_K,
     };
     bench::measure(&options.bench, &spec, experiment, |b| switching.run(b), terminal)

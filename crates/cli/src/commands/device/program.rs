@@ -3,8 +3,10 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use neurohm::device::program::{Outcome, Program as Programming, Scheme};
+use neurohm::device::multi::MultiCell;
+use neurohm::device::program::{Miss, Outcome, Program as Programming, Scheme};
 use neurohm::device::{CellArray, DeviceError};
+use neurohm::num::quantity::{self, Dimension};
 use neurohm::num::{Key, stats};
 use neurohm::study::experiment::{Asked, Findings};
 use neurohm::study::record::{Axis, Better, Line, Series};
@@ -54,6 +56,9 @@ pub struct Program {
     /// Cells of each level
     #[arg(long, value_name = "N", default_value_t = 1000, value_parser = clap::value_parser!(u32).range(2..=1_000_000))]
     cells: u32,
+    /// Devices whose conductances add up to a cell's; a counter chooses which of them takes each pulse
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=1024))]
+    devices_per_cell: u32,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -73,12 +78,22 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
     }
     let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
     let (levels, each) = (options.levels as usize, options.cells as usize);
-    let range = cell.g_max_s - cell.g_min_s;
-    let level = |n: usize| cell.g_min_s + range * (n as f64 + 0.5) / levels as f64;
+    let devices = options.devices_per_cell as usize;
+    // Of a cell: the conductances of its devices add.
+    let [low, high] = [cell.g_min_s, cell.g_max_s].map(|g| g * devices as f64);
+    let range = high - low;
+    let level = |n: usize| low + range * (n as f64 + 0.5) / levels as f64;
     let targets: Vec<f32> = (0..levels * each).map(|i| level(i / each) as f32).collect();
-    let mut array = CellArray::new(&cell, targets.len(), Key::root(options.seed).child("program", 0))?;
+    let many = targets.len() * devices;
+    if u32::try_from(many).is_err() {
+        let message = format!("{many} devices: 2^32 at most; ask for fewer levels, cells or devices a cell");
+        return Err(Failure::request(message));
+    }
+    let mut array = CellArray::new(&cell, many, Key::root(options.seed).child("program", 0))?;
     array.reset()?;
-    let max_pulses = options.max_pulses.map_or_else(|| array.enough_pulses(), Ok)?;
+    let enough = || Ok(array.enough_pulses()?.saturating_mul(options.devices_per_cell as u16));
+    let max_pulses = options.max_pulses.map_or_else(enough, Ok::<_, DeviceError>)?;
+    let mut array = MultiCell::new(array, devices)?;
     let how = Programming {
         scheme: match options.scheme {
             SchemeName::Single => Scheme::Single,
@@ -91,7 +106,7 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
         max_pulses,
         ..Programming::default()
     };
-    let done = how.run(&mut array, &targets)?;
+    let done = how.run_multi(&mut array, &targets)?;
     let mut found = Findings::default();
     let error = |n: usize| -> Vec<f64> {
         let of = n * each..(n + 1) * each;
@@ -134,7 +149,19 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
         found.info("The description gives no voltage or width of its pulses: their energy is not known.");
     }
     found.number("time", done.time_s, "s", "Time that programming took, all cells at once");
+    let loops = matches!(how.scheme, Scheme::Incremental | Scheme::ClosedLoop);
+    let off = |i: &usize| (f64::from(done.g_s[*i]) - f64::from(targets[*i])).abs() > how.tolerance_s;
+    let strayed = (0..targets.len()).filter(off).count() - done.failed.iter().filter(|i| off(i)).count();
+    let strayed = strayed - done.stuck.iter().filter(|i| off(i)).count();
+    if loops && strayed > 0 {
+        let about = "Cells that a read saw within the tolerance, and the last read outside: noise of reads";
+        found.number("strayed", strayed as f64, "1", about);
+    }
     if !done.failed.is_empty() {
+        for (miss, count) in counts(&done) {
+            let about = format!("Cells that missed their target: they {}", miss.words());
+            found.number(&format!("missed_{}", miss.name()), count as f64, "1", &about);
+        }
         found.caution(format!(
             "{} missed their target: {}.{}",
             cells_in_words(done.failed.len()),
@@ -182,12 +209,15 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
     settings.insert("double_branch".into(), Value::Boolean(!options.single_branch));
     settings.insert("levels".into(), Value::Integer(options.levels.into()));
     settings.insert("cells".into(), Value::Integer(options.cells.into()));
+    if devices > 1 {
+        settings.insert("devices_per_cell".into(), Value::Integer(options.devices_per_cell.into()));
+    }
     let asked = Asked {
         name: "program",
         title: "Programming with pulses",
         about: "Cells are reset and brought to levels evenly over the range: how near they come, in how many pulses, at \
                 what energy, and which fail.",
-        revision: 1,
+        revision: 2,
         merit: "error",
         device: &spec,
         settings,
@@ -214,6 +244,9 @@ fn words(options: &Program, max_pulses: u16) -> Vec<String> {
     ] {
         words.extend([name.to_owned(), value]);
     }
+    if options.devices_per_cell > 1 {
+        words.extend(["--devices-per-cell".to_owned(), options.devices_per_cell.to_string()]);
+    }
     words.extend(options.single_branch.then(|| "--single-branch".to_owned()));
     words
 }
@@ -228,34 +261,51 @@ fn first_of(cells: &[usize]) -> String {
     shown.join(", ") + if cells.len() > 8 { ", ..." } else { "" }
 }
 
-/// Why cells failed that a loop pulsed as often as it may: steps that leap over the tolerated band, or too few of them.
-fn why(how: &Programming, done: &Outcome, array: &CellArray) -> Result<String, DeviceError> {
-    if !matches!(how.scheme, Scheme::Incremental | Scheme::ClosedLoop) {
-        return Ok(String::new());
-    }
-    let spent = done.failed.iter().filter(|i| done.pulses[**i] >= how.max_pulses).count();
-    if spent == 0 {
-        return Ok(String::new());
-    }
-    let [low, high] = array.range_s();
+/// How many cells missed for each reason that there was.
+fn counts(done: &Outcome) -> impl Iterator<Item = (Miss, usize)> {
+    let count = |miss: Miss| (miss, done.misses.iter().filter(|m| **m == miss).count());
+    Miss::ALL.into_iter().map(count).filter(|(_, count)| *count > 0)
+}
+
+/// Why cells missed, each reason with its number of cells and what would help.
+fn why(how: &Programming, done: &Outcome, array: &MultiCell) -> Result<String, DeviceError> {
+    let devices = array.devices_per_cell() as f64;
+    let [low, high] = array.devices().range_s().map(|g| g * devices);
     let part = |s: f64| format!("{:.2} %", 100.0 * s / (high - low));
-    let step = array.largest_step_s()?;
-    let spent = format!(" {} took all of their {} pulses", cells_in_words(spent), how.max_pulses);
-    // A step that is no wider than the band cannot leap over it.
-    Ok(if step > 2.0 * how.tolerance_s {
-        format!(
-            "{spent}: single steps of the nominal device are wider than the tolerance, up to {} of the range where {} \
-             to either side are tolerated.",
-            part(step),
-            part(how.tolerance_s)
-        )
-    } else {
-        format!(
-            "{spent}: too few pulses, or targets beyond these cells' own range or below the scatter of their steps. Steps \
-             of the nominal device, {} of the range at most, fit into the tolerated {} to either side; a larger \
-             --max-pulses gives more.",
-            part(step),
-            part(how.tolerance_s)
-        )
-    })
+    let siemens = |g: f64| quantity::format(quantity::rounded(g, 3), Dimension::Siemens);
+    let mut text = String::new();
+    for (miss, count) in counts(done) {
+        let cells = if count == done.misses.len() { "All".to_owned() } else { cells_in_words(count) };
+        text += &format!(" {cells} {}", miss.words());
+        text += &match miss {
+            Miss::OutOfReach => {
+                let [down, up] = array.devices().reach_s()?.map(|g| siemens(g * devices));
+                format!(
+                    ": the mean pulse carries it down to {down} and up to {up}, and what lies beyond is reached by chance. \
+                     Targets within help, or a device with more stimuli."
+                )
+            }
+            Miss::Overshot => ": both directions help.".to_owned(),
+            Miss::AtItsEnd => ": their targets are beyond it.".to_owned(),
+            Miss::Leaping => {
+                let step = array.devices().largest_step_s()?;
+                let band = part(how.tolerance_s);
+                let part = part(step);
+                if step > 2.0 * how.tolerance_s {
+                    format!(
+                        ": single steps of the nominal device are wider than the tolerance, up to {part} of the range \
+                         where {band} to either side are tolerated."
+                    )
+                } else {
+                    format!(
+                        ": the steps of the nominal device, {part} of the range at most, fit into the {band} tolerated to \
+                         either side, but those of single pulses or reads scatter by more."
+                    )
+                }
+            }
+            Miss::OutOfPulses => format!(", {} each: a larger --max-pulses helps.", how.max_pulses),
+            Miss::Unverified => "; a loop with reads comes nearer (--scheme closed-loop).".to_owned(),
+        };
+    }
+    Ok(text)
 }

@@ -56,6 +56,13 @@ fn the_parameters_that_made_a_loop_are_found_within_their_intervals() {
         !fit.reversed && fit.rms_relative < 2e-3 && fit.held_out_a < 3e-3 * data.full_scale_a(),
         "{fit:?}"
     );
+    // The description holds where there were data: a sine of 0.8 V and 10 Hz with 120 samples a period.
+    let valid = fit.device.valid;
+    let [low, high] = valid.voltage_v.unwrap();
+    assert!((low + 0.8).abs() < 1e-3 && (high - 0.8).abs() < 1e-3, "{valid:?}");
+    let [shortest, longest] = valid.time_s.unwrap();
+    assert!((longest / 0.1 - 1.0).abs() < 1e-3 && (shortest * 1200.0 - 1.0).abs() < 1e-3, "{valid:?}");
+    assert_eq!(valid.temperature_k, Some([300.0; 2]));
     let truth = Dynamic::Vteam(truth).parameters();
     let mut known = 0;
     for (found, truth) in fit.parameters.iter().zip(&truth) {

@@ -5,7 +5,7 @@ use neurohm::device::keep::{
     Kept, NoiseOptions, Programmed, Reading, RetentionOptions, Series, fit_noise, fit_programming,
     fit_retention, kept,
 };
-use neurohm::device::{CellSpec, DeviceSpec};
+use neurohm::device::{CellSpec, DeviceSpec, Valid};
 use neurohm::num::quantity::{self, Dimension};
 use neurohm::study::experiment::Findings;
 use neurohm::study::record::{Axis, Series as Figure};
@@ -26,6 +26,7 @@ fn of_range(options: &Options, what: &str, g_max_s: f64, notes: &[String], cell:
             "Conductances up to {}, as in the data.",
             quantity::format(quantity::rounded(g_max_s, 4), Dimension::Siemens)
         ),
+        valid: Valid::default(),
         compact: None,
         spread: Default::default(),
         operation: None,
@@ -92,11 +93,10 @@ pub(super) fn retention(options: &Options, table: &Table) -> Result<Outcome, Fai
         retention: Some(neurohm::device::Retention::Activated(Box::new(fitted.law.clone()))),
         ..unknown(fitted.g_max_s)
     };
-    Ok(Outcome {
-        device: of_range(options, "retention", fitted.g_max_s, &notes, cell),
-        found,
-        merit: "mean_error",
-    })
+    let (coldest, hottest) = t_k.iter().fold((f64::INFINITY, 0.0_f64), |(a, b), t| (a.min(*t), b.max(*t)));
+    let device = of_range(options, "retention", fitted.g_max_s, &notes, cell);
+    let valid = Valid { temperature_k: Some([coldest, hottest]), ..device.valid };
+    Ok(Outcome { device: DeviceSpec { valid, ..device }, found, merit: "mean_error" })
 }
 
 pub(super) fn noise(options: &Options, table: &Table) -> Result<Outcome, Failure> {

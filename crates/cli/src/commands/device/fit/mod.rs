@@ -195,6 +195,7 @@ fn meet(mut base: DeviceSpec, new: DeviceSpec, options: &Options) -> Result<Devi
         base.compact = Some(compact);
         base.spread.clear();
         base.operation = new.operation;
+        base.valid = new.valid;
     }
     let Some(new) = new.cell else { return Ok(base) };
     let Some(cell) = &mut base.cell else {
