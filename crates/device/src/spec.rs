@@ -337,11 +337,26 @@ impl DeviceSpec {
     /// # Errors
     /// No equations, or a parameter that physics does not allow.
     pub fn follows_temperature(&self) -> Result<bool, DeviceError> {
+        self.equations()?.follows_temperature(self.reach_v())
+    }
+
+    /// Whether its cells differ, or one from itself, anywhere within twice the voltages that it is driven with: without
+    /// that one of them tells all.
+    ///
+    /// # Errors
+    /// No equations, or a parameter that physics does not allow.
+    pub fn scatters(&self) -> Result<bool, DeviceError> {
+        let spread = self.spread.values().any(|s| s.d2d != 0.0 || s.c2c != 0.0);
+        Ok(self.equations()?.holds_chance(self.reach_v())? || spread)
+    }
+
+    /// Twice the largest voltage that it is driven with or stated to hold at; a volt where none is known.
+    fn reach_v(&self) -> f64 {
         let pulses = self.operation.iter().flat_map(|o| [Some(o.set), o.reset]).flatten();
         let stated = self.valid.voltage_v.into_iter().flatten();
         let voltages = pulses.map(|pulse| pulse.voltage_v).chain(stated);
         let reach_v = voltages.fold(0.0_f64, |reach, v| reach.max(v.abs()));
-        self.equations()?.follows_temperature(if reach_v > 0.0 { 2.0 * reach_v } else { 1.0 })
+        if reach_v > 0.0 { 2.0 * reach_v } else { 1.0 }
     }
 
     /// `len` unused cells of the dynamic face that grow from `key`.

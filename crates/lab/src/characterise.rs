@@ -159,8 +159,9 @@ pub fn characterise(
     watch: &dyn Watch,
 ) -> Result<Characterised, LabError> {
     protocol.check()?;
-    spec.equations()?;
-    let devices = devices.max(1);
+    // Where nothing scatters, one device tells what all of them do.
+    let alike = !spec.scatters()?;
+    let devices = if alike { 1 } else { devices.max(1) };
     watch.begin("characterising", Some(2 * devices as u64));
     let bench = Bench { spec, devices, key, rig: protocol.rig, watch };
     let all: Vec<Vec<Cycle>> = bench.each(|device| Probe { device, protocol, watch }.cycles())?;
@@ -178,6 +179,12 @@ pub fn characterise(
         )));
     }
     let mut remarks = protocol.remarks.clone();
+    if alike {
+        remarks.push(
+            "Neither chance nor a spread of parameters is in the description: one device was measured."
+                .into(),
+        );
+    }
     let mut unexplained = 0.0_f64;
     let range = (high - low) / high;
     let mut stimuli = Vec::new();

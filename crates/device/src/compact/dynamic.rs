@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::model::*;
-use super::rates::follows_temperature;
+use super::rates::{follows_temperature, holds_chance};
 use super::{Bank, CellBank, Parameter, ParameterSpread, Parameters, Rates, Spread};
 use crate::error::{DeviceError, nearest};
 
@@ -53,6 +53,16 @@ macro_rules! models {
             pub fn follows_temperature(&self, reach_v: f64) -> Result<bool, DeviceError> {
                 self.validate()?;
                 Ok(match self { $(Dynamic::$variant(m) => follows_temperature(m, reach_v),)* })
+            }
+
+            /// Whether chance decides anything that its cells do at voltages up to `reach_v` (V) of either sign: jumps,
+            /// noise, parameters that are drawn for each cell or anew.
+            ///
+            /// # Errors
+            /// The first parameter that physics or the model does not allow.
+            pub fn holds_chance(&self, reach_v: f64) -> Result<bool, DeviceError> {
+                self.validate()?;
+                Ok(match self { $(Dynamic::$variant(m) => holds_chance(m, reach_v),)* })
             }
 
             /// `len` unused cells that grow from `key`, whose parameters scatter.
@@ -373,6 +383,27 @@ mod tests {
         // Every model has a set.
         for name in Dynamic::NAMES {
             assert!(published().iter().any(|p| p.dynamic().name() == *name), "{name}");
+        }
+    }
+
+    #[test]
+    fn models_that_hold_chance_are_told_from_those_that_repeat() {
+        for (name, chance) in [
+            ("vteam/memtorch", false),
+            ("team/pickett", false),
+            ("pcm_mushroom/gst_90nm", false),
+            ("jart_vcm/v1b", false),
+            ("jart_vcm/v1b_var", true),
+            ("stt_mram/arm_50nm", true),
+            ("diffusive_ag/wang_stochastic", true),
+            ("and_ts/stochastic", true),
+        ] {
+            let set = published().iter().find(|p| p.name == name).unwrap();
+            assert_eq!(
+                set.dynamic().holds_chance(2.0 * set.behaviour.amplitude_v).unwrap(),
+                chance,
+                "{name}"
+            );
         }
     }
 

@@ -21,9 +21,9 @@ const SHORTEST_S: f64 = 1e-9;
 const LONGEST: f64 = 1e4;
 /// Voltages that are tried, of the operation's own.
 const VOLTAGES: [f64; 3] = [1.0, 0.75, 0.5];
-/// Devices that are tried on.
+/// Devices that are tried on, where chance tells them apart.
 const SCOUTS: usize = 2;
-/// Devices that tell whether a pulse goes to the end.
+/// Devices that tell whether a pulse goes to the end, likewise.
 const PATIENTS: usize = 4;
 /// How often a pulse to an end is made twice as long, at most.
 const DOUBLINGS: usize = 6;
@@ -69,13 +69,15 @@ impl Protocol {
         protocol.check()?;
         // On devices as the parameters say, so that the median device is met.
         let nominal = DeviceSpec { spread: Default::default(), ..spec.clone() };
-        protocol.lengthen(&nominal, key, watch)?;
+        let alike = !nominal.scatters()?;
+        let [scouts, patients] = if alike { [1, 1] } else { [SCOUTS, PATIENTS] };
+        protocol.lengthen(&nominal, patients, key, watch)?;
         let mut steps = protocol.steps;
         let mut counts = protocol.count;
         let mut remarks = protocol.remarks.clone();
         watch.begin("looking for pulses", Some(2 * VOLTAGES.len() as u64));
         for (way, name) in ["raises", "lowers"].into_iter().enumerate() {
-            let bench = Bench { spec: &nominal, devices: SCOUTS, key, rig: protocol.rig, watch };
+            let bench = Bench { spec: &nominal, devices: scouts, key, rig: protocol.rig, watch };
             let search = Search { bench, protocol: &protocol, way };
             let (found, best) = search.run(watch)?;
             let pulse = found.map_or(protocol.ends[way], |f| f.pulse);
@@ -118,11 +120,17 @@ impl Protocol {
 
 impl Protocol {
     /// Makes the pulses to the ends so long that another one moves a device by less than half a per cent of the range.
-    fn lengthen(&mut self, nominal: &DeviceSpec, key: Key, watch: &dyn Watch) -> Result<(), LabError> {
+    fn lengthen(
+        &mut self,
+        nominal: &DeviceSpec,
+        patients: usize,
+        key: Key,
+        watch: &dyn Watch,
+    ) -> Result<(), LabError> {
         let before = self.ends;
         for _ in 0..DOUBLINGS {
             let mut moved = [const { Vec::new() }; 2];
-            for id in 0..PATIENTS {
+            for id in 0..patients {
                 let device = Device::new(nominal, id, key)?;
                 let mut probe = Probe { device, protocol: self, watch };
                 let mut at = [[0.0; 2]; 2];
@@ -140,7 +148,8 @@ impl Protocol {
             // What noise moves to and fro, a longer pulse does not mend.
             let short = [0, 1].map(|way| {
                 let onward = if way == 0 { 1.0 } else { -1.0 } * stats::mean(&moved[way]);
-                onward > 5e-3 + 3.0 * stats::sd(&moved[way]) / (PATIENTS as f64).sqrt()
+                let scatter = if patients > 1 { stats::sd(&moved[way]) } else { 0.0 };
+                onward > 5e-3 + 3.0 * scatter / (patients as f64).sqrt()
             });
             if short == [false; 2] {
                 break;
