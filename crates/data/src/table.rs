@@ -274,6 +274,7 @@ pub struct Table {
     columns: Vec<Column>,
     headed: bool,
     units: Vec<(String, String)>,
+    blank: Option<u64>,
 }
 
 impl Table {
@@ -285,6 +286,11 @@ impl Table {
     /// Number of rows.
     pub fn rows(&self) -> usize {
         self.columns.first().map_or(0, |c| c.raw.len())
+    }
+
+    /// The first empty line between two rows, from 1: where rows may be missing.
+    pub fn blank_line(&self) -> Option<u64> {
+        self.blank
     }
 
     /// Whether there is a column of this.
@@ -419,8 +425,15 @@ fn table<R: Read>(mut lines: Lines<R>, reading: &Reading) -> Result<Table, Table
     // Look at the first lines to learn how the file is written.
     let mut comment = None;
     let mut look = Vec::new();
+    // Empty lines count once a row of numbers lies before and another one behind them.
+    let (mut blank, mut waiting) = (None, None);
     while look.len() < LOOK {
         let Some((line, text)) = lines.next()? else { break };
+        if text.trim().is_empty() && look.len() > 2 {
+            waiting = waiting.or(Some(line));
+        } else if blank.is_none() && !text.trim().is_empty() {
+            blank = waiting;
+        }
         if let Some(rest) = lines::comment(&text) {
             if look.is_empty() {
                 comment = Some(rest.to_owned());
@@ -533,16 +546,21 @@ fn table<R: Read>(mut lines: Lines<R>, reading: &Reading) -> Result<Table, Table
         filler.row(count, line, &text)?;
     }
     while let Some((line, text)) = lines.next()? {
-        if text.trim().is_empty() || lines::comment(&text).is_some() {
+        if text.trim().is_empty() {
+            waiting = waiting.or(Some(line));
             continue;
         }
+        if lines::comment(&text).is_some() {
+            continue;
+        }
+        blank = blank.or(waiting);
         count += 1;
         if (count as usize).saturating_mul(width) > MAX_CELLS {
             return Err(TableError::of(format!("the file holds more than {MAX_CELLS} numbers: split it")));
         }
         filler.row(count, line, &text)?;
     }
-    Ok(Table { columns: filler.end()?, headed, units: reading.units.clone() })
+    Ok(Table { columns: filler.end()?, headed, units: reading.units.clone(), blank })
 }
 
 #[cfg(test)]

@@ -48,6 +48,10 @@ fn seconds(t_s: f64) -> String {
     quantity::format(quantity::rounded(t_s, 4), quantity::Dimension::Second)
 }
 
+fn hertz(hz: f64) -> String {
+    quantity::format(quantity::rounded(hz, 3), quantity::Dimension::Hertz)
+}
+
 fn siemens(g_s: f64) -> String {
     quantity::format(quantity::rounded(g_s, 4), quantity::Dimension::Siemens)
 }

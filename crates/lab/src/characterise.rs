@@ -135,6 +135,8 @@ impl Protocol {
 pub struct Characterised {
     /// The statistics. Stimuli of its pulses: 0 up, 1 down, 2 to the high end, 3 to the low end.
     pub cell: CellSpec,
+    /// How many devices were measured.
+    pub devices: usize,
     /// Sentences for `differences` and for a report.
     pub remarks: Vec<String>,
     /// Standard deviation of what the step's mean curve and gains leave unexplained, over the range.
@@ -268,7 +270,7 @@ pub fn characterise(
             100.0 * departure.mean
         ));
     }
-    Ok(Characterised { cell, remarks, unexplained, departure })
+    Ok(Characterised { cell, devices, remarks, unexplained, departure })
 }
 
 #[cfg(test)]

@@ -135,8 +135,12 @@ pub(super) fn parts(text: &str) -> (String, Option<Quantity>, Option<String>) {
             return with(name, unit).unwrap_or_else(|| {
                 let quantity = named(name);
                 // A unit that is none is kept, so that whoever asks for the column is told.
-                let unit =
-                    quantity.filter(|q| q.dimension() != Dimension::Ratio).map(|_| unit.trim().to_owned());
+                // So is the unit of a column that nobody knows yet: it may be asked for by name.
+                let asked = match quantity {
+                    Some(q) => q.dimension() != Dimension::Ratio,
+                    None => any_unit(unit),
+                };
+                let unit = asked.then(|| unit.trim().to_owned());
                 (text.clone(), quantity, unit.filter(|u| !u.is_empty()))
             });
         }
@@ -149,5 +153,14 @@ pub(super) fn parts(text: &str) -> (String, Option<Quantity>, Option<String>) {
         }
     }
     let quantity = named(&text);
-    (text, quantity, None)
+    let unit = quantity.is_none().then(|| trailing_unit(&text)).flatten();
+    (text, quantity, unit)
+}
+
+/// The unit at the end of a header whose words name no quantity, `drive_mV`: with a prefix, since a single letter may
+/// be part of a name.
+fn trailing_unit(text: &str) -> Option<String> {
+    let (_, unit) = text.rsplit_once(['/', ',', '_', ' ', '-', '.'])?;
+    let unit = unit.trim();
+    (unit.chars().count() > 1 && any_unit(unit)).then(|| unit.to_owned())
 }

@@ -193,3 +193,32 @@ fn temperatures_without_a_unit_are_refused() {
         assert_eq!(table.values(Quantity::Temperature).unwrap()[0], first);
     }
 }
+
+#[test]
+fn a_unit_in_the_header_of_an_unknown_column_holds_once_the_column_is_named() {
+    for (header, columns) in [
+        ("Ch1 (V),Ch2 (uA)", "voltage=Ch1 (V),current=Ch2 (uA)"),
+        ("drive_mV,cur_uA", "voltage=drive_mV,current=2"),
+        ("drive [mV],meas [uA]", "voltage=1,current=2"),
+    ] {
+        let reading = Reading::default().with_columns(columns).unwrap();
+        let table = parse(format!("{header}\n1,2\n2,3\n").as_bytes(), &reading).unwrap();
+        let (current, note) = table.values_noted(Quantity::Current).unwrap();
+        assert_eq!((current, note), (vec![2e-6, 3e-6], None), "{header}");
+        let volts = if header.contains("mV") { 1e-3 } else { 1.0 };
+        assert_eq!(table.values(Quantity::Voltage).unwrap()[0], volts, "{header}");
+    }
+    // A unit of something else is told, not dropped.
+    let reading = Reading::default().with_columns("voltage=1,current=2").unwrap();
+    let table = parse(b"Ch1 (V),Ch2 (ms)\n1,2\n2,3\n", &reading).unwrap();
+    assert!(table.values(Quantity::Current).unwrap_err().to_string().contains("ms"));
+}
+
+#[test]
+fn an_empty_line_between_rows_is_remembered_and_one_at_an_end_is_not() {
+    let line = |text: &str| parse(text.as_bytes(), &Reading::default()).unwrap().blank_line();
+    assert_eq!(line("t,v\n1,2\n2,3\n\n4,5\n"), Some(4));
+    assert_eq!(line("\nt,v\n\n1,2\n2,3\n4,5\n\n\n"), None);
+    let long: String = (0..2000).map(|n| if n == 1500 { "\n".into() } else { format!("{n},1\n") }).collect();
+    assert_eq!(line(&long), Some(1501));
+}

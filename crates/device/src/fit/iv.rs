@@ -38,6 +38,11 @@ pub struct Loop {
     pub notes: Vec<String>,
 }
 
+/// Of the usual distance of samples: from here on some are missing.
+const GAP: f64 = 20.0;
+/// Of full scale: a current whose ways up and down differ by less is a function of the voltage.
+const NO_LOOP: f64 = 1e-3;
+
 impl Loop {
     /// A loop from columns in SI units. Without times, `frequency_hz` is that of the drive, and the samples lie evenly
     /// over the whole number of its cycles that the voltage shows. With a series resistor, `voltage` is across both.
@@ -81,6 +86,13 @@ impl Loop {
         if span(&v) == 0.0 || current.iter().all(|i| *i == 0.0) {
             return error("neither voltage nor current may be the same throughout".to_owned());
         }
+        if opening(&v, &current).is_some_and(|open| open < NO_LOOP) {
+            return error(format!(
+                "the current is a function of the voltage: its ways up and down differ by less than {:.1} % of full \
+                 scale, so that nothing tells what a state would do; measure further, faster or slower",
+                100.0 * NO_LOOP
+            ));
+        }
         let cycles = cycles(&voltage);
         let t_s = match (time, frequency_hz) {
             (Some(t), _) => {
@@ -91,6 +103,22 @@ impl Loop {
                     return error(format!(
                         "the time of row {} is {b} s after {a} s: times must rise",
                         row + 2
+                    ));
+                }
+                let mut steps: Vec<f64> = t.windows(2).map(|w| w[1] - w[0]).collect();
+                steps.sort_by(f64::total_cmp);
+                let usual_s = steps[steps.len() / 2];
+                let longest =
+                    t.windows(2).enumerate().max_by(|a, b| (a.1[1] - a.1[0]).total_cmp(&(b.1[1] - b.1[0])));
+                if let Some((row, w)) = longest.filter(|(_, w)| w[1] - w[0] > GAP * usual_s) {
+                    let second = |t_s: f64| quantity::format(quantity::rounded(t_s, 4), Dimension::Second);
+                    notes.push(format!(
+                        "Between rows {} and {} lie {}, where samples usually lie {} apart: the voltage was taken to go \
+                         straight across.",
+                        row + 1,
+                        row + 2,
+                        second(w[1] - w[0]),
+                        second(usual_s)
                     ));
                 }
                 t
@@ -137,6 +165,27 @@ impl Loop {
             "every third of 15 stretches of the one cycle: it tells of interpolation, not of other drives";
         ((0..n).map(|i| (15 * i / n) % 3 == 1).collect(), how.to_owned())
     }
+}
+
+/// How far the ways up and down of a loop lie apart at most, of full scale; none where they share no voltage.
+fn opening(v: &[f64], i: &[f64]) -> Option<f64> {
+    let mut ways = [Vec::new(), Vec::new()];
+    for n in 1..v.len() - 1 {
+        let slope = v[n + 1] - v[n - 1];
+        if slope != 0.0 {
+            ways[usize::from(slope < 0.0)].push((v[n], i[n]));
+        }
+    }
+    let [up, mut down] = ways;
+    down.sort_by(|a, b| a.0.total_cmp(&b.0));
+    let full = i.iter().fold(0.0_f64, |m, i| m.max(i.abs()));
+    let apart = up.iter().filter_map(|(v, i)| {
+        let next = down.partition_point(|d| d.0 < *v);
+        let (a, b) = (down.get(next.checked_sub(1)?)?, down.get(next)?);
+        let part = if b.0 > a.0 { (v - a.0) / (b.0 - a.0) } else { 0.0 };
+        Some((i - (a.1 + part * (b.1 - a.1))).abs() / full)
+    });
+    apart.reduce(f64::max)
 }
 
 /// How often the voltage goes round: the strongest of its Fourier components.

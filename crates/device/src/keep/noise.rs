@@ -2,7 +2,7 @@
 
 use neurohm_num::stats::{self, Interval};
 
-use super::{KeepError, rms, seconds, siemens, welch};
+use super::{KeepError, hertz, rms, seconds, siemens, welch};
 use crate::aspect::Noise;
 use crate::law::{Curve, Deviation};
 use crate::predict::Reads;
@@ -43,6 +43,8 @@ pub struct SeriesNoise {
     pub slope: f64,
     /// Its 95 % interval, from the scatter about the straight line.
     pub slope_interval95: Interval,
+    /// Between which frequencies it was taken, Hz: a spectrum that is no straight line has another slope elsewhere.
+    pub band_hz: [f64; 2],
     /// Density at 1 Hz along that line, S^2/Hz.
     pub at_1_hz_s2_per_hz: f64,
     /// Levels of telegraph noise (S) and the share of time in the upper one, where the reads have two states.
@@ -145,9 +147,9 @@ pub fn fit_noise(series: &[Series], options: &NoiseOptions) -> Result<FittedNois
         let i = s.slope_interval95;
         if !(-1.4..=-0.6).contains(&s.slope) {
             notes.push(format!(
-                "the spectrum of `{}` at {} has slope {:.2} ({:.2} to {:.2}), which is not 1/f: its scatter holds for \
-                 the measured duration alone",
-                s.name, siemens(s.mean_s), s.slope, i.low, i.high
+                "the spectrum of `{}` at {} has slope {:.2} ({:.2} to {:.2}) from {} to {}, which is not 1/f: its \
+                 scatter holds for the measured duration alone",
+                s.name, siemens(s.mean_s), s.slope, i.low, i.high, hertz(s.band_hz[0]), hertz(s.band_hz[1])
             ));
         }
     }
@@ -235,6 +237,7 @@ fn one(series: &Series, options: &NoiseOptions) -> Result<SeriesNoise, KeepError
         sd_s,
         slope,
         slope_interval95: Interval { low: slope - half, high: slope + half },
+        band_hz: [low, high],
         at_1_hz_s2_per_hz: libm::pow(10.0, offset),
         telegraph: telegraph(g, sd_s, 1.0 / options.rate_hz),
         jitter,

@@ -15,6 +15,10 @@ use crate::{Effort, Entry, Evidence, Setting, ends};
 /// Why a claim about r_set says nothing.
 pub(super) const CHOSEN: &str = "a parameter of the cell, which was chosen after this axis";
 
+/// Why a claim about absolute resistances says nothing.
+pub(super) const RECALLED: &str = "the cell's sizes and the resistance of its glass are recalled or chosen: that they meet \
+                                   an axis says nothing";
+
 /// Assumed standard deviation of the logarithm of each part that scatters: no published number is at hand. The claims are
 /// judged at the middle one, and the figure and a note show the others.
 const ASSUMED: [f64; 3] = [0.03, 0.1, 0.3];
@@ -45,7 +49,7 @@ pub(crate) const BINARY: Entry = Entry {
                     over cells and cycles)",
             published: axis("about 1e4 against 1e6 to 1e7 ohm"),
             unit: "1",
-            rule: Rule::Between(100.0, 1000.0),
+            rule: Rule::NotComparable(RECALLED),
         },
         Claim {
             key: "set",
@@ -59,7 +63,7 @@ pub(crate) const BINARY: Entry = Entry {
             claim: "Resistance of the RESET state (geometric mean)",
             published: axis("1e6 to 1e7 ohm"),
             unit: "ohm",
-            rule: Rule::Between(1e6, 1e7),
+            rule: Rule::NotComparable(RECALLED),
         },
         Claim {
             key: "repeatable",
@@ -67,8 +71,7 @@ pub(crate) const BINARY: Entry = Entry {
                     RESET added) the states lie apart",
             published: review("switched between high and low resistance values in a repeatable manner"),
             unit: "1",
-            // Three standard deviations of either state fit in between.
-            rule: Rule::AtLeast(3.0),
+            rule: Rule::NotComparable("how the parts scatter is assumed, and the distance follows from it"),
         },
         Claim {
             key: "cycles",

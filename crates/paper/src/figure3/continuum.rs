@@ -3,7 +3,7 @@
 use neurohm_lab::LabError;
 use neurohm_study::record::{Axis, Series};
 
-use super::binary::CHOSEN;
+use super::binary::{CHOSEN, RECALLED};
 use super::{cell, line, ohm_axis};
 use crate::claim::{Claim, Rule, axis, review};
 use crate::{Effort, Entry, Evidence, Setting};
@@ -19,7 +19,7 @@ pub(crate) const CONTINUUM: Entry = Entry {
             claim: "Largest over smallest resistance along the curve",
             published: axis("1e4 to 1e6..1e7 ohm"),
             unit: "1",
-            rule: Rule::AtLeast(100.0),
+            rule: Rule::NotComparable(RECALLED),
         },
         Claim {
             key: "start",
@@ -33,7 +33,7 @@ pub(crate) const CONTINUUM: Entry = Entry {
             claim: "Resistance after the largest current (800 uA)",
             published: axis("1e6 to 1e7 ohm"),
             unit: "ohm",
-            rule: Rule::Between(1e6, 1e7),
+            rule: Rule::NotComparable(RECALLED),
         },
         Claim {
             key: "rising",

@@ -60,7 +60,7 @@ pub fn characterised(options: Characterise, terminal: &Terminal) -> Result<(), F
         "Statistics characterised from the equations by neurohm {}: {} devices at {at}, {} cycles of trains of {} \
          pulses up and {} down, seed {}.",
         neurohm::VERSION,
-        options.devices,
+        done.devices,
         protocol.cycles,
         protocol.count[0],
         protocol.count[1],
@@ -163,13 +163,12 @@ pub fn predict(options: Predict, terminal: &Terminal) -> Result<(), Failure> {
             if options.temperature.is_some()
                 && !cell.retention.as_ref().is_some_and(|r| r.follows_temperature())
             {
-                let message = format!(
-                    "--temperature has no effect: the retention of `{}` was measured at one temperature",
+                // No refusal: commands that ask many descriptions for the same temperature go on.
+                notes.push(format!(
+                    "--temperature has no effect: the retention of `{}` was measured at one temperature. A law \
+                     [retention.activated] follows it, and `neurohm device fit --kind retention` finds one from bakes.",
                     spec.name
-                );
-                let help = "leave the option out; a law [retention.activated] follows it, and `neurohm device fit --kind \
-                            retention` finds one from bakes";
-                return Err(Failure::request(message).help(help));
+                ));
             }
             let time = options.time.ok_or_else(|| need("--time, such as 7200s"))?;
             let t_k = options.temperature.unwrap_or(neurohm::device::ROOM_K);
@@ -251,10 +250,16 @@ fn initial(text: &str) -> Result<(Vec<usize>, Vec<f64>), Failure> {
         let g = quantity::parse(text, Dimension::Siemens);
         let g =
             g.map_err(|e| Failure::request(format!("--initial {text}: {e}")).help("or name a .npy file"))?;
+        if g.is_nan() || g < 0.0 {
+            return Err(Failure::request(format!("--initial {text}: conductances are not negative")));
+        }
         return Ok((Vec::new(), vec![g]));
     }
     let array = npy::read(&Disk.bytes(text)?).map_err(|e| Failure::request(format!("{text}: {e}")))?;
     let values: Vec<f64> = (0..array.values.len()).filter_map(|i| array.values.get(i)).collect();
+    if values.is_empty() {
+        return Err(Failure::request(format!("{text} holds no conductance: its shape is {:?}", array.shape)));
+    }
     if let Some(n) = values.iter().position(|g| !g.is_finite() || *g < 0.0) {
         return Err(Failure::request(format!(
             "{text}: value {} is {} S; conductances are finite and not negative",
@@ -299,6 +304,9 @@ enum Format {
     Spice,
 }
 
+/// Steps a period that an exported netlist asks for: threshold switches need that many for a thousandth of full scale.
+const EXPORT_STEPS: f64 = 4000.0;
+
 #[derive(clap::Args)]
 #[command(after_help = "\
 Example:
@@ -333,8 +341,12 @@ pub fn export(options: Export, terminal: &Terminal) -> Result<(), Failure> {
         let frequency_hz = 0.25 / operation.set.width_s;
         let waveform = Waveform::Sine { amplitude_v: operation.set.voltage_v, frequency_hz, offset_v: 0.0 };
         let period = 1.0 / frequency_hz;
-        let how =
-            compact::Drive { waveform: &waveform, t_end_s: 3.0 * period, t_k, max_step_s: period / 500.0 };
+        let how = compact::Drive {
+            waveform: &waveform,
+            t_end_s: 3.0 * period,
+            t_k,
+            max_step_s: period / EXPORT_STEPS,
+        };
         spice_netlist(dynamic, &how)?
     };
     match &options.output {
@@ -343,6 +355,9 @@ pub fn export(options: Export, terminal: &Terminal) -> Result<(), Failure> {
             terminal.tell(&format!("Wrote {}.", path.display()));
             Ok(())
         }
+        None if terminal.json() => terminal.print_json(&serde_json::json!({
+            "device": spec.name, "format": "spice", "netlist": text,
+        })),
         None => terminal.print(&text),
     }
 }

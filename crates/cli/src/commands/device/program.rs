@@ -282,7 +282,7 @@ fn why(how: &Programming, done: &Outcome, array: &MultiCell) -> Result<String, D
                 let [down, up] = array.devices().reach_s()?.map(|g| siemens(g * devices));
                 format!(
                     ": the mean pulse carries it down to {down} and up to {up}, and what lies beyond is reached by chance. \
-                     Targets within help, or a device with more stimuli."
+                     Targets between these two help, or a device with more stimuli."
                 )
             }
             Miss::Overshot => ": both directions help.".to_owned(),

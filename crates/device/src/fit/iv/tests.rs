@@ -115,14 +115,15 @@ fn the_model_that_made_the_data_comes_first_in_either_polarity() {
 #[test]
 fn a_record_without_times_needs_the_frequency_and_a_series_resistor_is_taken_off() {
     let n = 200;
-    let v: Vec<f64> = (0..n).map(|k| (std::f64::consts::TAU * 2.0 * k as f64 / n as f64).sin()).collect();
-    let i: Vec<f64> = v.iter().map(|v| v / 3e3).collect();
+    let phase = |k: usize| std::f64::consts::TAU * 2.0 * k as f64 / n as f64;
+    let v: Vec<f64> = (0..n).map(|k| phase(k).sin()).collect();
+    let i: Vec<f64> = (0..n).map(|k| v[k] * (1.0 - 0.1 * phase(k).cos()) / 3e3).collect();
     let asked = Loop::new(None, v.clone(), i.clone(), None, 0.0).unwrap_err().to_string();
     assert!(asked.contains("--frequency"), "{asked}");
     let data = Loop::new(None, v.clone(), i.clone(), Some(50.0), 1e3).unwrap();
     assert_eq!(data.cycles, 2);
     assert!((data.t_s[1] - 2.0 / 50.0 / 200.0).abs() < 1e-15);
-    assert!(data.v.iter().zip(&v).all(|(a, b)| (a - b * 2.0 / 3.0).abs() < 1e-12));
+    assert!((0..n).all(|k| (data.v[k] - (v[k] - 1e3 * i[k])).abs() < 1e-12));
     let refused =
         |time, v: Vec<f64>, i: Vec<f64>| Loop::new(time, v, i, Some(1.0), 0.0).unwrap_err().to_string();
     assert!(refused(None, v[..10].to_vec(), i[..10].to_vec()).contains("too few"));
@@ -132,8 +133,26 @@ fn a_record_without_times_needs_the_frequency_and_a_series_resistor_is_taken_off
     let mut back: Vec<f64> = (0..n).map(|k| k as f64).collect();
     back[4] = 1.0;
     assert!(refused(Some(back), v.clone(), i.clone()).contains("the time of row 5 is 1 s after 3 s"));
-    assert!(refused(None, vec![1.0; n], i).contains("may be the same throughout"));
-    let data = Loop::new(None, v.clone(), v, Some(1.0), 0.0).unwrap();
+    assert!(refused(None, vec![1.0; n], i.clone()).contains("may be the same throughout"));
+    let data = Loop::new(None, v, i, Some(1.0), 0.0).unwrap();
     let unknown = fit_loop(&data, &quick(&["vteem"]), &Unwatched).unwrap_err().to_string();
     assert!(unknown.contains("did you mean `vteam`?"), "{unknown}");
+}
+
+#[test]
+fn a_resistor_has_no_loop_to_fit_and_a_gap_in_the_times_is_told() {
+    let n = 200;
+    let phase = |k: usize| std::f64::consts::TAU * k as f64 / n as f64;
+    let v: Vec<f64> = (0..n).map(|k| libm::sin(phase(k))).collect();
+    let ohmic = v.iter().map(|v| v / 1e3).collect();
+    let error = Loop::new(None, v.clone(), ohmic, Some(10.0), 0.0).unwrap_err().to_string();
+    assert!(error.contains("the current is a function of the voltage"), "{error}");
+    let looped: Vec<f64> = (0..n).map(|k| v[k] * (1.0 - 0.3 * libm::cos(phase(k))) / 1e3).collect();
+    let t: Vec<f64> = (0..n).map(|k| 5e-4 * k as f64 + if k > 60 { 0.02 } else { 0.0 }).collect();
+    let data = Loop::new(Some(t), v, looped, None, 0.0).unwrap();
+    assert!(
+        data.notes.iter().any(|note| note.contains("Between rows 61 and 62 lie 20.5 ms")),
+        "{:?}",
+        data.notes
+    );
 }

@@ -63,6 +63,13 @@ pub(super) fn iv(options: &Options, table: &Table, progress: &Progress) -> Resul
     let time = optional(table, Quantity::Time, &mut notes)?;
     let voltage = column(table, Quantity::Voltage, &mut notes)?;
     let current = column(table, Quantity::Current, &mut notes)?;
+    if let (None, Some(line)) = (&time, table.blank_line()) {
+        return Err(Failure::request(format!(
+            "line {line} of the file is empty, and there is no column of times: if a sample is missing there, all later \
+             ones would lie at wrong times"
+        ))
+        .help("take the empty line out, if nothing is missing, or name a column of times"));
+    }
     let series = options.series_ohm.unwrap_or(0.0);
     let data = Loop::new(time, voltage, current, options.frequency, series)?;
     let how = IvOptions {
