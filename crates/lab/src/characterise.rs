@@ -238,7 +238,12 @@ pub fn characterise(
             "Its equations let nothing relax: retention is ideal by its model, not by measurement.".into(),
         );
     }
-    let noise = if protocol.reads < 3 { None } else { Some(kept::noise(&kept, &levels, high)) };
+    let noise = match protocol.reads {
+        0..3 => None,
+        // What reads without chance differ by is how a device relaxes.
+        _ if alike => Some(Noise::Ideal {}),
+        _ => Some(kept::noise(&kept, &levels, high)),
+    };
     match &noise {
         None => remarks.push("Read noise was not characterised: [noise] is absent.".into()),
         Some(Noise::Ideal {}) => {
