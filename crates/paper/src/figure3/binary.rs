@@ -8,7 +8,7 @@ use neurohm_lab::{Bench, LabError};
 use neurohm_num::{Key, quantity, stats};
 use neurohm_study::record::{Axis, Line, Series};
 
-use super::{CELL, Cell, line, ohm_axis, rig};
+use super::{AXIS_OHM, CELL, Cell, line, ohm_axis, published, rig};
 use crate::claim::{Claim, Rule, axis, review};
 use crate::{Effort, Entry, Evidence, Setting, ends};
 
@@ -241,7 +241,12 @@ fn states(lives: &[Life], cycles: usize) -> Series {
             .into(),
         x: Axis { label: "cycle".into(), unit: "1".into(), log: false },
         y: ohm_axis(),
-        lines: vec![of("SET", State::Set), of("RESET", State::Reset)],
+        lines: vec![
+            of("SET", State::Set),
+            of("RESET", State::Reset),
+            published("review: SET", &x, AXIS_OHM[0]),
+            published("review: RESET", &x, AXIS_OHM[1]),
+        ],
     }
 }
 

@@ -4,7 +4,7 @@ use neurohm_lab::LabError;
 use neurohm_study::record::{Axis, Series};
 
 use super::binary::{CHOSEN, RECALLED};
-use super::{cell, line, ohm_axis};
+use super::{AXIS_OHM, cell, line, ohm_axis, published};
 use crate::claim::{Claim, Rule, axis, review};
 use crate::{Effort, Entry, Evidence, Setting};
 
@@ -83,12 +83,14 @@ fn continuum(setting: &Setting) -> Result<Evidence, LabError> {
     let within = coarse.filter(|r| (0.05..=0.95).contains(&part(**r))).count();
     evidence.put("levels", within as f64, None);
     evidence.info("One cell of equations that hold no chance: none of these numbers has an interval.");
+    let [start, end] = [("review: before melting", 0), ("review: after the largest current", 1)]
+        .map(|(name, n)| published(name, &currents, AXIS_OHM[n]));
     evidence.series.push(Series {
         name: "figure_3b".into(),
         caption: "Resistance after RESET pulses of rising amplitude, from the crystalline state.".into(),
         x: Axis { label: "programming current".into(), unit: "A".into(), log: false },
         y: ohm_axis(),
-        lines: vec![line("mushroom cell", currents, ohm)],
+        lines: vec![line("mushroom cell", currents, ohm), start, end],
     });
     Ok(evidence)
 }
