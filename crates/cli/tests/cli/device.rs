@@ -1,5 +1,7 @@
 //! Single devices at the command line.
 
+use std::process::Output;
+
 use serde_json::Value;
 
 use super::{SMALL, folder, run, text};

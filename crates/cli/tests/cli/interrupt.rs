@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{SMALL, files, folder, neurohm, text};
+use super::{SMALL, files, folder, neurohm, run, text};
 
 fn interrupted(dir: &Path, args: &[&str], sign: Option<&str>) -> (Output, Duration) {
     use std::io::{BufRead, BufReader, Read};
