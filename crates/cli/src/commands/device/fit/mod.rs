@@ -1,6 +1,7 @@
 //! `neurohm device fit`: from a table of measurements to a description.
 
 mod driven;
+mod figures;
 mod kept;
 
 use std::path::PathBuf;
