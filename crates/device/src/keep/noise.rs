@@ -2,7 +2,7 @@
 
 use neurohm_num::stats::{self, Interval};
 
-use super::{KeepError, hertz, rms, seconds, siemens, welch};
+use super::{KeepError, Spectrum, hertz, rms, seconds, siemens, welch};
 use crate::aspect::Noise;
 use crate::law::{Curve, Deviation};
 use crate::predict::Reads;
@@ -43,14 +43,29 @@ pub struct SeriesNoise {
     pub slope: f64,
     /// Its 95 % interval, from the scatter about the straight line.
     pub slope_interval95: Interval,
-    /// Between which frequencies it was taken, Hz: a spectrum that is no straight line has another slope elsewhere.
-    pub band_hz: [f64; 2],
     /// Density at 1 Hz along that line, S^2/Hz.
     pub at_1_hz_s2_per_hz: f64,
+    /// Between which frequencies the line was fitted, Hz.
+    pub band_hz: (f64, f64),
+    /// The spectrum, S^2/Hz: geometric means over tenths of a decade.
+    pub spectrum: Spectrum,
     /// Levels of telegraph noise (S) and the share of time in the upper one, where the reads have two states.
     pub telegraph: Option<Telegraph>,
     /// Variance of half the differences of neighbouring reads over the variance: 1 for white noise.
     pub jitter: f64,
+}
+
+impl SeriesNoise {
+    /// Density along the fitted straight line, S^2/Hz.
+    pub fn line_s2_per_hz(&self, frequency_hz: f64) -> f64 {
+        self.at_1_hz_s2_per_hz * libm::pow(frequency_hz, self.slope)
+    }
+
+    /// Decimal logarithm of the line over the spectrum, at the spectrum's frequencies.
+    pub fn residuals_log10(&self) -> Vec<f64> {
+        let points = self.spectrum.frequency_hz.iter().zip(&self.spectrum.density);
+        points.map(|(f, d)| libm::log10(self.line_s2_per_hz(*f) / d)).collect()
+    }
 }
 
 /// Two states of one cell.
@@ -149,7 +164,7 @@ pub fn fit_noise(series: &[Series], options: &NoiseOptions) -> Result<FittedNois
             notes.push(format!(
                 "the spectrum of `{}` at {} has slope {:.2} ({:.2} to {:.2}) from {} to {}, which is not 1/f: its \
                  scatter holds for the measured duration alone",
-                s.name, siemens(s.mean_s), s.slope, i.low, i.high, hertz(s.band_hz[0]), hertz(s.band_hz[1])
+                s.name, siemens(s.mean_s), s.slope, i.low, i.high, hertz(s.band_hz.0), hertz(s.band_hz.1)
             ));
         }
     }
@@ -219,13 +234,15 @@ fn one(series: &Series, options: &NoiseOptions) -> Result<SeriesNoise, KeepError
     let spectrum = welch(g, options.rate_hz, length);
     let lowest = spectrum.frequency_hz.first().copied().unwrap_or(0.0);
     let (low, high) = options.band_hz.unwrap_or((4.0 * lowest, 0.05 * options.rate_hz));
-    let inside = spectrum.frequency_hz.iter().zip(&spectrum.density);
-    let (mut x, mut y): (Vec<f64>, Vec<f64>) = inside
-        .filter(|(f, d)| (low..=high).contains(*f) && **d > 0.0)
-        .map(|(f, d)| (libm::log10(*f), libm::log10(*d)))
-        .unzip();
+    let lines = spectrum.frequency_hz.iter().zip(&spectrum.density).filter(|(_, d)| **d > 0.0);
+    let logs = |(f, d): (&f64, &f64)| (libm::log10(*f), libm::log10(*d));
     // Octaves weigh alike, not lines, of which most are in the last octave.
-    (x, y) = thinned(&x, &y);
+    let (x, y): (Vec<f64>, Vec<f64>) =
+        lines.clone().filter(|(f, _)| (low..=high).contains(*f)).map(logs).unzip();
+    let (x, y) = thinned(&x, &y);
+    let (all_x, all_y): (Vec<f64>, Vec<f64>) = lines.map(logs).unzip();
+    let (all_x, all_y) = thinned(&all_x, &all_y);
+    let power = |v: Vec<f64>| v.into_iter().map(|v| libm::pow(10.0, v)).collect();
     let (slope, offset, error) = line(&x, &y);
     let t = 2.0 + 8.0 / (x.len() as f64 - 2.0).max(1.0);
     let half = t * error;
@@ -237,8 +254,9 @@ fn one(series: &Series, options: &NoiseOptions) -> Result<SeriesNoise, KeepError
         sd_s,
         slope,
         slope_interval95: Interval { low: slope - half, high: slope + half },
-        band_hz: [low, high],
         at_1_hz_s2_per_hz: libm::pow(10.0, offset),
+        band_hz: (low, high),
+        spectrum: Spectrum { frequency_hz: power(all_x), density: power(all_y), segments: spectrum.segments },
         telegraph: telegraph(g, sd_s, 1.0 / options.rate_hz),
         jitter,
     })

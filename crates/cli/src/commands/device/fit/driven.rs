@@ -2,7 +2,7 @@
 
 use neurohm::data::table::{Quantity, Table};
 use neurohm::device::fit::iv::{IvOptions, Loop, fit_loop};
-use neurohm::device::fit::pulses::{PulseOptions, Train, fit_pulses};
+use neurohm::device::fit::pulses::{PulseFit, PulseOptions, Train, fit_pulses};
 use neurohm::num::quantity;
 use neurohm::study::experiment::Findings;
 use neurohm::study::record::{Axis, Line, Series as Figure};
@@ -207,22 +207,46 @@ pub(super) fn pulses(options: &Options, table: &Table, progress: &Progress) -> R
         notes.push(format!("{} = {:.5}{interval}: {}", e.name, e.value, verdict(&e.verdict)));
     }
     notes.into_iter().for_each(|n| found.info(n));
-    let axis = |label: &str| Axis { label: label.into(), unit: "1".into(), log: false };
-    let lines = data.traces().iter().zip(&best.mean).enumerate().flat_map(|(k, (trace, mean))| {
-        let x: Vec<f64> = (1..=trace.values.len()).map(|n| n as f64).collect();
-        [
-            plain_line(&format!("measured {}", k + 1), &x, &trace.values, true),
-            plain_line(&format!("{} {}", best.law, k + 1), &x, mean, false),
-        ]
-    });
-    found.series.push(Figure {
-        name: "traces".into(),
-        caption: format!("Measured traces, and the mean traces of {}.", best.law),
-        x: axis("pulse"),
-        y: axis("value as in the data"),
-        lines: lines.take(12).collect(),
-    });
+    found.series.extend(traces(&data, best));
     Ok(Outcome { device: best.device.clone(), found, merit: "held_out" })
+}
+
+/// Traces of each kind of pulse in their own colour, the law's mean traces dashed; and what is left between them.
+fn traces(data: &Train, best: &PulseFit) -> [Figure; 2] {
+    const SHOWN: usize = 6;
+    let all = data.traces();
+    let name = |k: usize| match &all[k].up[..] {
+        up if up.iter().all(|u| *u) && all.len() <= 2 => "up".to_owned(),
+        up if !up.contains(&true) && all.len() <= 2 => "down".to_owned(),
+        _ => format!("trace {}", k + 1),
+    };
+    let (mut lines, mut fitted, mut residuals) = (Vec::new(), Vec::new(), Vec::new());
+    for (k, (trace, mean)) in all.iter().zip(&best.mean).enumerate().take(SHOWN) {
+        let x: Vec<f64> = (1..=trace.values.len()).map(|n| n as f64).collect();
+        let left: Vec<f64> = mean.iter().zip(&trace.values).map(|(m, v)| m - v).collect();
+        lines.push(plain_line(&format!("measured, {}", name(k)), &x, &trace.values, false));
+        fitted.push(plain_line(&format!("{}, {}", best.law, name(k)), &x, mean, true));
+        residuals.push(plain_line(&name(k), &x, &left, false));
+    }
+    lines.extend(fitted);
+    let count = if all.len() > SHOWN {
+        format!(" The first {SHOWN} of {} traces are shown.", all.len())
+    } else {
+        String::new()
+    };
+    let axis = |label: &str| Axis { label: label.into(), unit: "1".into(), log: false };
+    let figure = |name: &str, caption: String, y: &str, lines| Figure {
+        name: name.into(),
+        caption: caption + &count,
+        x: axis("pulse"),
+        y: axis(y),
+        lines,
+    };
+    let caption = format!("Measured traces, and the mean traces of {} (dashed).", best.law);
+    [
+        figure("traces", caption, "value as in the data", lines),
+        figure("residuals", "Mean trace of the law less measurement.".into(), "residual", residuals),
+    ]
 }
 
 pub(super) fn verdict(verdict: &neurohm::num::fit::Verdict) -> &'static str {

@@ -8,10 +8,9 @@ use neurohm::device::keep::{
 use neurohm::device::{CellSpec, DeviceSpec, Valid};
 use neurohm::num::quantity::{self, Dimension};
 use neurohm::study::experiment::Findings;
-use neurohm::study::record::{Axis, Series as Figure};
 
-use super::driven::{column, conductances, label, name, optional, plain_line, verdict};
-use super::{Options, Outcome};
+use super::driven::{column, conductances, label, name, optional, verdict};
+use super::{Options, Outcome, figures};
 use crate::failure::Failure;
 
 /// A device of which one aspect is known.
@@ -89,6 +88,7 @@ pub(super) fn retention(options: &Options, table: &Table) -> Result<Outcome, Fai
     found.number("unchanged_error", rms(|e| e.unchanged_s), "S", "The same if nothing were to change");
     found.number("spread_error", rms(|e| e.sd_s[0]), "S", "RMS error of the standard deviation");
     notes.iter().for_each(|n| found.info(n.clone()));
+    found.series.extend(figures::retention(&data, &fitted)?);
     let cell = CellSpec {
         retention: Some(neurohm::device::Retention::Activated(Box::new(fitted.law.clone()))),
         ..unknown(fitted.g_max_s)
@@ -154,6 +154,7 @@ pub(super) fn noise(options: &Options, table: &Table) -> Result<Outcome, Failure
         found.number(&format!("relative_{}", n + 1), s.sd_s / s.mean_s, "1", about);
     }
     notes.iter().for_each(|n| found.info(n.clone()));
+    found.series.extend(figures::noise(&fitted));
     let cell = CellSpec { noise: Some(fitted.noise.clone()), ..unknown(fitted.g_max_s) };
     Ok(Outcome {
         device: of_range(options, "read noise", fitted.g_max_s, &notes, cell),
@@ -180,15 +181,7 @@ pub(super) fn programming(options: &Options, table: &Table) -> Result<Outcome, F
     let worst = fitted.levels.iter().map(|l| l.sd_s).fold(0.0, f64::max);
     found.number("largest_error", worst, "S", "Largest standard deviation of a level");
     notes.iter().for_each(|n| found.info(n.clone()));
-    let (x, y): (Vec<f64>, Vec<f64>) = fitted.levels.iter().map(|l| (l.target_s, l.sd_s)).unzip();
-    let axis = |label: &str| Axis { label: label.into(), unit: "S".into(), log: false };
-    found.series.push(Figure {
-        name: "errors".into(),
-        caption: "Standard deviation of programming by level.".into(),
-        x: axis("target"),
-        y: axis("standard deviation"),
-        lines: vec![plain_line("all", &x, &y, false)],
-    });
+    found.series.extend(figures::programming(&data, &fitted));
     let cell = CellSpec { write: Some(fitted.write.clone()), ..unknown(fitted.g_max_s) };
     Ok(Outcome {
         device: of_range(options, "programming", fitted.g_max_s, &notes, cell),

@@ -1,6 +1,7 @@
 //! `neurohm device fit`: from a table of measurements to a description.
 
 mod driven;
+mod figures;
 mod kept;
 
 use std::path::PathBuf;
@@ -15,7 +16,7 @@ use neurohm::study::record::Record;
 use neurohm::study::{Disk, RunFolder, named_device, write_file};
 
 use self::driven::label;
-use super::bench::{hertz, kelvin, ohm, second};
+use super::bench::{hertz, kelvin, ohm, second, word};
 use crate::args::quoted;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -225,16 +226,43 @@ fn meet(mut base: DeviceSpec, new: DeviceSpec, options: &Options) -> Result<Devi
     Ok(base)
 }
 
-fn record(options: &Options, outcome: &Outcome) -> Record {
+/// The command that fits the same again: every option that has a say in the description, and none of where it goes.
+fn command(options: &Options) -> String {
     let kind = format!("{:?}", options.kind).to_lowercase();
     let data = options.data.display().to_string();
-    let mut words =
-        vec!["neurohm".to_string(), "device".into(), "fit".into(), data, "--kind".into(), kind.clone()];
-    words.extend(options.columns.iter().flat_map(|c| ["--columns".to_string(), c.clone()]));
-    words.extend(options.unit.iter().flat_map(|u| ["--unit".to_string(), u.clone()]));
+    let mut words: Vec<String> = ["neurohm", "device", "fit", &data].map(str::to_string).into();
+    let mut option = |name: &str, value: Option<String>| match value {
+        // A value that begins like an option must stand in one word with its own.
+        Some(value) if value.starts_with('-') => words.push(format!("{name}={value}")),
+        Some(value) => words.extend([name.to_string(), value]),
+        None => {}
+    };
+    option("--kind", Some(kind));
+    option("--model", (options.model != "auto").then(|| options.model.clone()));
+    option("--columns", options.columns.clone());
+    for unit in &options.unit {
+        option("--unit", Some(unit.clone()));
+    }
+    option("--frequency", options.frequency.map(|v| word(v, Dimension::Hertz)));
+    option("--series-ohm", options.series_ohm.map(|v| word(v, Dimension::Ohm)));
+    option("--range", options.range.clone());
+    option("--temperature", options.temperature.map(|v| word(v, Dimension::Kelvin)));
+    option("--rate", options.rate.map(|v| word(v, Dimension::Hertz)));
+    option("--first", options.first.map(|v| word(v, Dimension::Second)));
+    option("--series-in-rows", options.series_in_rows.map(|n| n.to_string()));
+    option("--g-max", options.g_max.map(|v| word(v, Dimension::Siemens)));
+    option("--onto", options.onto.clone());
+    // The name of the output is that of the device.
+    let named = options.name.is_some() || options.output.is_some();
+    option("--name", named.then(|| driven::name(options)));
+    quoted(words)
+}
+
+fn record(options: &Options, outcome: &Outcome) -> Record {
+    let kind = format!("{:?}", options.kind).to_lowercase();
     let title = format!("Fit of {kind} to {}", label(options));
     let about = "What the data say of the device, what they leave open, and how far the fit is from them.";
-    let mut record = plain("fit", &title, about, outcome.merit, &quoted(words), 1, outcome.found.clone());
+    let mut record = plain("fit", &title, about, outcome.merit, &command(options), 1, outcome.found.clone());
     record.device = outcome.device.name.clone();
     record.device_title = outcome.device.title.clone();
     record.device_source = outcome.device.source.clone();
@@ -254,5 +282,60 @@ impl From<MeasurementError> for Failure {
 impl From<KeepError> for Failure {
     fn from(error: KeepError) -> Self {
         Failure::request(error.to_string())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Line {
+        #[command(flatten)]
+        options: Options,
+    }
+
+    fn read_back(words: &[String]) -> Options {
+        Line::try_parse_from(words).unwrap_or_else(|e| panic!("{words:?}: {e}")).options
+    }
+
+    #[test]
+    fn the_command_of_a_fit_reads_back_to_the_options_that_were_given() {
+        for asked in [
+            "loop.csv --kind iv --columns=-,voltage,current --unit current=uA --frequency 0.3Hz --series-ohm 33",
+            "loop.csv --kind iv --model vteam,yakopcic --temperature 85C --unit voltage=mV --unit current=nA",
+            "trains.csv --kind pulses --range 1uS,50uS --model soft_bounds --name mine",
+            "reads.csv --kind noise --rate 400.7Hz --first 3.3ms --series-in-rows 2 --g-max 49.3uS",
+            "bake.tsv.gz --kind retention --temperature 358.15K --g-max 0.3mS --onto pcm",
+        ] {
+            let line = format!("fit {asked}");
+            let given = read_back(&line.split(' ').map(str::to_owned).collect::<Vec<_>>());
+            let command = command(&given);
+            let words: Vec<String> =
+                command.split(' ').skip(2).map(|w| w.trim_matches('\'').to_owned()).collect();
+            assert_eq!(words[0], "fit", "{command}");
+            let again = read_back(&words);
+            // Quantities are compared as bits by way of their shortest digits.
+            let all = |o: &Options| {
+                format!(
+                    "{:?}",
+                    (
+                        (&o.data, o.kind, &o.model, &o.columns, &o.unit, &o.range, &o.onto, &o.name),
+                        (
+                            o.frequency,
+                            o.series_ohm,
+                            o.temperature,
+                            o.rate,
+                            o.first,
+                            o.series_in_rows,
+                            o.g_max
+                        ),
+                    )
+                )
+            };
+            assert_eq!(all(&again), all(&given), "{command}");
+        }
     }
 }
