@@ -7,7 +7,7 @@ mod laws;
 
 use neurohm_num::fit::{Combination, Estimate, Options, Starts, multi_start};
 use neurohm_num::quantity::{self, Dimension};
-use neurohm_num::{Key, Watch};
+use neurohm_num::{Key, Watch, stats};
 
 use super::{MeasurementError, rms};
 use crate::predict::Prediction;
@@ -20,6 +20,10 @@ pub const CANDIDATES: &[&str] =
 
 /// Part of the pulses, or of the repeats, that the ranking is fitted to.
 const SEEN: f64 = 0.7;
+/// Robust standard deviations beyond which a value is no measurement.
+const FAR: f64 = 50.0;
+/// Interquartile ranges beyond which even the end of a trace is none.
+const BEYOND: f64 = 1000.0;
 /// Knots of a table.
 const KNOTS: usize = 21;
 
@@ -45,7 +49,10 @@ impl Train {
     /// Fewer than ten values, values that are not finite or do not change.
     pub fn up_down(up: Vec<f64>, down: Vec<f64>) -> Result<Train, MeasurementError> {
         let one = |values: Vec<f64>, up: bool| Trace { up: vec![up; values.len()], values };
-        Train::new(vec![one(up, true), one(down, false)])
+        let name = |trace: usize, row: usize| {
+            format!("row {} of column `{}`", row + 1, if trace == 0 { "up" } else { "down" })
+        };
+        Train::named(vec![one(up, true), one(down, false)], &name)
     }
 
     /// Traces from a column of values and one of polarities (positive up, negative down); a new trace begins wherever
@@ -63,6 +70,7 @@ impl Train {
             return Err(MeasurementError::Data("each value needs its polarity (and repeat)".to_owned()));
         }
         let mut traces: Vec<Trace> = Vec::new();
+        let mut first_rows = Vec::new();
         for row in 0..n {
             let sign = polarity[row];
             if sign == 0.0 || !sign.is_finite() {
@@ -73,6 +81,7 @@ impl Train {
             }
             let begins = row == 0 || repeat.is_some_and(|r| r[row] != r[row - 1]);
             if begins {
+                first_rows.push(row);
                 traces.push(Trace { values: Vec::new(), up: Vec::new() });
             }
             if let Some(trace) = traces.last_mut() {
@@ -80,7 +89,8 @@ impl Train {
                 trace.up.push(sign > 0.0);
             }
         }
-        Train::new(traces)
+        let name = |trace: usize, k: usize| format!("the value of row {}", first_rows[trace] + k + 1);
+        Train::named(traces, &name)
     }
 
     /// Traces as they are.
@@ -88,6 +98,11 @@ impl Train {
     /// # Errors
     /// As [`up_down`](Self::up_down).
     pub fn new(traces: Vec<Trace>) -> Result<Train, MeasurementError> {
+        Train::named(traces, &|trace, k| format!("value {} of trace {}", k + 1, trace + 1))
+    }
+
+    /// The same, where the user's own words for the value `k` of a trace are known.
+    fn named(traces: Vec<Trace>, name: &dyn Fn(usize, usize) -> String) -> Result<Train, MeasurementError> {
         let error = |text: String| Err(MeasurementError::Data(text));
         for (number, trace) in traces.iter().enumerate() {
             if trace.values.len() < 10 || trace.up.len() != trace.values.len() {
@@ -95,7 +110,7 @@ impl Train {
                 return error(format!("trace {} has {n} values: at least ten are needed", number + 1));
             }
             if let Some(row) = trace.values.iter().position(|v| !v.is_finite()) {
-                return error(format!("value {} of trace {} is {}", row + 1, number + 1, trace.values[row]));
+                return error(format!("{} is {}", name(number, row), trace.values[row]));
             }
         }
         let train = Train { traces };
@@ -103,12 +118,51 @@ impl Train {
         if low.partial_cmp(&high) != Some(std::cmp::Ordering::Less) {
             return error("the values do not change".to_owned());
         }
+        if let Some((trace, k, beside)) = train.outlier() {
+            return error(format!(
+                "{} is {}, and its neighbours are about {beside}: no step of a device is so long beside its others; \
+                 correct it, or leave out what was read wrongly",
+                name(trace, k),
+                train.traces[trace].values[k]
+            ));
+        }
         Ok(train)
     }
 
     /// The traces.
     pub fn traces(&self) -> &[Trace] {
         &self.traces
+    }
+
+    /// The first value that was read wrongly, with what its neighbours are: more than [`FAR`] robust standard deviations
+    /// of an increment from the median of the two values on either side, and four interquartile ranges of all values.
+    /// Near the end of a trace most neighbours are on one side, of which an abrupt pulse may have parted the value: there
+    /// it is [`BEYOND`] such ranges.
+    fn outlier(&self) -> Option<(usize, usize, f64)> {
+        let median = |values: &[f64]| stats::quantile(values, 0.5);
+        let all: Vec<f64> = self.traces.iter().flat_map(|t| t.values.iter().copied()).collect();
+        let whole = self.range();
+        let range = match (stats::quantile(&all, 0.25)?, stats::quantile(&all, 0.75)?) {
+            (low, high) if high > low => high - low,
+            _ => whole.1 - whole.0,
+        };
+        for (number, trace) in self.traces.iter().enumerate() {
+            let v = &trace.values;
+            let moves: Vec<f64> = v.windows(2).map(|w| (w[1] - w[0]).abs()).collect();
+            // Of a normal distribution the median of the size is 0.6745 standard deviations.
+            let sd = median(&moves)? / 0.6745;
+            for k in 0..v.len() {
+                let beside: Vec<f64> =
+                    (k.saturating_sub(2)..v.len().min(k + 3)).filter(|i| *i != k).map(|i| v[i]).collect();
+                let beside = median(&beside)?;
+                let end = k < 2 || k + 2 >= v.len();
+                let far = (FAR * sd).max(if end { BEYOND } else { 4.0 } * range);
+                if (v[k] - beside).abs() > far {
+                    return Some((number, k, beside));
+                }
+            }
+        }
+        None
     }
 
     fn range(&self) -> (f64, f64) {

@@ -112,7 +112,7 @@ fn traces_that_are_none_are_refused_by_row() {
     assert!(error(Train::up_down(vec![1.0; 5], flat.clone())).contains("trace 1 has 5 values"));
     let mut gap = flat.clone();
     gap[3] = f64::NAN;
-    assert!(error(Train::up_down(flat.clone(), gap)).contains("value 4 of trace 2 is NaN"));
+    assert!(error(Train::up_down(flat.clone(), gap)).contains("row 4 of column `down` is NaN"));
     assert!(error(Train::signed(&flat, &[0.0; 20], None)).contains("polarity of row 1"));
     let rising: Vec<f64> = (0..20).map(f64::from).collect();
     let repeats: Vec<f64> = (0..20).map(|k| f64::from(k / 10)).collect();
@@ -123,4 +123,30 @@ fn traces_that_are_none_are_refused_by_row() {
     assert!(asked.contains("--range"), "{asked}");
     let unknown = fit_pulses(&train, &one("cubic_step"), &Unwatched).unwrap_err().to_string();
     assert!(unknown.contains("cubic_step") && unknown.contains("soft_bounds"), "{unknown}");
+}
+
+#[test]
+fn a_value_that_was_read_wrongly_is_refused_by_row_and_column_and_an_abrupt_step_is_not() {
+    let rising: Vec<f64> = (0..40).map(|k| f64::from(k) / 40.0 + 0.003 * f64::from(k % 3)).collect();
+    let falling: Vec<f64> = rising.iter().rev().copied().collect();
+    for row in [0, 4, 39] {
+        let mut bad = rising.clone();
+        bad[row] = -3e9;
+        let error = Train::up_down(bad.clone(), falling.clone()).unwrap_err().to_string();
+        assert!(error.contains(&format!("row {} of column `up` is -3000000000", row + 1)), "{error}");
+        let error = Train::up_down(falling.clone(), bad.clone()).unwrap_err().to_string();
+        assert!(error.contains(&format!("row {} of column `down`", row + 1)), "{error}");
+        let (both, sign): (Vec<f64>, Vec<f64>) =
+            falling.iter().map(|v| (*v, -1.0)).chain(bad.iter().map(|v| (*v, 1.0))).unzip();
+        let repeat: Vec<f64> = (0..80).map(|k| f64::from(k / 40)).collect();
+        let error = Train::signed(&both, &sign, Some(&repeat)).unwrap_err().to_string();
+        assert!(error.contains(&format!("value of row {} is", row + 41)), "{error}");
+    }
+    // Nearly all of the way in one pulse, wherever that pulse is, and quiet reads before and after it.
+    for at in 0..40 {
+        let abrupt = |from: f64, to: f64| -> Vec<f64> {
+            (0..40).map(|k| if k < at { from } else { to } + 1e-3 * f64::from(k % 3)).collect()
+        };
+        assert!(Train::up_down(abrupt(1.0, 100.0), abrupt(100.0, 1.0)).is_ok(), "at {at}");
+    }
 }
