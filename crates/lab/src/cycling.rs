@@ -115,7 +115,15 @@ impl Cycling {
         let failed = all.iter().flatten().filter(|c| c.set_v.is_none() || c.reset_v.is_none()).count();
         if failed > 0 {
             let cycles = self.cycles as usize * bench.devices;
-            found.caution(format!("In {failed} of {cycles} cycles the device did not switch both ways."));
+            let heat = if self.set_v * self.reset_v > 0.0 {
+                " Its SET and RESET have the same sign, so it works by heat: what a ramp melts or dissolves, its slow fall \
+                 may bring back. `neurohm device pulse` drives it with its own pulses."
+            } else {
+                ""
+            };
+            found.caution(format!(
+                "In {failed} of {cycles} cycles the device did not switch both ways.{heat}"
+            ));
         }
         bench.keep_within("A ramp", &[self.set_v, self.reset_v], &[2.0 * self.ramp_s], &mut found)?;
         if bench.spec.spread.is_empty() {
