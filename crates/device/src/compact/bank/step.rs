@@ -103,7 +103,7 @@ impl Hazard {
     }
 }
 
-/// A cell as a step sees it. Behind an object, so that the steps below are compiled once and not for every model; beside
+/// A cell as a step sees it. Behind an object, so that the steps below are compiled for every number of states and not for every model; beside
 /// a model's exponentials the call costs nothing.
 trait Model {
     fn eval(&self, at: At, guess: &mut f64) -> Result<Response, ModelError>;
@@ -189,7 +189,6 @@ impl<'a, const N: usize> Step<'a, N> {
     }
 
     fn eval(&self, x: &Vector<N>, v: f64, guess: &mut f64) -> Result<Response, ModelError> {
-        let x = &x[..N];
         let p = self.cell.eval(At { x, v, t_k: self.t_k }, guess)?;
         let finite = |what: &'static str, value: f64| {
             if value.is_finite() {
@@ -325,7 +324,7 @@ impl<'a, const N: usize> Step<'a, N> {
                     rhs[i] = 0.0;
                 }
             }
-            let free = held[..N].iter().any(|h| !h);
+            let free = held.iter().any(|h| !h);
             let (jacobian, _) =
                 if free { self.slopes(&x, v, &at, *guess)? } else { ([[0.0; N]; N], [0.0; N]) };
             for i in 0..N {
