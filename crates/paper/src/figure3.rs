@@ -76,7 +76,7 @@ fn cell(setting: &Setting) -> Result<Cell, LabError> {
 }
 
 fn ohm_axis() -> Axis {
-    Axis { label: "resistance".into(), unit: "ohm".into(), log: true }
+    Axis::logarithmic("resistance", "ohm")
 }
 
 /// What the review's axis shows, as far as it was read off (a line or a band), from one end of ours to the other.
@@ -84,12 +84,8 @@ fn published(name: &str, x: &[f64], [low, high]: [f64; 2]) -> Line {
     let ends = vec![x[0], x[x.len() - 1]];
     let band = |of: f64| if low < high { vec![of; 2] } else { Vec::new() };
     let middle = libm::sqrt(low * high);
-    Line { low: band(low), high: band(high), reference: true, ..line(name, ends, vec![middle; 2]) }
+    Line { low: band(low), high: band(high), ..Line::new(name, ends, vec![middle; 2]).dashed() }
 }
 
 /// Resistances of the crystalline and of the melted state on the review's axis, ohm.
 const AXIS_OHM: [[f64; 2]; 2] = [[1e4, 1e4], [1e6, 1e7]];
-
-fn line(name: &str, x: Vec<f64>, y: Vec<f64>) -> Line {
-    Line { name: name.into(), x, y, low: Vec::new(), high: Vec::new(), reference: false }
-}

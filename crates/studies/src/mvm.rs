@@ -391,19 +391,14 @@ fn merits(out: &mut Outcome, forward: &[f64], transposed: &[f64], t: f64) {
 }
 
 fn figure(name: &str, caption: String, x: &str, unit: &str, points: &[(f64, Vec<f64>)]) -> Series {
-    let line = |name: &str, of: &dyn Fn(&[f64]) -> f64| Line {
-        name: name.to_string(),
-        x: points.iter().map(|p| p.0).collect(),
-        y: points.iter().map(|p| of(&p.1)).collect(),
-        low: vec![],
-        high: vec![],
-        reference: false,
+    let line = |name: &str, of: &dyn Fn(&[f64]) -> f64| {
+        Line::new(name, points.iter().map(|p| p.0).collect(), points.iter().map(|p| of(&p.1)).collect())
     };
     Series {
         name: name.to_string(),
         caption,
         x: Axis { label: x.to_string(), unit: unit.to_string(), log: x != "converter bits" },
-        y: Axis { label: "relative error".to_string(), unit: "1".to_string(), log: true },
+        y: Axis::logarithmic("relative error", "1"),
         lines: vec![
             line("mean", &stats::mean),
             line("95 of 100 vectors below", &|e| stats::quantile(e, 0.95).unwrap_or(f64::NAN)),

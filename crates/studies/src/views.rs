@@ -30,43 +30,34 @@ pub(crate) fn curves(
     times: &[f64],
     digital_accuracy: Option<f64>,
 ) {
-    let line = |name: &str, y: Vec<f64>, reference| Line {
-        name: name.to_string(),
-        x: times.to_vec(),
-        y,
-        low: vec![],
-        high: vec![],
-        reference,
-    };
+    let line = |name: &str, y: Vec<f64>| Line::new(name, times.to_vec(), y);
     let at = |points: &[Point]| -> Vec<Point> {
         points.iter().filter(|p| times.contains(&p.t)).copied().collect()
     };
-    let axis = |label: &str, unit: &str, log| Axis { label: label.into(), unit: unit.into(), log };
-    let time = axis("time since programming", "s", true);
+    let time = Axis::logarithmic("time since programming", "s");
     if let Some(digital) = digital_accuracy {
         let mut lines = Vec::new();
         for (name, _, points) in curves {
             let y: Option<Vec<f64>> = at(points).iter().map(|p| p.accuracy).collect();
-            lines.extend(y.map(|y| line(name, y, false)));
+            lines.extend(y.map(|y| line(name, y)));
         }
-        lines.push(line("digital", vec![digital; times.len()], true));
+        lines.push(line("digital", vec![digital; times.len()]).dashed());
         out.series.push(Series {
             name: "accuracy_over_time".to_string(),
             caption: "Test accuracy of the same chips against time since their weights were programmed."
                 .to_string(),
             x: time.clone(),
-            y: axis("accuracy", "%", false),
+            y: Axis::linear("accuracy", "%"),
             lines,
         });
     }
-    let lines = curves
-        .iter()
-        .map(|(name, _, points)| line(name, at(points).iter().map(|p| p.error).collect(), false));
+    let lines =
+        curves.iter().map(|(name, _, points)| line(name, at(points).iter().map(|p| p.error).collect()));
     out.series.push(Series {
         name: "output_error_over_time".to_string(),
         caption: "Distance of the network's outputs from the digital run, ||y - y0|| / ||y0||.".to_string(),
         x: time,
-        y: axis("output error", "1", true),
+        y: Axis::logarithmic("output error", "1"),
         lines: lines.collect(),
     });
     out.tables.push(times_table(curves, times, digital_accuracy.is_some()));

@@ -143,15 +143,8 @@ mod tests {
         let mut o = Outcome::default();
         o.measure("a", v, "%", Some(Better::Higher), "a number");
         o.exact("size", 7.0, "1", "a size");
-        let axis = Axis { label: "x".into(), unit: "1".into(), log: false };
-        let line = |reference, y| Line {
-            name: "l".into(),
-            x: vec![0.0],
-            y: vec![y],
-            low: vec![],
-            high: vec![],
-            reference,
-        };
+        let axis = Axis::linear("x", "1");
+        let line = |reference, y| Line { reference, ..Line::new("l", vec![0.0], vec![y]) };
         o.series.push(Series {
             name: "s".into(),
             caption: String::new(),

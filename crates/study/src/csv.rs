@@ -109,20 +109,16 @@ mod tests {
 
     #[test]
     fn a_figure_has_one_row_a_point() {
-        let axis = |label: &str, unit: &str| Axis { label: label.into(), unit: unit.into(), log: false };
         let line = |name: &str, low: Vec<f64>| Line {
-            name: name.into(),
-            x: vec![1.0, 2.0],
-            y: vec![3.0, 4.5],
             high: low.clone(),
             low,
-            reference: false,
+            ..Line::new(name, vec![1.0, 2.0], vec![3.0, 4.5])
         };
         let s = Series {
             name: "s".into(),
             caption: String::new(),
-            x: axis("time", "s"),
-            y: axis("error", "1"),
+            x: Axis::linear("time", "s"),
+            y: Axis::linear("error", "1"),
             lines: vec![line("a,b", vec![2.0, 4.0]), line("c", vec![])],
         };
         let expected = "line,time [s],error,error low95,error high95\n\"a,b\",1,3,2,2\n\"a,b\",2,4.5,4,4\n\

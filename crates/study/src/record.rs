@@ -49,6 +49,18 @@ pub struct Axis {
     pub log: bool,
 }
 
+impl Axis {
+    /// An axis with even steps.
+    pub fn linear(label: impl Into<String>, unit: impl Into<String>) -> Axis {
+        Axis { label: label.into(), unit: unit.into(), log: false }
+    }
+
+    /// An axis with even factors.
+    pub fn logarithmic(label: impl Into<String>, unit: impl Into<String>) -> Axis {
+        Axis { label: label.into(), unit: unit.into(), log: true }
+    }
+}
+
 /// Lines over a common pair of axes.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Series {
@@ -82,6 +94,19 @@ pub struct Line {
     /// A reference (ideal, published): drawn dashed.
     #[serde(default)]
     pub reference: bool,
+}
+
+impl Line {
+    /// A line of what was found, without intervals.
+    pub fn new(name: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Line {
+        Line { name: name.into(), x, y, low: Vec::new(), high: Vec::new(), reference: false }
+    }
+
+    /// The same as a reference, drawn dashed.
+    #[must_use]
+    pub fn dashed(self) -> Line {
+        Line { reference: true, ..self }
+    }
 }
 
 /// A table.

@@ -6,7 +6,7 @@ use neurohm_num::Key;
 use neurohm_num::stats::{self, Interval};
 use neurohm_study::record::{Axis, Line, Series};
 
-use super::{EDGE_S, cell, line, ohm_axis};
+use super::{EDGE_S, cell, ohm_axis};
 use crate::claim::{Claim, Rule, axis, review};
 use crate::{Effort, Entry, Evidence, Setting, ends};
 
@@ -82,7 +82,7 @@ fn accumulation(setting: &Setting) -> Result<Evidence, LabError> {
     evidence.series.push(Series {
         name: "figure_3c".into(),
         caption: "Resistance after equal SET pulses, from RESET.".into(),
-        x: Axis { label: "SET pulse".into(), unit: "1".into(), log: false },
+        x: Axis::linear("SET pulse", "1"),
         y: ohm_axis(),
         lines: vec![statistics, physics],
     });
@@ -137,7 +137,7 @@ fn statistics(setting: &Setting, evidence: &mut Evidence) -> Result<Line, LabErr
     evidence.put("ratio", ratio, interval.map(|i| [ratio + i.low, ratio + i.high]));
     let x = (0..=PULSES).map(|n| n as f64).collect();
     let resistance = mean.iter().map(|m| 1.0 / m).collect();
-    Ok(Line { low, high, ..line("statistics of many cells (16 to 84 %)", x, resistance) })
+    Ok(Line { low, high, ..Line::new("statistics of many cells (16 to 84 %)", x, resistance) })
 }
 
 /// One cell of the electro-thermal equations.
@@ -163,7 +163,7 @@ fn physics(setting: &Setting, evidence: &mut Evidence) -> Result<Line, LabError>
         ));
     }
     let x = (0..=PULSES).map(|n| n as f64).collect();
-    Ok(line("one mushroom cell", x, ohm))
+    Ok(Line::new("one mushroom cell", x, ohm))
 }
 
 /// Most pulses in a row each of which lowers the resistance, and pulses that raise it, both as long as a dome is left:

@@ -8,7 +8,7 @@ use neurohm_lab::{Bench, LabError};
 use neurohm_num::{Key, quantity, stats};
 use neurohm_study::record::{Axis, Line, Series};
 
-use super::{AXIS_OHM, CELL, Cell, line, ohm_axis, published, rig};
+use super::{AXIS_OHM, CELL, Cell, ohm_axis, published, rig};
 use crate::claim::{Claim, Rule, axis, review};
 use crate::{Effort, Entry, Evidence, Setting, ends};
 
@@ -232,14 +232,14 @@ fn states(lives: &[Life], cycles: usize) -> Series {
             };
             (0..cycles).map(quantile).collect::<Vec<f64>>()
         };
-        Line { low: at(0.05), high: at(0.95), ..line(name, x.clone(), at(0.5)) }
+        Line { low: at(0.05), high: at(0.95), ..Line::new(name, x.clone(), at(0.5)) }
     };
     Series {
         name: "figure_3a".into(),
         caption: "Resistance after every SET and RESET of mushroom cells whose parts scatter by an assumed 10 %: median, \
                   and the band of 90 % of the cells."
             .into(),
-        x: Axis { label: "cycle".into(), unit: "1".into(), log: false },
+        x: Axis::linear("cycle", "1"),
         y: ohm_axis(),
         lines: vec![
             of("SET", State::Set),
@@ -254,7 +254,7 @@ fn states(lives: &[Life], cycles: usize) -> Series {
 fn sensitivity(all: &[Vec<Life>], setting: &Setting) -> Series {
     let x: Vec<f64> = ASSUMED.to_vec();
     let of = |name: &str, statistic: fn(&[&Life], State) -> f64, state: State| {
-        let mut drawn = line(name, x.clone(), Vec::new());
+        let mut drawn = Line::new(name, x.clone(), Vec::new());
         for lives in all {
             let (value, ci95) = over_cells(lives, setting, |lives| statistic(lives, state));
             let [low, high] = ci95.unwrap_or([value; 2]);
@@ -264,12 +264,12 @@ fn sensitivity(all: &[Vec<Life>], setting: &Setting) -> Series {
         }
         drawn
     };
-    let as_much = Line { reference: true, ..line("as much as the parts", x.clone(), x.clone()) };
+    let as_much = Line::new("as much as the parts", x.clone(), x.clone()).dashed();
     Series {
         name: "figure_3a_spread".into(),
         caption: "Standard deviation of ln R against the assumed one of the parts' logarithms.".into(),
-        x: Axis { label: "assumed spread of the parts".into(), unit: "1".into(), log: true },
-        y: Axis { label: "spread of ln R".into(), unit: "1".into(), log: true },
+        x: Axis::logarithmic("assumed spread of the parts", "1"),
+        y: Axis::logarithmic("spread of ln R", "1"),
         lines: vec![
             of("SET, from cycle to cycle", c2c, State::Set),
             of("RESET, from cycle to cycle", c2c, State::Reset),

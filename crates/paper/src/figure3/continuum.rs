@@ -1,10 +1,10 @@
 //! Figure 3b: the resistance against the programming current, from the crystalline state.
 
 use neurohm_lab::LabError;
-use neurohm_study::record::{Axis, Series};
+use neurohm_study::record::{Axis, Line, Series};
 
 use super::binary::{CHOSEN, RECALLED};
-use super::{AXIS_OHM, cell, line, ohm_axis, published};
+use super::{AXIS_OHM, cell, ohm_axis, published};
 use crate::claim::{Claim, Rule, axis, review};
 use crate::{Effort, Entry, Evidence, Setting};
 
@@ -88,9 +88,9 @@ fn continuum(setting: &Setting) -> Result<Evidence, LabError> {
     evidence.series.push(Series {
         name: "figure_3b".into(),
         caption: "Resistance after RESET pulses of rising amplitude, from the crystalline state.".into(),
-        x: Axis { label: "programming current".into(), unit: "A".into(), log: false },
+        x: Axis::linear("programming current", "A"),
         y: ohm_axis(),
-        lines: vec![line("mushroom cell", currents, ohm), start, end],
+        lines: vec![Line::new("mushroom cell", currents, ohm), start, end],
     });
     Ok(evidence)
 }

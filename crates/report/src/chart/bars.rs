@@ -22,7 +22,7 @@ pub(crate) fn bars(
     id: &str,
 ) -> Drawn {
     let zero = zero(merit, all_off);
-    let axis = Axis { label: merit.about.clone(), unit: merit.unit.clone(), log: false };
+    let axis = Axis::linear(&merit.about, &merit.unit);
     let ends = |scalar: &Scalar| [Some(scalar.value), scalar.ci95.map(|c| c[0]), scalar.ci95.map(|c| c[1])];
     let values = ablation.iter().flat_map(|a| [ends(&a.without), ends(&a.alone)].into_iter().flatten());
     let values = values.chain(ends(merit)).chain([zero.map(|(_, v)| v), target]).flatten();

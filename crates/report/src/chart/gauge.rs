@@ -17,7 +17,7 @@ pub(crate) fn gauge(
 ) -> String {
     const WIDTH: f64 = 300.0;
     const MIDDLE: f64 = 13.0;
-    let axis = Axis { label: String::new(), unit: merit.unit.clone(), log: false };
+    let axis = Axis::linear("", &merit.unit);
     let values = [Some(merit.value), merit.ci95.map(|c| c[0]), merit.ci95.map(|c| c[1]), merit.ideal, target];
     let scale = Scale::over(values.into_iter().flatten(), &axis, false);
     let across = |value: f64| {

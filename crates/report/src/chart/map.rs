@@ -24,7 +24,7 @@ pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
         return Err(ReportError::MapShape { name: map.name.clone(), rows, cols, values });
     }
     let range = range(map);
-    let axis = Axis { label: map.label.clone(), unit: map.unit.clone(), log: false };
+    let axis = Axis::linear(&map.label, &map.unit);
     let turned = map.rows > map.cols;
     let (wide, high_cells) = if turned { (map.rows, map.cols) } else { (map.cols, map.rows) };
     let (across, down) = (wide.min(MOST), high_cells.min(MOST));

@@ -156,7 +156,7 @@ mod tests {
 
     #[test]
     fn a_label_has_the_unit_of_its_ticks() {
-        let axis = Axis { label: "current".into(), unit: "A".into(), log: false };
+        let axis = Axis::linear("current", "A");
         let scale = Scale::over([0.0, 8e-4].into_iter(), &axis, false);
         assert_eq!(axis_label(&axis, &scale), "Current (µA)");
     }

@@ -98,20 +98,12 @@ impl Study for Toy {
         out.measure("error", error, "1", Some(Better::Lower), "the error");
         out.exact("steps", f64::from(c.steps), "1", "steps taken");
         out.tally.insert("draws".to_string(), 1.0);
-        let axis = |label: &str| Axis { label: label.into(), unit: "1".into(), log: false };
-        let line = Line {
-            name: "a".into(),
-            x: vec![1.0],
-            y: vec![error],
-            low: vec![],
-            high: vec![],
-            reference: false,
-        };
+        let line = Line::new("a", vec![1.0], vec![error]);
         out.series.push(Series {
             name: "line".into(),
             caption: String::new(),
-            x: axis("x"),
-            y: axis("y"),
+            x: Axis::linear("x", "1"),
+            y: Axis::linear("y", "1"),
             lines: vec![line],
         });
         Ok(out)

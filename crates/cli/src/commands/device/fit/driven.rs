@@ -120,12 +120,11 @@ pub(super) fn iv(options: &Options, table: &Table, progress: &Progress) -> Resul
         ));
     }
     notes.into_iter().for_each(|n| found.info(n));
-    let axis = |label: &str, unit: &str| Axis { label: label.into(), unit: unit.into(), log: false };
     found.series.push(Figure {
         name: "loop".into(),
         caption: format!("Measured current, and that of {}.", best.model),
-        x: axis("voltage", "V"),
-        y: axis("current", "A"),
+        x: Axis::linear("voltage", "V"),
+        y: Axis::linear("current", "A"),
         lines: vec![
             plain_line("measured", &data.v, &data.i_a, true),
             plain_line(best.model, &data.v, &best.current_a, false),
@@ -135,15 +134,15 @@ pub(super) fn iv(options: &Options, table: &Table, progress: &Progress) -> Resul
     found.series.push(Figure {
         name: "residuals".into(),
         caption: "Model less measurement over time.".into(),
-        x: axis("time", "s"),
-        y: axis("residual", "A"),
+        x: Axis::linear("time", "s"),
+        y: Axis::linear("residual", "A"),
         lines: vec![plain_line("residual", &data.t_s, &residual, false)],
     });
     Ok(Outcome { device: best.device.clone(), found, merit: "held_out" })
 }
 
 pub(super) fn plain_line(name: &str, x: &[f64], y: &[f64], reference: bool) -> Line {
-    Line { name: name.into(), x: x.to_vec(), y: y.to_vec(), low: vec![], high: vec![], reference }
+    Line { reference, ..Line::new(name, x.to_vec(), y.to_vec()) }
 }
 
 pub(super) fn pulses(options: &Options, table: &Table, progress: &Progress) -> Result<Outcome, Failure> {
@@ -234,12 +233,11 @@ fn traces(data: &Train, best: &PulseFit) -> [Figure; 2] {
     } else {
         String::new()
     };
-    let axis = |label: &str| Axis { label: label.into(), unit: "1".into(), log: false };
     let figure = |name: &str, caption: String, y: &str, lines| Figure {
         name: name.into(),
         caption: caption + &count,
-        x: axis("pulse"),
-        y: axis(y),
+        x: Axis::linear("pulse", "1"),
+        y: Axis::linear(y, "1"),
         lines,
     };
     let caption = format!("Measured traces, and the mean traces of {} (dashed).", best.law);

@@ -15,10 +15,6 @@ use crate::failure::Failure;
 /// Lines beyond which a figure shows some of them: its caption says so.
 const LINES: usize = 6;
 
-fn axis(label: &str, unit: &str, log: bool) -> Axis {
-    Axis { label: label.into(), unit: unit.into(), log }
-}
-
 fn show(value: f64, dimension: Dimension) -> String {
     quantity::format(quantity::rounded(value, 3), dimension)
 }
@@ -38,7 +34,7 @@ fn some(count: usize, most: usize) -> Vec<usize> {
 /// Measured values with the 95 % intervals of their standard errors.
 fn with_error(name: String, x: Vec<f64>, y: Vec<f64>, error: &[f64]) -> Line {
     let end = |sign: f64| y.iter().zip(error).map(|(y, e)| y + sign * 1.96 * e).collect();
-    Line { low: end(-1.0), high: end(1.0), name, x, y, reference: false }
+    Line { low: end(-1.0), high: end(1.0), ..Line::new(name, x, y) }
 }
 
 /// Levels of one condition that lie in a band of conductance, as one: measured shift, its error, and the law's.
@@ -107,8 +103,8 @@ pub(super) fn retention(data: &[Kept], fitted: &FittedRetention) -> Result<Vec<F
              (dashed).{}",
             if over_time { left_out(shown.len(), groups.len(), "temperatures") } else { String::new() }
         ),
-        x: if over_time { axis("time", "s", true) } else { axis("temperature", "°C", false) },
-        y: axis("mean change", "S", false),
+        x: if over_time { Axis::logarithmic("time", "s") } else { Axis::linear("temperature", "°C") },
+        y: Axis::linear("mean change", "S"),
         lines: measured,
     }];
     let chosen = some(conditions.len(), LINES);
@@ -132,8 +128,8 @@ pub(super) fn retention(data: &[Kept], fitted: &FittedRetention) -> Result<Vec<F
                 "Law less measurement: {what} of each level, with the 95 % interval of the measured one.{}",
                 left_out(chosen.len(), conditions.len(), "conditions")
             ),
-            x: axis("conductance after programming", "S", false),
-            y: axis("residual", "S", false),
+            x: Axis::linear("conductance after programming", "S"),
+            y: Axis::linear("residual", "S"),
             lines: chosen.iter().map(|n| line(&conditions[*n])).collect(),
         });
     }
@@ -177,15 +173,15 @@ pub(super) fn noise(fitted: &FittedNoise) -> Vec<Figure> {
             caption: format!(
                 "Power spectral density of the reads, and the straight line fitted to it.{count}"
             ),
-            x: axis("frequency", "Hz", true),
-            y: axis("power spectral density", "S²/Hz", true),
+            x: Axis::logarithmic("frequency", "Hz"),
+            y: Axis::logarithmic("power spectral density", "S²/Hz"),
             lines: spectra,
         },
         Figure {
             name: "residuals".into(),
             caption: format!("Line less measurement: decimal logarithm of the density.{band}"),
-            x: axis("frequency", "Hz", true),
-            y: axis("residual of log10", "1", false),
+            x: Axis::logarithmic("frequency", "Hz"),
+            y: Axis::linear("residual of log10", "1"),
             lines: residuals,
         },
     ]
@@ -216,7 +212,7 @@ pub(super) fn programming(data: &[Programmed], fitted: &FittedProgramming) -> Ve
     let bias = each(&|n| levels[n].bias_s);
     let law = each(&|n| of_law(x[n]));
     let bound = |sign: f64| law.iter().map(|sd| sign * 1.96 * sd).collect::<Vec<f64>>();
-    let x_axis = || axis("target", "S", false);
+    let x_axis = || Axis::linear("target", "S");
     vec![
         Figure {
             name: "errors".into(),
@@ -224,16 +220,9 @@ pub(super) fn programming(data: &[Programmed], fitted: &FittedProgramming) -> Ve
                       where the law has 95 %."
                 .into(),
             x: x_axis(),
-            y: axis("error", "S", false),
+            y: Axis::linear("error", "S"),
             lines: vec![
-                Line {
-                    name: "measured".into(),
-                    x: x.clone(),
-                    y: bias.clone(),
-                    low: end(0.025),
-                    high: end(0.975),
-                    reference: false,
-                },
+                Line { low: end(0.025), high: end(0.975), ..Line::new("measured", x.clone(), bias.clone()) },
                 plain_line("law, upper end", &x, &bound(1.0), true),
                 plain_line("law, lower end", &x, &bound(-1.0), true),
             ],
@@ -242,7 +231,7 @@ pub(super) fn programming(data: &[Programmed], fitted: &FittedProgramming) -> Ve
             name: "spread".into(),
             caption: "Standard deviation of programming by level, and that of the law (dashed).".into(),
             x: x_axis(),
-            y: axis("standard deviation", "S", false),
+            y: Axis::linear("standard deviation", "S"),
             lines: vec![
                 plain_line("measured", &x, &each(&|n| levels[n].sd_s), false),
                 plain_line("law", &x, &law, true),
@@ -252,7 +241,7 @@ pub(super) fn programming(data: &[Programmed], fitted: &FittedProgramming) -> Ve
             name: "residuals".into(),
             caption: "Law less measurement at each level; the law has no mean error.".into(),
             x: x_axis(),
-            y: axis("residual", "S", false),
+            y: Axis::linear("residual", "S"),
             lines: vec![
                 plain_line("mean", &x, &each(&|n| -bias[n]), false),
                 plain_line("standard deviation", &x, &each(&|n| law[n] - levels[n].sd_s), false),
