@@ -77,7 +77,12 @@ impl<'a> Nominal<'a> {
             }
             _ => 0,
         };
-        Nominal { law, low_s: g_min_s, high_s: g_max_s, g_s, count, hidden: 0.0 }
+        Nominal::counted(law, [g_min_s, g_max_s], g_s, count)
+    }
+
+    /// The same where it is known how many pulses of a law that remembers them it counts as.
+    pub(crate) fn counted(law: &'a Pulse, [low_s, high_s]: [f64; 2], g_s: f64, count: u32) -> Nominal<'a> {
+        Nominal { law, low_s, high_s, g_s, count, hidden: 0.0 }
     }
 
     /// Its conductance, S.

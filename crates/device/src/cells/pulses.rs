@@ -522,7 +522,8 @@ impl CellArray {
     /// The nominal device of this array's law, at `g_s`.
     pub(crate) fn nominal(&self, g_s: f64) -> Option<Nominal<'_>> {
         let law = self.model.pulse.as_ref()?;
-        Some(Nominal::new(law.law(), self.model.range_s[0], self.model.range_s[1], g_s))
+        // Programming asks for one a cell and read: the list of where each count begins is the model's own.
+        Some(Nominal::counted(law.law(), self.model.range_s, g_s, law.count_at(g_s as f32).into()))
     }
 
     pub(crate) fn pulse_law(&self) -> Result<&crate::aspect::Pulse, DeviceError> {
