@@ -24,7 +24,7 @@ pub use curve::curve_distance;
 pub use drive::{Drive, DriveError, Trace, drive, drive_into, drive_watched};
 pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
 pub use model::*;
-pub use parameters::{Parameter, Parameters};
+pub use parameters::{FirstState, Parameter, Parameters};
 pub use rates::Rates;
 pub use spice::{Equations, spice_netlist, spice_points};
 pub use spread::{ParameterSpread, Spread};

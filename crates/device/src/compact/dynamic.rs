@@ -8,7 +8,7 @@ use serde::{Deserialize, Serialize};
 
 use super::model::*;
 use super::rates::{follows_temperature, holds_chance};
-use super::{Bank, CellBank, Parameter, ParameterSpread, Parameters, Rates, Spread};
+use super::{Bank, CellBank, FirstState, Parameter, ParameterSpread, Parameters, Rates, Spread};
 use crate::error::{DeviceError, nearest};
 
 /// Declares [`Dynamic`] with all that has to be done once for every model.
@@ -95,6 +95,10 @@ macro_rules! models {
             fn fault(&self) -> Option<(String, String)> {
                 match self { $(Dynamic::$variant(m) => m.fault(),)* }
             }
+
+            fn first_state(&self) -> Option<FirstState> {
+                match self { $(Dynamic::$variant(m) => m.first_state(),)* }
+            }
         }
     };
 }
@@ -172,6 +176,25 @@ impl Dynamic {
             let field = format!("compact.{}.{field}", self.name());
             Err(DeviceError::Parameter { device: String::new(), field, problem })
         })
+    }
+
+    /// Checks that unused cells begin where the description says: its first state lies within its bounds. Apart from
+    /// [`validate`](Self::validate), since a fit moves the bounds, and a spread draws them for each cell: there a cell
+    /// begins at the nearest end.
+    ///
+    /// # Errors
+    /// A first state outside, as `compact.MODEL.PARAMETER`.
+    pub fn validate_first_state(&self) -> Result<(), DeviceError> {
+        self.first_state().and_then(|first| first.problem()).map_or(Ok(()), |(field, problem)| {
+            let field = format!("compact.{}.{field}", self.name());
+            Err(DeviceError::Parameter { device: String::new(), field, problem })
+        })
+    }
+
+    /// Moves its first state to where its cells begin; whether that moved it.
+    pub fn settle_first_state(&mut self) -> bool {
+        let Some(first) = self.first_state().filter(|first| first.problem().is_some()) else { return false };
+        self.set_parameter(&first.name, first.begins())
     }
 
     /// Checks every parameter, and that `spread` names parameters of this model with spreads that can be.

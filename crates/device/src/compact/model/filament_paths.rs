@@ -37,6 +37,7 @@ parameters! {
         /// The model of each path.
         filament: StanfordPku;
     }
+    first_of { filament }
 }
 
 /// A cell: its paths' enhancements and largest gaps (relative), and the model of the present one.

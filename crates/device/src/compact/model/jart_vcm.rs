@@ -103,6 +103,7 @@ parameters! {
         /// Largest deviation from nominal, relative.
         spread_limit [0.0, 0.5];
     }
+    first { "n_initial_1e26_per_m3" in ["n_min_1e26_per_m3", "n_max_1e26_per_m3"] }
 }
 
 /// What varies: radius and length of the disc (m), smallest and largest concentration (1e26/m^3).

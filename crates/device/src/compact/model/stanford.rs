@@ -54,6 +54,7 @@ parameters! {
         /// How it falls with the cube of the gap in nm.
         beta [0.0, 1e3];
     }
+    first { "gap_initial" in ["gap_min", "gap_max"] }
 }
 
 impl StanfordPku {
