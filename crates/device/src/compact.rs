@@ -85,9 +85,9 @@ pub trait CompactModel: Clone + Send + Sync + 'static {
         Err("its equations are not written in SPICE's language")
     }
 
-    /// Whether chance decides beside noise: jumps, or parameters that are drawn anew.
-    fn random(&self) -> bool {
-        Self::H > 0
+    /// What chance decides beside noise, if anything: jumps, or parameters that are drawn anew.
+    fn chance(&self) -> Option<&'static str> {
+        (Self::H > 0).then_some("when its states jump")
     }
 
     /// A jump of `channel`, the `nth` of this cell.

@@ -123,6 +123,16 @@ impl CompactModel for FilamentPaths {
         cell.present.eval(&(), at, guess)
     }
 
+    /// Of one path without spread from cycle to cycle every cycle is the same.
+    fn spice(&self, cell: &PathsCell) -> Result<Equations, &'static str> {
+        if self.paths > 1.0 || self.cycle_gamma > 0.0 || self.cycle_gap > 0.0 {
+            return Err(
+                "chance decides over its path, which is drawn anew in every cycle, and SPICE only integrates",
+            );
+        }
+        cell.present.spice(&())
+    }
+
     fn bounds(&self, cell: &PathsCell, low: &mut [f64], high: &mut [f64]) {
         cell.present.bounds(&(), low, high);
     }
