@@ -232,6 +232,33 @@ fn rounds_of_the_whole_array_visit_every_device_of_every_cell_equally_often() {
 }
 
 #[test]
+fn rounds_up_and_down_in_turn_give_every_device_of_a_cell_both_kinds_of_pulses() {
+    let steps = Steps::new(0.0, 1.0, 1e-4);
+    let spec = CellSpec { pulse: Some(Pulse::ConstantStep { steps }), ..CellSpec::ideal(0.0, 100e-6) };
+    for (cells, n) in [(8, 2), (1, 2), (7, 2), (8, 4), (9, 3), (5, 6)] {
+        let devices = CellArray::new(&spec, cells * n, Key::root(2)).unwrap();
+        let mut array = MultiCell::new(devices, n).unwrap();
+        array.devices_mut().set(&vec![50e-6; cells * n]).unwrap();
+        let (mut up, mut down) = (vec![0_u32; cells * n], vec![0_u32; cells * n]);
+        let rounds = 6 * n as u32;
+        for round in 0..rounds {
+            let stimulus = (round % 2) as u16;
+            let ops: Vec<CellPulse> =
+                (0..cells as u32).map(|cell| CellPulse { cell, stimulus, count: 1 }).collect();
+            let before: Vec<f64> = (0..cells * n).map(|d| array.devices().written_s(d)).collect();
+            array.pulse(&ops).unwrap();
+            for (d, before) in before.iter().enumerate() {
+                let moved = array.devices().written_s(d) - before;
+                up[d] += u32::from(moved > 0.0);
+                down[d] += u32::from(moved < 0.0);
+            }
+        }
+        // Half of the rounds go up, and each is one device of the cell: all have their share of both.
+        assert!(up.iter().chain(&down).all(|pulses| *pulses == 3), "{cells} cells of {n}: {up:?} {down:?}");
+    }
+}
+
+#[test]
 fn sparse_pulses_give_every_device_its_share_within_counting_error() {
     // Each cell takes a pulse in a round with a chance of 0.3: its devices share them like drawn lots, or more evenly.
     let (cells, n, rounds) = (64, 4, 2000);
