@@ -170,6 +170,7 @@ impl From<&DeviceError> for Failure {
         let (name, nearest, known) = match error {
             DeviceError::UnknownPreset { name, nearest, known } => (name, nearest, known),
             DeviceError::Setting(setting) => return Failure::setting(setting),
+            DeviceError::Cancelled(_) => return Failure::failed("cancelled; nothing was written"),
             _ => return Failure::request(chain(error)),
         };
         let failure = Failure::request(format!("no device preset is called {name:?}"));

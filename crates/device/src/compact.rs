@@ -12,6 +12,7 @@ mod drive;
 mod dynamic;
 mod model;
 mod parameters;
+mod published;
 mod rates;
 mod root;
 mod spice;
@@ -22,9 +23,10 @@ mod wiener;
 pub use bank::{Bank, INNER};
 pub use curve::curve_distance;
 pub use drive::{Drive, DriveError, Trace, drive, drive_into, drive_watched};
-pub use dynamic::{Behaviour, Dynamic, Published, Tag, published};
+pub use dynamic::Dynamic;
 pub use model::*;
-pub use parameters::{Parameter, Parameters};
+pub use parameters::{FirstState, Parameter, Parameters};
+pub use published::{Behaviour, Published, Tag, published};
 pub use rates::Rates;
 pub use spice::{Equations, spice_netlist, spice_points};
 pub use spread::{ParameterSpread, Spread};
@@ -83,9 +85,9 @@ pub trait CompactModel: Clone + Send + Sync + 'static {
         Err("its equations are not written in SPICE's language")
     }
 
-    /// Whether chance decides beside noise: jumps, or parameters that are drawn anew.
-    fn random(&self) -> bool {
-        Self::H > 0
+    /// What chance decides beside noise, if anything: jumps, or parameters that are drawn anew.
+    fn chance(&self) -> Option<&'static str> {
+        (Self::H > 0).then_some("when its states jump")
     }
 
     /// A jump of `channel`, the `nth` of this cell.

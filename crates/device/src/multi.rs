@@ -1,30 +1,43 @@
-//! Several devices in one cell: their conductances add, and a counter decides which takes the next pulse.
+//! Several devices in one cell: their conductances add, and counters decide which takes the next pulse.
 
 use crate::cells::{CellArray, CellPulse};
 use crate::error::DeviceError;
 
 /// Cells of `n` devices each, in an array of `n` times as many devices: those of cell i are n i to n i + n - 1.
 ///
-/// One counter for the whole array, as in Boybat et al. (Nature Communications 9, 2514, 2018): at each programming event
-/// it points to one device of the cell that is programmed, whichever cell that is, and then moves on by a fixed amount,
+/// After Boybat et al. (Nature Communications 9, 2514, 2018): at each programming event a counter for the whole array
+/// points to one device of the cell that is programmed, whichever cell that is, and then moves on by a fixed amount,
 /// here one. So the devices of a cell wear alike, a cell's steps are those of one device beside n times the range, and
 /// the noise of their steps averages.
 ///
-/// Pulses that come to cells in a fixed order would meet the same devices again and again where the number of cells and
-/// n have a common divisor: of 8 cells with 4 devices each, one after the other, every cell would only ever use one. In
-/// the source learning decides which cells are programmed when. Here the counter moves on by a few more
-/// steps after as many events as there are cells, the fewest with which rounds of the whole array visit every device of
-/// every cell equally often. This addition is ours; it changes nothing where the numbers have no common divisor.
+/// In the source there is one such counter, and learning decides which cells are programmed when, and which way; its
+/// counters of potentiation and depression choose no device, they make these events rarer. Where pulses come in a fixed
+/// order instead, one counter would let devices down. Two additions are ours:
+///
+/// Pulses up and pulses down have a counter each. With one, and pulses of a cell that go up and down in turn, as when a
+/// loop overshoots, the same device of two would take all pulses up and the other all pulses down, whatever the fixed
+/// amount. Where all pulses go one way nothing is changed.
+///
+/// A counter moves on by a few more steps after as many events as there are cells, the fewest with which rounds of the
+/// whole array visit every device of every cell equally often. Of 8 cells with 4 devices each, one after the other,
+/// every cell would only ever use one. This changes nothing where the number of cells and n have no common divisor.
 #[derive(Clone, Debug)]
 pub struct MultiCell {
     devices: CellArray,
     n: usize,
+    /// The counters of pulses up and of those down.
+    counters: [Counter; 2],
+    /// By how much more a counter moves on after as many events as there are cells.
+    more: usize,
+}
+
+/// A selection counter.
+#[derive(Clone, Copy, Debug, Default)]
+struct Counter {
     /// Device of a cell that takes the next pulse, below `n`.
     selected: usize,
-    /// Events since the counter moved on by more than one.
+    /// Events since it moved on by more than one.
     events: usize,
-    /// By how much more it does after as many events as there are cells.
-    more: usize,
 }
 
 /// Greatest common divisor.
@@ -33,7 +46,7 @@ fn common(a: usize, b: usize) -> usize {
 }
 
 impl MultiCell {
-    /// Groups the devices of an array by `n`; the counter begins at 0.
+    /// Groups the devices of an array by `n`; the counters begin at 0.
     ///
     /// # Errors
     /// No device a cell, or a number of devices that is no multiple of `n`.
@@ -45,7 +58,7 @@ impl MultiCell {
         }
         // Some number of n in a row has no divisor in common with n.
         let more = (0..n).find(|more| common(devices.len() / n + more, n) == 1).unwrap_or(0);
-        Ok(MultiCell { devices, n, selected: 0, events: 0, more })
+        Ok(MultiCell { devices, n, counters: Default::default(), more })
     }
 
     /// Number of cells.
@@ -73,46 +86,58 @@ impl MultiCell {
         self.n
     }
 
-    /// Where the selection counter stands: the number of the device, within its cell, that takes the next pulse.
-    pub fn counter(&self) -> usize {
-        self.selected
+    /// Where the selection counter of a stimulus stands: the number of the device, within its cell, that takes the next
+    /// such pulse.
+    pub fn counter(&self, stimulus: u16) -> usize {
+        self.counters[self.way(stimulus)].selected
     }
 
-    /// The pulses of the devices that the counter chooses for those of cells, and the counter as it is after them.
-    fn chosen(&self, ops: &[CellPulse]) -> Result<(Vec<CellPulse>, usize, usize), DeviceError> {
-        let (mut selected, mut events) = (self.selected, self.events);
+    /// Whether a stimulus counts as one up (0) or down (1): by what it does to a nominal device, at both ends together.
+    fn way(&self, stimulus: u16) -> usize {
+        let step = |g_s| self.devices.nominal(g_s).map_or(0.0, |nominal| nominal.step_s(stimulus));
+        usize::from(self.devices.range_s().map(step).iter().sum::<f64>() < 0.0)
+    }
+
+    /// The pulses of the devices that the counters choose for those of cells, and the counters as they are after them.
+    fn chosen(&self, ops: &[CellPulse]) -> Result<(Vec<CellPulse>, [Counter; 2]), DeviceError> {
+        let mut counters = self.counters;
+        let known = self.devices.pulse_law()?.stimuli().len() as u16;
+        let ways: Vec<usize> = (0..known).map(|stimulus| self.way(stimulus)).collect();
         let mut single = Vec::new();
         for op in ops {
             if op.cell as usize >= self.len() {
                 return Err(DeviceError::Cell { cell: op.cell, len: self.len() });
             }
+            // The array refuses a stimulus that it does not know.
+            let way = ways.get(usize::from(op.stimulus)).copied().unwrap_or(0);
+            let Counter { selected, events } = &mut counters[way];
             for _ in 0..op.count {
-                let device = op.cell * self.n as u32 + selected as u32;
+                let device = op.cell * self.n as u32 + *selected as u32;
                 single.push(CellPulse { cell: device, stimulus: op.stimulus, count: 1 });
-                events += 1;
-                let more = if events.is_multiple_of(self.len()) { self.more } else { 0 };
-                selected = (selected + 1 + more) % self.n;
+                *events = (*events + 1) % self.len();
+                let more = if *events == 0 { self.more } else { 0 };
+                *selected = (*selected + 1 + more) % self.n;
             }
         }
-        Ok((single, selected, events % self.len().max(1)))
+        Ok((single, counters))
     }
 
-    /// Applies pulses to cells, in the order given: each single pulse of a count goes to the device that the counter
-    /// points to, and moves it on. Returns how many pulses there were.
+    /// Applies pulses to cells, in the order given: each single pulse of a count goes to the device that the counter of
+    /// its direction points to, and moves it on. Returns how many pulses there were.
     ///
     /// # Errors
     /// As [`CellArray::pulse`]; nothing is changed then.
     pub fn pulse(&mut self, ops: &[CellPulse]) -> Result<u64, DeviceError> {
-        let (single, selected, events) = self.chosen(ops)?;
+        let (single, counters) = self.chosen(ops)?;
         let pulses = self.devices.pulse(&single)?;
-        (self.selected, self.events) = (selected, events);
+        self.counters = counters;
         Ok(pulses)
     }
 
-    /// The pulses of the devices that take those of cells, which the caller gives to them; the counter moves on.
+    /// The pulses of the devices that take those of cells, which the caller gives to them; the counters move on.
     pub(crate) fn select(&mut self, ops: &[CellPulse]) -> Result<Vec<CellPulse>, DeviceError> {
-        let (single, selected, events) = self.chosen(ops)?;
-        (self.selected, self.events) = (selected, events);
+        let (single, counters) = self.chosen(ops)?;
+        self.counters = counters;
         Ok(single)
     }
 
@@ -133,21 +158,22 @@ impl MultiCell {
         }
     }
 
-    /// Applies one pulse to every cell at once: to the device that the counter points to, the same in all of them, and
-    /// the counter moves on by one: a single event for the array. Returns how many pulses there were.
+    /// Applies one pulse to every cell at once: to the device that the counter of its direction points to, the same in
+    /// all of them, and the counter moves on by one: a single event for the array. Returns how many pulses there were.
     ///
     /// # Errors
     /// As [`CellArray::pulse`]; nothing is changed then.
     pub fn pulse_each(&mut self, stimulus: u16) -> Result<u64, DeviceError> {
+        let way = self.way(stimulus);
         let pulses = if self.n == 1 {
             self.devices.pulse_all(stimulus, 1)?
         } else {
-            let devices = (self.selected..self.devices.len()).step_by(self.n);
+            let devices = (self.counters[way].selected..self.devices.len()).step_by(self.n);
             let ops: Vec<_> =
                 devices.map(|device| CellPulse { cell: device as u32, stimulus, count: 1 }).collect();
             self.devices.pulse(&ops)?
         };
-        self.selected = (self.selected + 1) % self.n;
+        self.counters[way].selected = (self.counters[way].selected + 1) % self.n;
         Ok(pulses)
     }
 

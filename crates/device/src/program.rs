@@ -3,6 +3,8 @@
 //! Closed loops after Papandreou et al. (ISCAS 2011): read, error, next pulse, until the error is within a tolerance
 //! or the pulses are used up.
 
+use neurohm_num::{Unwatched, Watch};
+
 use crate::cells::{CellArray, CellPulse};
 use crate::error::DeviceError;
 use crate::multi::MultiCell;
@@ -119,6 +121,14 @@ pub struct Outcome {
     pub failed: Vec<usize>,
     /// Why, for each of them.
     pub misses: Vec<Miss>,
+    /// How many cells, stuck ones among them, a verifying read saw within the tolerance: of a loop any of its reads, without
+    /// one the last.
+    pub reached: usize,
+    /// How many cells, stuck ones among them, the last read saw within the tolerance: what remained of those reached, and
+    /// what came there without a read of the loop seeing it.
+    pub within: usize,
+    /// The cells that were reached, and that the last read saw outside of the tolerance: cells moved or reads scatter.
+    pub strayed: Vec<usize>,
     /// Cells that are stuck, reached or not; of cells of several devices those whose devices all are.
     pub stuck: Vec<usize>,
     /// Energy of the pulses, sum of V^2 G t with the mean of G before and after, J; none where the description has no
@@ -344,6 +354,9 @@ fn train(known: &Known, from_s: f64, target_s: f64, most: u16) -> (u16, u16) {
     (best.0, best.1)
 }
 
+/// Cells whose next pulse is chosen between two looks at the watch.
+const WATCHED: usize = 64;
+
 /// A cell on its way.
 #[derive(Clone, Copy, Default)]
 struct Way {
@@ -357,6 +370,8 @@ struct Way {
     still: usize,
     /// Whether a read saw it within the tolerance: it takes no more pulses.
     passed: bool,
+    /// Whether a round gave it no pulse, or nobody looks what its pulses did.
+    ended: bool,
     /// Why it takes no more pulses, though none did.
     given_up: Option<Miss>,
 }
@@ -385,17 +400,30 @@ impl Program {
     /// makes no sense.
     pub fn run(&self, cells: &mut CellArray, target_s: &[f32]) -> Result<Outcome, DeviceError> {
         cells.check_targets(target_s)?;
-        self.bring(cells, target_s)
+        self.bring(cells, target_s, &Unwatched)
     }
 
-    /// The same with cells of several devices: reads see the sum of their conductances, and the selection counter says
-    /// which of them takes a pulse. The nominal step is that of a device whose fellows stand where it does.
+    /// The same with cells of several devices: reads see the sum of their conductances, and the selection counters
+    /// say which of them takes a pulse. The nominal step is that of a device whose fellows stand where it does.
     ///
     /// # Errors
     /// As [`run`](Self::run).
     pub fn run_multi(&self, cells: &mut MultiCell, target_s: &[f32]) -> Result<Outcome, DeviceError> {
+        self.run_multi_watched(cells, target_s, &Unwatched)
+    }
+
+    /// [`run_multi`](Self::run_multi) that somebody watches: a step is a cell that takes no more pulses.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run); cancellation, which leaves cells on their way.
+    pub fn run_multi_watched(
+        &self,
+        cells: &mut MultiCell,
+        target_s: &[f32],
+        watch: &dyn Watch,
+    ) -> Result<Outcome, DeviceError> {
         cells.check_targets(target_s)?;
-        self.bring(cells, target_s)
+        self.bring(cells, target_s, watch)
     }
 
     fn check(&self) -> Result<(), DeviceError> {
@@ -451,10 +479,18 @@ impl Program {
         Some((*stimulus, 1))
     }
 
-    fn bring(&self, cells: &mut impl Pulsed, target_s: &[f32]) -> Result<Outcome, DeviceError> {
+    fn bring(
+        &self,
+        cells: &mut impl Pulsed,
+        target_s: &[f32],
+        watch: &dyn Watch,
+    ) -> Result<Outcome, DeviceError> {
         let drives: Vec<_> = cells.devices().pulse_law()?.stimuli().into_iter().map(|s| s.drive).collect();
         self.check()?;
         let n = cells.cells();
+        watch.begin("programming", Some(n as u64));
+        let step = |done: u64| watch.step(done).map_err(DeviceError::Cancelled);
+        let mut open = n as u64;
         let mut seen = vec![0.0_f32; n];
         let mut ways = vec![Way::default(); n];
         let (mut energy_j, mut time_s) = (Some(0.0), 0.0);
@@ -464,12 +500,23 @@ impl Program {
         for _ in 0..rounds {
             let mut ops = Vec::new();
             let known = Known { cells: cells.devices(), each: cells.each(), stimuli: drives.len() as u16 };
+            let mut ended = 0;
             for (i, way) in ways.iter_mut().enumerate() {
                 let (from, target) = (f64::from(seen[i]), f64::from(target_s[i]));
-                if let Some((stimulus, count)) = self.next(&known, way, from, target) {
+                let next = self.next(&known, way, from, target);
+                if let Some((stimulus, count)) = next {
                     ops.push(CellPulse { cell: i as u32, stimulus, count });
                 }
+                let ends = next.is_none() || !self.looks();
+                ended += u64::from(ends && !way.ended);
+                way.ended |= ends;
+                if i % WATCHED == 0 {
+                    step(ended)?;
+                    (open, ended) = (open - ended, 0);
+                }
             }
+            step(ended)?;
+            open -= ended;
             if ops.is_empty() {
                 break;
             }
@@ -500,6 +547,7 @@ impl Program {
             time_s += longest + self.read_s;
             cells.verify_into(&mut seen)?;
         }
+        step(open)?;
         let mut stuck_devices = vec![0; n];
         cells.devices().stuck().for_each(|device| stuck_devices[device / cells.each()] += 1);
         let is_stuck = |i: &usize| stuck_devices[*i] == cells.each();
@@ -513,7 +561,22 @@ impl Program {
         let mut histogram = vec![0; pulses.iter().max().map_or(0, |m| usize::from(*m)) + 1];
         pulses.iter().for_each(|p| histogram[usize::from(*p)] += 1);
         let stuck = (0..n).filter(is_stuck).collect();
-        Ok(Outcome { g_s: seen, pulses, histogram, failed, misses, stuck, energy_j, time_s })
+        let strayed = (0..n).filter(|i| reached(*i) && !within(*i)).collect();
+        let [reached, within] =
+            [(0..n).filter(|i| reached(*i)).count(), (0..n).filter(|i| within(*i)).count()];
+        Ok(Outcome {
+            g_s: seen,
+            pulses,
+            histogram,
+            failed,
+            misses,
+            reached,
+            within,
+            strayed,
+            stuck,
+            energy_j,
+            time_s,
+        })
     }
 }
 

@@ -287,13 +287,16 @@ impl CellSpec {
 }
 
 impl DeviceSpec {
-    /// Checks every parameter.
+    /// Checks every parameter, and that unused cells begin within the bounds of their state: a description that says
+    /// otherwise would not be what is simulated. Bounds that [spread](Self::spread) draws for a cell may still pass
+    /// its first state, which is then the nearest end.
     ///
     /// # Errors
     /// The first parameter that physics or its law does not allow, with the device's name.
     pub fn validate(&self) -> Result<(), DeviceError> {
         let cell = self.cell.as_ref().map_or(Ok(()), CellSpec::validate);
-        let compact = || self.compact.as_ref().map_or(Ok(()), |c| c.validate_spread(&self.spread));
+        let equations = |c: &Dynamic| c.validate_spread(&self.spread).and_then(|()| c.validate_first_state());
+        let compact = || self.compact.as_ref().map_or(Ok(()), equations);
         let drive = || self.operation.as_ref().and_then(Operation::problem).or_else(|| self.valid.problem());
         let operation = || match drive() {
             Some((field, problem)) => Err(DeviceError::Parameter { device: String::new(), field, problem }),

@@ -48,6 +48,18 @@ fn an_interrupt_ends_a_run_cleanly() {
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
 }
 
+#[test]
+fn an_interrupt_ends_programming_within_a_second() {
+    let dir = folder();
+    // Trains of thousands of fine pulses are worked out for each cell.
+    let args = ["device", "program", "ecram", "--scheme", "open-loop", "--levels", "4096", "--cells", "2000"];
+    let (out, took) = interrupted(dir.path(), &args, None);
+    assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+    assert!(text(&out.stderr).contains("cancelled; nothing was written"), "{}", text(&out.stderr));
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
 /// Far more chips than a second is enough for, each of them done in a few milliseconds.
 fn many_with<'a>(more: &[&'a str]) -> Vec<&'a str> {
     let small = SMALL.into_iter().filter(|arg| !arg.starts_with("--chips"));

@@ -298,9 +298,8 @@ impl<M: CompactModel> CellBank for Bank<M> {
         let Some(life) = self.cells.get(cell) else {
             return Err(format!("there is no cell {cell} of {}", self.cells.len()));
         };
-        if self.model.random() {
-            return Err("chance decides in it (jumps, or parameters drawn anew), and SPICE only integrates"
-                .to_owned());
+        if let Some(what) = self.model.chance() {
+            return Err(format!("chance decides {what}, and SPICE only integrates"));
         }
         let x = &self.x[cell * M::N..(cell + 1) * M::N];
         let mut strength = [0.0; MAX_STATES];

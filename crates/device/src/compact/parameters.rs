@@ -13,7 +13,9 @@ use crate::overlay::{self, Fault};
 
 /// Declares a struct of parameters: `units` are quantities with what they measure, `pure` plain numbers, `optional`
 /// quantities that may be absent, `other` anything else (an `Option` may be absent). Each number has the range that
-/// physics, or a slip in an exponent, allows; `out_of_range` tells the first that is outside of it.
+/// physics, or a slip in an exponent, allows; `out_of_range` tells the first that is outside of it. `first` names the
+/// number where the state of an unused cell begins and the numbers that bound it, the lower one where there is one;
+/// `first_of` a part that has these numbers.
 ///
 /// A struct is a table to all who read, write or describe it, so that these are compiled once and not once for each
 /// model.
@@ -24,6 +26,8 @@ macro_rules! parameters {
         pure { $($(#[doc = $pd:expr])* $pure:ident [$plow:expr, $phigh:expr];)* }
         $(optional { $($(#[doc = $md:expr])* $may:ident: $mkey:literal in $mdimension:ident;)* })?
         $(other { $($(#[doc = $od:expr])* $other:ident: $type:ty;)* })?
+        $(first { $begin:literal in [$($from:literal)?, $to:literal] })?
+        $(first_of { $part:ident })?
     ) => {
         $(#[doc = $doc])*
         #[derive(Clone, Debug, PartialEq)]
@@ -62,6 +66,10 @@ macro_rules! parameters {
                     name: stringify!($other), about: concat!($($od, "\n",)*),
                     schema: |generator| generator.subschema_for::<$type>(),
                 },)*)?
+            ];
+
+            const FIRST: &'static [$crate::compact::parameters::First] = &[
+                $($crate::compact::parameters::First { begin: $begin, from: &[$($from)?], to: $to },)?
             ];
 
             fn make(
@@ -129,6 +137,16 @@ macro_rules! parameters {
             fn fault(&self) -> Option<(String, String)> {
                 self.problem()
             }
+
+            fn first_state(&self) -> Option<$crate::compact::FirstState> {
+                let own = <Self as $crate::compact::parameters::Layout>::FIRST.first();
+                let first = own.and_then(|own| own.of(&$crate::compact::Parameters::parameters(self)));
+                $(
+                    let of_part = || $crate::compact::Parameters::first_state(&self.$part);
+                    let first = first.or_else(|| Some(of_part()?.below(stringify!($part))));
+                )?
+                first
+            }
         }
     };
 }
@@ -167,6 +185,50 @@ impl Parameter {
     }
 }
 
+/// The parameter where the state of an unused cell begins, and where the parameters that bound it lie.
+///
+/// Cells begin at the nearest end where it lies outside, since bounds may be drawn for each cell and be fitted; a
+/// description whose own numbers contradict each other so is refused, see [`problem`](Self::problem).
+#[derive(Clone, Debug, PartialEq)]
+pub struct FirstState {
+    /// Its name, as a description writes it; with that of the part of the model it belongs to, if it does.
+    pub name: String,
+    /// What it measures.
+    pub dimension: Dimension,
+    /// Its value.
+    pub value: f64,
+    /// The parameter that it may not lie below, and its value; none where its own range is the only limit.
+    pub low: Option<(&'static str, f64)>,
+    /// The parameter that it may not lie above, and its value.
+    pub high: (&'static str, f64),
+}
+
+impl FirstState {
+    /// Where cells begin.
+    pub fn begins(&self) -> f64 {
+        self.value.max(self.low.map_or(f64::NEG_INFINITY, |low| low.1)).min(self.high.1)
+    }
+
+    /// The same of a part of the model, as the model's own.
+    pub(crate) fn below(self, part: &str) -> FirstState {
+        FirstState { name: format!("{part}.{}", self.name), ..self }
+    }
+
+    /// Its name and what is wrong, where it lies outside.
+    pub fn problem(&self) -> Option<(String, String)> {
+        if self.begins() == self.value {
+            return None;
+        }
+        let text = |value: f64| quantity::format(value, self.dimension);
+        let (end, high) = (self.high.0, text(self.high.1));
+        let allowed = match self.low {
+            Some((begin, low)) => format!("lie between {begin} = {} and {end} = {high}", text(low)),
+            None => format!("not lie above {end} = {high}"),
+        };
+        Some((self.name.clone(), format!("is {}; it must {allowed}", text(self.value))))
+    }
+}
+
 /// Parameters by name: for spread over cells, for fits, for printing.
 pub trait Parameters {
     /// All numbers of the model.
@@ -178,6 +240,9 @@ pub trait Parameters {
 
     /// The first parameter that physics or the model does not allow: its name, and what is wrong.
     fn fault(&self) -> Option<(String, String)>;
+
+    /// Where the state of an unused cell begins, if a parameter says so and other parameters bound it.
+    fn first_state(&self) -> Option<FirstState>;
 }
 
 /// A struct of parameters as a table.
@@ -188,6 +253,8 @@ pub(crate) trait Layout: Sized {
     const NUMBERS: &'static [Number];
     /// What else it holds.
     const OTHERS: &'static [Other];
+    /// Where its state begins and ends; empty, or one.
+    const FIRST: &'static [First];
 
     /// Makes it of its numbers, where those that are needed are there, and of what else it holds.
     fn make(
@@ -200,6 +267,36 @@ pub(crate) trait Layout: Sized {
 
     /// What else it holds.
     fn others(&self) -> Vec<Option<Value>>;
+}
+
+/// The names of the number where a state begins, of its lower bound where there is one, and of its upper bound.
+pub(crate) struct First {
+    /// Where an unused cell begins.
+    pub begin: &'static str,
+    /// The lower bound.
+    pub from: &'static [&'static str],
+    /// The upper bound.
+    pub to: &'static str,
+}
+
+impl First {
+    /// The same with the values that `all` has; none where a name is not among them.
+    pub(crate) fn of(&self, all: &[Parameter]) -> Option<FirstState> {
+        let of = |name: &str| all.iter().find(|p| p.name == name);
+        let begin = of(self.begin)?;
+        let low = match self.from.first() {
+            Some(name) => Some(of(name)?).map(|p| (p.name, p.value)),
+            None => None,
+        };
+        let high = of(self.to).map(|p| (p.name, p.value))?;
+        Some(FirstState {
+            name: begin.name.to_owned(),
+            dimension: begin.dimension,
+            value: begin.value,
+            low,
+            high,
+        })
+    }
 }
 
 /// A number of such a struct.

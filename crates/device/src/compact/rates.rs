@@ -36,7 +36,7 @@ impl Rates {
         model.bounds(&cell, &mut low, &mut high);
         let scale = filled(&|x| model.scale(&cell, x));
         let noisy = model.noise(&cell, &initial, 0.0, 0.0, 300.0, &mut vec![0.0; M::N]);
-        let deterministic = !model.random() && !noisy;
+        let deterministic = model.chance().is_none() && !noisy;
         let evaluate = Box::new(move |x: &[f64], v: f64, t_k: f64, dx: &mut [f64]| {
             let at = model.eval(&cell, At { x, v, t_k }, &mut 0.0)?;
             dx.copy_from_slice(&at.dx[..M::N]);
@@ -107,7 +107,7 @@ pub(super) fn follows_temperature<M: CompactModel>(model: &M, reach_v: f64) -> b
 /// Whether chance decides anything: jumps, parameters drawn anew, noise, or cells that are not drawn alike.
 pub(super) fn holds_chance<M: CompactModel>(model: &M, reach_v: f64) -> bool {
     let drawn = [0, 1].map(|id| model.draw(Key::root(0).child("cell", id), id));
-    model.random()
+    model.chance().is_some()
         || places(model, &drawn[0], reach_v).iter().any(|place| {
             let [first, second] = [0, 1].map(|id| look(model, &drawn[id], place, TEMPERATURES_K[0]));
             first != second || first.is_some_and(|(_, noisy)| noisy)

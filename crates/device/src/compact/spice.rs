@@ -263,7 +263,7 @@ pub fn spice_netlist(dynamic: &Dynamic, how: &Drive) -> Result<String, DeviceErr
 
 #[cfg(test)]
 mod tests {
-    use super::super::{NiobiumThreshold, StanfordPku, SttMram, Vteam, published};
+    use super::super::{DiffusiveAg, JartVcm, NiobiumThreshold, StanfordPku, SttMram, Vteam, published};
     use super::*;
 
     #[test]
@@ -303,8 +303,21 @@ mod tests {
                     }
                 }
                 Err(error) => {
+                    // The reason is the cause: chance where the model behaves so, an implicit current where it has one.
                     let text = error.to_string();
-                    assert!(text.contains("has no SPICE form: "), "{}: {text}", set.name);
+                    let dynamic = set.dynamic();
+                    let chance = dynamic.holds_chance(2.0 * set.behaviour.amplitude_v).unwrap();
+                    let told = text.contains(": chance decides ") || text.contains(": noise drives ");
+                    assert_eq!(told, chance, "{}: {text}", set.name);
+                    let implicit = ["jart_vcm/v1b", "schottky_interface/oxide"].contains(&set.name);
+                    assert_eq!(
+                        text.contains("solves an equation of its own"),
+                        implicit,
+                        "{}: {text}",
+                        set.name
+                    );
+                    let unwritten = text.contains("not written in SPICE's language");
+                    assert_eq!(unwritten, !chance && !implicit, "{}: {text}", set.name);
                 }
             }
         }
@@ -316,11 +329,14 @@ mod tests {
         let text = refused(Dynamic::SttMram(SttMram::arm_50nm()));
         assert_eq!(
             text,
-            "`stt_mram` has no SPICE form: chance decides in it (jumps, or parameters drawn anew), and SPICE only \
-             integrates"
+            "`stt_mram` has no SPICE form: chance decides when its states jump, and SPICE only integrates"
         );
-        let text = refused(Dynamic::StanfordPku(StanfordPku { noise_m: 1e-6, ..StanfordPku::v1() }));
+        let text = refused(Dynamic::StanfordPku(StanfordPku::v1_dynamic()));
         assert!(text.contains("noise drives its states"), "{text}");
+        let text = refused(Dynamic::DiffusiveAg(DiffusiveAg::wang_stochastic()));
+        assert!(text.contains("chance decides when its filament shrinks"), "{text}");
+        let text = refused(Dynamic::JartVcm(JartVcm::v1b_var()));
+        assert!(text.contains("its disc, which is drawn anew"), "{text}");
         let text = refused(Dynamic::Vteam(Vteam { r_on_ohm: -1.0, ..Vteam::memtorch() }));
         assert!(text.contains("compact.vteam.r_on"), "{text}");
         let nbo2 = Dynamic::NiobiumThreshold(NiobiumThreshold::usual());

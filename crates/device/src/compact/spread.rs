@@ -122,8 +122,8 @@ impl<M: CompactModel + Parameters> CompactModel for Spread<M> {
         own.model.spice(&own.cell)
     }
 
-    fn random(&self) -> bool {
-        self.model.random()
+    fn chance(&self) -> Option<&'static str> {
+        self.model.chance()
     }
 
     fn jump(&self, own: &mut Varied<M>, x: &mut [f64], channel: usize, nth: u32, key: Key, id: u64) {

@@ -447,7 +447,9 @@ fn fit_model(
         evaluations += next.evaluations;
         (plan, fit) = (there, next);
     }
-    let dynamic = plan.with(&fit.values()).map_err(MeasurementError::Data)?;
+    let mut dynamic = plan.with(&fit.values()).map_err(MeasurementError::Data)?;
+    // Bounds and first state are searched apart; what is written is where the cell began.
+    dynamic.settle_first_state();
     let current_a = run(&dynamic, steps)?;
     let step_error_a = apart(&current_a, &run(&dynamic, 4 * steps)?);
     let rms_a = rms(current_a.iter().zip(&data.i_a).map(|(a, b)| a - b));

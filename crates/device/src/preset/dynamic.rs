@@ -71,6 +71,13 @@ const OPERATIONS: &[Own] = &[
     Own { of: "stanford_pku/siena", set: (2.2, 1e-6), reset: (-1.6, 1e-6), series_ohm: None },
 ];
 
+/// Where sets depart from what their sources say.
+const DIFFERENCES: &[(&str, &str)] = &[(
+    "stanford_pku/v1_dynamic",
+    "The published code adds its noise (0.02 m/s) anew at every step, so that its spread depends on the steps; here the same \
+     amplitude at that code's bound of the step, 1 ns, drives a Wiener process, whose spread does not.",
+)];
+
 /// The preset's name of a published set: `vteam/memtorch` is `vteam_memtorch`.
 pub(super) fn name(set: &Published) -> String {
     set.name.replace('/', "_")
@@ -134,7 +141,11 @@ fn describe(set: &Published) -> DeviceSpec {
         title: format!("{title} ({parameters})"),
         class: class.into(),
         source: format!("{}; {numbers}.", compact.source()),
-        differences: Vec::new(),
+        differences: DIFFERENCES
+            .iter()
+            .filter(|(of, _)| *of == set.name)
+            .map(|(_, what)| (*what).to_owned())
+            .collect(),
         valid_range: format!(
             "Voltages up to about {} and changes within about {}, near room temperature: where its parameters are known to \
              do what they claim.",

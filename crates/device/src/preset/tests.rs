@@ -1,6 +1,9 @@
 use super::*;
+use crate::compact::{Parameters, published};
 use crate::{Deviation, Noise, Nonidealities, Retention, Write};
 use insta::assert_snapshot;
+use neurohm_num::Key;
+use neurohm_num::quantity::{self, Dimension};
 use proptest::prelude::*;
 
 #[test]
@@ -114,6 +117,69 @@ fn parameters_outside_physics_are_refused() {
                 assert!(text.contains(end) || text.contains('{'), "{field}: {text}");
             }
             other => panic!("{new}: {other:?}"),
+        }
+    }
+}
+
+#[test]
+fn a_first_state_beyond_its_bounds_is_refused_by_name_in_every_model_that_has_one() {
+    let mut models = Vec::new();
+    for set in published() {
+        let dynamic = set.dynamic();
+        let Some(first) = dynamic.first_state() else { continue };
+        assert_eq!(first.problem(), None, "{}", set.name);
+        // Beyond each bound that it has, by what another set of numbers says: the bound itself, times or over 1.5.
+        let beyond =
+            [Some((first.high.0, 1.5 * first.high.1)), first.low.map(|low| (low.0, low.1 / 1.5 - 1e-30))];
+        for (bound, value) in beyond.into_iter().flatten() {
+            let mut wrong = toml::Value::try_from(&dynamic).unwrap();
+            let mut at = &mut wrong[dynamic.name()];
+            let (parts, last) =
+                first.name.rsplit_once('.').map_or((None, first.name.as_str()), |(a, b)| (Some(a), b));
+            for part in parts.into_iter().flat_map(|p| p.split('.')) {
+                at = &mut at[part];
+            }
+            let number = first.dimension == Dimension::Ratio;
+            let text = quantity::format(value, first.dimension);
+            at[last] = if number { value.into() } else { text.clone().into() };
+            let file =
+                toml::Table::from_iter([("name".to_owned(), "mine".into()), ("compact".to_owned(), wrong)]);
+            let message = message(&toml::to_string(&file).unwrap());
+            // A bound at zero is the parameter's own range as well, and that speaks first.
+            let own = value < 0.0
+                || value < dynamic.parameters().iter().find(|p| p.name == last).map_or(0.0, |p| p.low);
+            let place = format!("compact.{}.{}: {last} is {text}; it must ", dynamic.name(), first.name);
+            assert!(message.starts_with("mine.toml:") && message.contains(&place), "{message}\n{place}");
+            assert!(own || message.contains(&format!("{bound} = ")), "{message}");
+        }
+        models.push(dynamic.name());
+    }
+    models.dedup();
+    let all = ["simmons", "team", "vteam", "stanford_pku", "jart_vcm", "messaris", "messaris_quadratic"];
+    let all =
+        all.into_iter().chain(["pershin_di_ventra", "filament_paths", "pcm_mushroom", "thermochemical"]);
+    assert!(all.clone().all(|name| models.contains(&name)), "{models:?}");
+}
+
+/// Not by a list of models, but by looking: where unused cells begin is what the parameter says.
+#[test]
+fn no_parameter_of_a_first_state_is_moved_in_a_description_that_is_accepted() {
+    for set in published() {
+        let dynamic = set.dynamic();
+        for p in dynamic.parameters().into_iter().filter(|p| p.name.contains("_initial")) {
+            // The state it sets: the one that follows it within its range.
+            let state = |value: f64| {
+                let mut moved = dynamic.clone();
+                assert!(moved.set_parameter(p.name, value));
+                let accepted = moved.validate().and_then(|()| moved.validate_first_state()).is_ok();
+                accepted.then(|| moved.bank(1, Key::root(0)).unwrap().state().to_vec())
+            };
+            let near = p.value.max(1e-3 * p.high.min(1.0));
+            for value in [0.0, 0.03, 0.3, 0.9, 1.1, 3.0, 100.0].map(|part| part * near) {
+                if let Some(x) = state(value) {
+                    assert!(x.contains(&value), "{}: {} = {value:e}, but {x:?}", set.name, p.name);
+                }
+            }
         }
     }
 }

@@ -1,6 +1,8 @@
 use super::*;
 use crate::multi::MultiCell;
-use crate::{CellSpec, Drive, Faults, Noise, Pulse, PulseTable, Steps, TableStimulus, preset};
+use crate::{
+    CellSpec, Curve, Deviation, Drive, Faults, Noise, Pulse, PulseTable, Steps, TableStimulus, preset,
+};
 use neurohm_num::Key;
 
 const N: usize = 4000;
@@ -229,6 +231,86 @@ fn rounds_of_the_whole_array_visit_every_device_of_every_cell_equally_often() {
         }
         assert!((0..cells * n).all(|d| taken(array.devices(), d) == 5.0), "{cells} cells of {n}");
     }
+}
+
+#[test]
+fn rounds_up_and_down_in_turn_give_every_device_of_a_cell_both_kinds_of_pulses() {
+    let steps = Steps::new(0.0, 1.0, 1e-4);
+    let spec = CellSpec { pulse: Some(Pulse::ConstantStep { steps }), ..CellSpec::ideal(0.0, 100e-6) };
+    for (cells, n) in [(8, 2), (1, 2), (7, 2), (8, 4), (9, 3), (5, 6)] {
+        let devices = CellArray::new(&spec, cells * n, Key::root(2)).unwrap();
+        let mut array = MultiCell::new(devices, n).unwrap();
+        array.devices_mut().set(&vec![50e-6; cells * n]).unwrap();
+        let (mut up, mut down) = (vec![0_u32; cells * n], vec![0_u32; cells * n]);
+        let rounds = 6 * n as u32;
+        for round in 0..rounds {
+            let stimulus = (round % 2) as u16;
+            let ops: Vec<CellPulse> =
+                (0..cells as u32).map(|cell| CellPulse { cell, stimulus, count: 1 }).collect();
+            let before: Vec<f64> = (0..cells * n).map(|d| array.devices().written_s(d)).collect();
+            array.pulse(&ops).unwrap();
+            for (d, before) in before.iter().enumerate() {
+                let moved = array.devices().written_s(d) - before;
+                up[d] += u32::from(moved > 0.0);
+                down[d] += u32::from(moved < 0.0);
+            }
+        }
+        // Half of the rounds go up, and each is one device of the cell: all have their share of both.
+        assert!(up.iter().chain(&down).all(|pulses| *pulses == 3), "{cells} cells of {n}: {up:?} {down:?}");
+    }
+}
+
+#[test]
+fn whoever_watches_sees_every_cell_end_and_can_stop_at_once() {
+    use std::sync::atomic::{AtomicU64, Ordering};
+    struct Count(AtomicU64, u64);
+    impl neurohm_num::Watch for Count {
+        fn step(&self, done: u64) -> Result<(), neurohm_num::Cancelled> {
+            let seen = self.0.fetch_add(done, Ordering::Relaxed) + done;
+            if seen > self.1 { Err(neurohm_num::Cancelled) } else { Ok(()) }
+        }
+    }
+    let cells = targets().len();
+    for scheme in [Scheme::Single, Scheme::OpenLoop, Scheme::Incremental, Scheme::ClosedLoop] {
+        let program = Program { scheme, ..closed() };
+        let under = |most: u64| {
+            let watch = Count(AtomicU64::new(0), most);
+            let devices = CellArray::new(&device(), cells, Key::root(7)).unwrap();
+            let mut array = MultiCell::new(devices, 1).unwrap();
+            let done = program.run_multi_watched(&mut array, &targets(), &watch);
+            (done, watch.0.load(Ordering::Relaxed))
+        };
+        let (done, seen) = under(u64::MAX);
+        assert_eq!(seen, cells as u64, "{scheme:?}");
+        let devices = CellArray::new(&device(), cells, Key::root(7)).unwrap();
+        let unwatched = program.run_multi(&mut MultiCell::new(devices, 1).unwrap(), &targets());
+        assert_eq!(done, unwatched);
+        let (stopped, seen) = under(cells as u64 / 2);
+        assert_eq!(stopped, Err(DeviceError::Cancelled(neurohm_num::Cancelled)), "{scheme:?}");
+        assert!(seen <= cells as u64, "{seen}");
+    }
+}
+
+#[test]
+fn cells_that_were_reached_and_those_still_within_are_counted_apart() {
+    // Reads scatter by 1 uS, twice the tolerance: what one read sees within it, another sees outside about three times of
+    // five. Pulses reach the target exactly.
+    let amplitude = Deviation::Absolute { unit_s: 1e-6, curve: Curve::Polynomial(vec![1.0]) };
+    let noise = Noise::White { amplitude };
+    let pulse = Some(Pulse::ConstantStep { steps: Steps::new(0.0, 1.0, 0.005) });
+    let spec = CellSpec { pulse, noise: Some(noise), ..CellSpec::ideal(0.0, 100e-6) };
+    let n = 4000;
+    let mut cells = CellArray::new(&spec, n, Key::root(5)).unwrap();
+    cells.set(&vec![20e-6; n]).unwrap();
+    let program = Program { tolerance_s: 0.5e-6, max_pulses: 200, ..Program::default() };
+    let done = program.run(&mut cells, &vec![50e-6; n]).unwrap();
+    let outside = |i: &usize| (f64::from(done.g_s[*i]) - 50e-6).abs() > 0.5e-6;
+    assert_eq!(done.within, (0..n).filter(|i| !outside(i)).count());
+    assert_eq!(done.reached + done.failed.len(), n);
+    assert!(done.strayed.iter().all(|i| outside(i) && !done.failed.contains(i)));
+    let unseen = done.failed.iter().filter(|i| !outside(i)).count();
+    assert_eq!(done.within, done.reached - done.strayed.len() + unseen);
+    assert!(done.strayed.len() > n / 4 && done.within < done.reached, "{} {}", done.reached, done.within);
 }
 
 #[test]

@@ -21,13 +21,13 @@ pub struct Trains {
     pub count: Option<u32>,
     /// How often both trains are given.
     pub cycles: u32,
-    /// Devices whose conductances add up to a cell's; a counter chooses which of them takes each pulse.
+    /// Devices whose conductances add up to a cell's; a counter of each direction chooses which of them takes a pulse.
     pub devices_per_cell: u32,
 }
 
 impl Trains {
     /// Method and defaults of this experiment.
-    pub const REVISION: u32 = 1;
+    pub const REVISION: u32 = 2;
 
     /// Pulses of a train at most, where none are asked for.
     const MOST: u32 = 20_000;

@@ -23,6 +23,10 @@ const FIRST_S: f64 = 1e-9;
 /// Looks a decade at a device that is left alone.
 const PER_DECADE: u32 = 2;
 
+/// Why levels of devices without chance are not counted.
+const STEADY: &str = "Nothing scatters in its equations, so that no noise limits the number of levels: they say no number. \
+                      [spread] of its parameters, or a [noise] that was measured, would limit it.";
+
 /// A pulse that switches, as it happened.
 struct Switch {
     /// Until ln G was half way, s; none if the pulse hardly changed it.
@@ -42,6 +46,11 @@ struct Measured {
 
 pub(super) fn read(source: &Source) -> Result<Readings, LabError> {
     let mut out = Readings::new();
+    if !source.spec.scatters()? {
+        for name in ["levels", "levels_aged"] {
+            out.insert(name, Reading::unknown(STEADY));
+        }
+    }
     let Some(operation) = &source.spec.operation else { return Ok(out) };
     let sign = operation.set.voltage_v.signum();
     let rig = Rig {

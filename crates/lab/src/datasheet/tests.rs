@@ -265,8 +265,16 @@ fn linear_ion_drift_is_symmetric() {
     // dw / dt is proportional to i, with either sign: a pulse down undoes a pulse up.
     let sheet = sheet(&preset("linear_ion_drift_strukov").unwrap());
     assert!(value(&sheet, "asymmetry") < 0.01, "{}", value(&sheet, "asymmetry"));
-    // Nothing in it is random.
+    // Nothing in it is random: no noise limits its levels, and that is the reason given. Of one whose parameters are drawn
+    // anew in every cycle, they can be found.
     assert_eq!(status(&sheet, "on_spread"), Status::NotMeasured);
+    let how = |sheet: &Datasheet, name: &str| {
+        sheet.properties.iter().find(|p| p.name == name).map(|p| p.how.clone()).unwrap()
+    };
+    for name in ["levels", "levels_aged"] {
+        assert_eq!(status(&sheet, name), Status::NotMeasured);
+        assert!(how(&sheet, name).starts_with("Nothing scatters in its equations"), "{}", how(&sheet, name));
+    }
 }
 
 #[test]

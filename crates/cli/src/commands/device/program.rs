@@ -16,6 +16,7 @@ use toml::{Table, Value};
 use crate::args::quoted;
 use crate::commands::carry_out;
 use crate::failure::Failure;
+use crate::progress::Progress;
 use crate::terminal::Terminal;
 
 /// How cells are brought to their targets.
@@ -106,7 +107,9 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
         max_pulses,
         ..Programming::default()
     };
-    let done = how.run_multi(&mut array, &targets)?;
+    let progress = Progress::new(terminal);
+    let done = how.run_multi_watched(&mut array, &targets, &progress)?;
+    progress.finish();
     let mut found = Findings::default();
     let error = |n: usize| -> Vec<f64> {
         let of = n * each..(n + 1) * each;
@@ -115,7 +118,6 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
     let all: Vec<f64> = (0..levels).flat_map(error).collect();
     let rms = (all.iter().map(|e| e * e).sum::<f64>() / all.len() as f64).sqrt();
     let pulses: Vec<f64> = done.pulses.iter().map(|p| f64::from(*p)).collect();
-    let reached = 1.0 - (done.failed.len() as f64) / targets.len() as f64;
     found.scalar(
         "error",
         100.0 * rms,
@@ -132,9 +134,19 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
         Some(Better::Lower),
         "Mean number of pulses of a cell",
     );
-    let interval = stats::wilson95((reached * targets.len() as f64) as u64, targets.len() as u64);
-    let ci95 = Some([100.0 * interval.low, 100.0 * interval.high]);
-    found.scalar("reached", 100.0 * reached, ci95, "%", Some(Better::Higher), "Cells that did not fail");
+    let looks = matches!(how.scheme, Scheme::Incremental | Scheme::ClosedLoop);
+    let reached = if looks {
+        "Cells that reached their target: a verifying read saw them within the tolerance, whatever later reads saw"
+    } else {
+        "Cells that reached their target: the last read, the only one, saw them within the tolerance"
+    };
+    let within = "Cells within the tolerance at the last read of all cells";
+    for (name, count, about) in [("reached", done.reached, reached), ("within", done.within, within)] {
+        let part = 100.0 * count as f64 / targets.len() as f64;
+        let interval = stats::wilson95(count as u64, targets.len() as u64);
+        let ci95 = Some([100.0 * interval.low, 100.0 * interval.high]);
+        found.scalar(name, part, ci95, "%", Some(Better::Higher), about);
+    }
     found.number("stuck", done.stuck.len() as f64, "1", "Stuck cells");
     if let Some(energy) = done.energy_j {
         found.scalar(
@@ -149,13 +161,16 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
         found.info("The description gives no voltage or width of its pulses: their energy is not known.");
     }
     found.number("time", done.time_s, "s", "Time that programming took, all cells at once");
-    let loops = matches!(how.scheme, Scheme::Incremental | Scheme::ClosedLoop);
-    let off = |i: &usize| (f64::from(done.g_s[*i]) - f64::from(targets[*i])).abs() > how.tolerance_s;
-    let strayed = (0..targets.len()).filter(off).count() - done.failed.iter().filter(|i| off(i)).count();
-    let strayed = strayed - done.stuck.iter().filter(|i| off(i)).count();
-    if loops && strayed > 0 {
-        let about = "Cells that a read saw within the tolerance, and the last read outside: noise of reads";
-        found.number("strayed", strayed as f64, "1", about);
+    if !done.strayed.is_empty() {
+        let about = "Cells that reached their target at a verifying read, and that the last read saw outside the tolerance";
+        found.number("strayed", done.strayed.len() as f64, "1", about);
+        found.info(format!(
+            "{} of {} that reached their target at a verifying read {} outside the tolerance at the last read: reads \
+             scatter, or cells moved after they had passed. They take no more pulses, and count as reached.",
+            done.strayed.len(),
+            cells_in_words(done.reached),
+            if done.strayed.len() == 1 { "was" } else { "were" }
+        ));
     }
     if !done.failed.is_empty() {
         for (miss, count) in counts(&done) {
@@ -217,7 +232,7 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
         title: "Programming with pulses",
         about: "Cells are reset and brought to levels evenly over the range: how near they come, in how many pulses, at \
                 what energy, and which fail.",
-        revision: 2,
+        revision: 3,
         merit: "error",
         device: &spec,
         settings,

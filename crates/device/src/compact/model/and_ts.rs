@@ -157,6 +157,11 @@ impl CompactModel for AndTs {
         Ok(out)
     }
 
+    fn chance(&self) -> Option<&'static str> {
+        let drawn = self.sigma_positive_v > 0.0 || self.sigma_negative_v > 0.0;
+        drawn.then_some("over its thresholds, which are drawn anew in every cycle")
+    }
+
     fn bounds(&self, _: &AndTsCell, low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (0.0, 1.0);
     }

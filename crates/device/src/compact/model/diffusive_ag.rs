@@ -120,6 +120,11 @@ impl CompactModel for DiffusiveAg {
         Ok(out)
     }
 
+    /// Without kappa nothing shrinks by jumps.
+    fn chance(&self) -> Option<&'static str> {
+        (self.kappa_per_s > 0.0).then_some("when its filament shrinks")
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], low[1], high[0], high[1]) = (0.0, 0.0, 1.0, 1.0);
     }

@@ -37,6 +37,7 @@ parameters! {
         /// The model of each path.
         filament: StanfordPku;
     }
+    first_of { filament }
 }
 
 /// A cell: its paths' enhancements and largest gaps (relative), and the model of the present one.
@@ -120,6 +121,16 @@ impl CompactModel for FilamentPaths {
     /// The state is the gap of the present path, m.
     fn eval(&self, cell: &PathsCell, at: At, guess: &mut f64) -> Result<Response, ModelError> {
         cell.present.eval(&(), at, guess)
+    }
+
+    /// Of one path without spread from cycle to cycle every cycle is the same.
+    fn spice(&self, cell: &PathsCell) -> Result<Equations, &'static str> {
+        if self.paths > 1.0 || self.cycle_gamma > 0.0 || self.cycle_gap > 0.0 {
+            return Err(
+                "chance decides over its path, which is drawn anew in every cycle, and SPICE only integrates",
+            );
+        }
+        cell.present.spice(&())
     }
 
     fn bounds(&self, cell: &PathsCell, low: &mut [f64], high: &mut [f64]) {

@@ -103,6 +103,7 @@ parameters! {
         /// Largest deviation from nominal, relative.
         spread_limit [0.0, 0.5];
     }
+    first { "n_initial_1e26_per_m3" in ["n_min_1e26_per_m3", "n_max_1e26_per_m3"] }
 }
 
 /// What varies: radius and length of the disc (m), smallest and largest concentration (1e26/m^3).
@@ -431,8 +432,16 @@ impl CompactModel for JartVcm {
     const H: usize = 2;
     type Cell = JartCell;
 
-    fn random(&self) -> bool {
-        self.rtn_rate_per_s > 0.0 || self.c2c_sigma > 0.0
+    fn chance(&self) -> Option<&'static str> {
+        if self.c2c_sigma > 0.0 {
+            Some("over its disc, which is drawn anew at every SET")
+        } else {
+            (self.rtn_rate_per_s > 0.0).then_some("when its concentration jumps")
+        }
+    }
+
+    fn spice(&self, _: &JartCell) -> Result<Equations, &'static str> {
+        Err(IMPLICIT)
     }
 
     fn draw(&self, key: Key, _: u64) -> JartCell {

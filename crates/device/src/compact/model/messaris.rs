@@ -54,6 +54,7 @@ parameters! {
         /// 1 where v > 0 raises the resistance, -1 where it lowers it.
         eta [-1.0, 1.0];
     }
+    first { "r_initial" in ["r_min", "r_max"] }
 }
 
 impl Messaris {

@@ -41,6 +41,7 @@ parameters! {
         r_initial_ohm: "r_initial" in Ohm [1e-3, 1e15];
     }
     pure {}
+    first { "r_initial" in ["r_min", "r_max"] }
 }
 
 impl MessarisQuadratic {

@@ -92,6 +92,7 @@ parameters! {
         /// Resistance of the liner of a projected cell along the thickest dome, ohm; no liner if absent.
         liner_ohm: "liner" in Ohm;
     }
+    first { "u_initial" in [, "u_max"] }
 }
 
 /// Over how much voltage switching sets in, V.

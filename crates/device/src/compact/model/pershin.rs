@@ -24,6 +24,7 @@ parameters! {
         beta_ohm_per_vs: "beta" in OhmPerVoltSecond [-1e20, 1e20];
     }
     pure {}
+    first { "r_initial" in ["r_on", "r_off"] }
 }
 
 impl PershinDiVentra {

@@ -129,6 +129,10 @@ impl CompactModel for SchottkyInterface {
         })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        Err(IMPLICIT)
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (0.0, 1.0);
     }

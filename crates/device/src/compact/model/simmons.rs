@@ -47,6 +47,7 @@ parameters! {
         /// How the resistance lies in between.
         resistance: Mixture;
     }
+    first { "x_initial" in ["x_on", "x_off"] }
 }
 
 impl SimmonsTunnelBarrier {

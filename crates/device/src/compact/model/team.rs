@@ -43,6 +43,7 @@ parameters! {
         /// Slows the drift near the ends; without it the state runs into hard stops.
         taper: Option<Taper>;
     }
+    first { "w_initial" in ["w_on", "w_off"] }
 }
 
 impl Team {

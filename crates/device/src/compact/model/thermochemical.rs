@@ -44,6 +44,7 @@ parameters! {
         /// How hot the filament is.
         heating: Heating;
     }
+    first { "radius_initial" in [, "radius_max"] }
 }
 
 /// How hot a filament is.

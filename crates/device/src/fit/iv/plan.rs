@@ -17,7 +17,12 @@ pub(super) fn variants(model: &str) -> Vec<Dynamic> {
             [1.0, -1.0].map(|eta| Dynamic::Yakopcic(Yakopcic { eta, ..m.clone() })).into()
         }
         Dynamic::MeanMetastableSwitch(_) => vec![first],
-        _ => sets(model).collect(),
+        // What chance decides no residual can follow.
+        _ => {
+            let repeats = |d: &Dynamic| d.holds_chance(1.0).is_ok_and(|chance| !chance);
+            let (steady, random): (Vec<_>, Vec<_>) = sets(model).partition(repeats);
+            if steady.is_empty() { random } else { steady }
+        }
     }
 }
 

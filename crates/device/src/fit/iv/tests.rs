@@ -1,5 +1,7 @@
 use super::*;
-use crate::compact::{Bank, CompactModel, Drive, MeanMetastableSwitch, Vteam, Waveform, drive};
+use crate::compact::{
+    Bank, CompactModel, Drive, MeanMetastableSwitch, PershinDiVentra, Vteam, Waveform, drive,
+};
 use neurohm_num::Unwatched;
 
 /// A loop of a model under a sine, by the adaptive driver, with noise of `noise` times the largest current.
@@ -155,4 +157,29 @@ fn a_resistor_has_no_loop_to_fit_and_a_gap_in_the_times_is_told() {
         "{:?}",
         data.notes
     );
+}
+
+#[test]
+fn a_fit_whose_first_state_ends_outside_of_fitted_bounds_writes_where_the_cell_began() {
+    // A cell that begins at its lower resistance: the fit moves that bound and the first state apart from each other.
+    let made = PershinDiVentra { r_initial_ohm: 1e3, ..PershinDiVentra::threshold() };
+    let data = measured(made, 2.5, 2, 1e-3);
+    let plan = plan::Plan::new(plan::variants("pershin_di_ventra").remove(0), &data, 1.0);
+    let names: Vec<&str> = plan.variables.iter().map(|v| v.name.as_str()).collect();
+    assert!(["r_on", "r_initial"].iter().all(|n| names.contains(n)), "{names:?}");
+    // Such an end of a search is simulated as if it began at the bound, and written so.
+    let outside: Vec<f64> =
+        plan.variables.iter().map(|v| if v.name == "r_initial" { 0.3 * 1e3 } else { v.start }).collect();
+    let mut dynamic = plan.with(&outside).unwrap();
+    let mut before = vec![0.0; data.v.len()];
+    simulate(&dynamic, &data, 1.0, 300.0, 1, &mut before).unwrap();
+    assert!(dynamic.validate_first_state().is_err());
+    assert!(dynamic.settle_first_state() && !dynamic.clone().settle_first_state());
+    let mut after = vec![0.0; data.v.len()];
+    simulate(&dynamic, &data, 1.0, 300.0, 1, &mut after).unwrap();
+    assert_eq!(before, after);
+    let fit = fit_loop(&data, &quick(&["pershin_di_ventra"]), &Unwatched).unwrap().remove(0);
+    assert!(crate::parse(&crate::to_toml(&fit.device), "written").is_ok());
+    let of = |name: &str| fit.parameters.iter().find(|p| p.name == name).unwrap().value;
+    assert!((of("r_on")..=of("r_off")).contains(&of("r_initial")), "{:?}", fit.parameters);
 }
