@@ -4,6 +4,7 @@
 //! or the pulses are used up.
 
 use neurohm_num::{Unwatched, Watch};
+use rayon::prelude::*;
 
 use crate::cells::{CellArray, CellPulse};
 use crate::error::DeviceError;
@@ -498,25 +499,27 @@ impl Program {
         cells.verify_into(&mut seen)?;
         let rounds = if self.looks() { self.max_pulses } else { 1 };
         for _ in 0..rounds {
-            let mut ops = Vec::new();
             let known = Known { cells: cells.devices(), each: cells.each(), stimuli: drives.len() as u16 };
-            let mut ended = 0;
-            for (i, way) in ways.iter_mut().enumerate() {
-                let (from, target) = (f64::from(seen[i]), f64::from(target_s[i]));
-                let next = self.next(&known, way, from, target);
-                if let Some((stimulus, count)) = next {
-                    ops.push(CellPulse { cell: i as u32, stimulus, count });
-                }
-                let ends = next.is_none() || !self.looks();
-                ended += u64::from(ends && !way.ended);
-                way.ended |= ends;
-                if i % WATCHED == 0 {
-                    step(ended)?;
-                    (open, ended) = (open - ended, 0);
-                }
-            }
-            step(ended)?;
-            open -= ended;
+            // Each cell's next pulse follows from what it shows alone.
+            let parts: Vec<_> = ways
+                .par_chunks_mut(WATCHED)
+                .zip(seen.par_chunks(WATCHED).zip(target_s.par_chunks(WATCHED)))
+                .enumerate()
+                .map(|(part, (ways, (seen, target_s)))| {
+                    let (mut ops, mut ended) = (Vec::new(), 0);
+                    for (n, (way, (seen, target))) in ways.iter_mut().zip(seen.iter().zip(target_s)).enumerate() {
+                        let next = self.next(&known, way, f64::from(*seen), f64::from(*target));
+                        let cell = (part * WATCHED + n) as u32;
+                        ops.extend(next.map(|(stimulus, count)| CellPulse { cell, stimulus, count }));
+                        let ends = next.is_none() || !self.looks();
+                        ended += u64::from(ends && !way.ended);
+                        way.ended |= ends;
+                    }
+                    step(ended).map(|()| (ops, ended))
+                })
+                .collect::<Result<_, DeviceError>>()?;
+            open -= parts.iter().map(|(_, ended)| ended).sum::<u64>();
+            let ops: Vec<CellPulse> = parts.into_iter().flat_map(|(ops, _)| ops).collect();
             if ops.is_empty() {
                 break;
             }
