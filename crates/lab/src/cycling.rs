@@ -334,25 +334,28 @@ fn weibulls(kinds: &[(&str, Vec<f64>)], found: &mut Findings) {
         let sd = stats::sd(values);
         found.scalar(&format!("{key}_voltage"), mean, None, "V", None, format!("Mean {name} voltage"));
         let about = format!("Spread of the {name} voltage: standard deviation over mean");
-        found.scalar(&format!("{key}_spread"), sd / mean, None, "1", Some(Better::Lower), about);
+        // What rounding leaves is no spread.
+        let differ = sd > 1e-9 * mean;
+        let spread = if differ { sd / mean } else { 0.0 };
+        found.scalar(&format!("{key}_spread"), spread, None, "1", Some(Better::Lower), about);
+        if !differ {
+            found.info(format!("All {name} voltages are equal: there is no distribution to plot."));
+            continue;
+        }
         let mut sorted = values.clone();
         sorted.sort_by(f64::total_cmp);
         let n = sorted.len() as f64;
         // Median ranks (Benard's approximation).
         let rank = |k: usize| (k as f64 + 0.7) / (n + 0.4);
         let y: Vec<f64> = (0..sorted.len()).map(|k| libm::log(-libm::log1p(-rank(k)))).collect();
-        if sd > 1e-9 * mean {
-            let (shape, scale) = weibull(&sorted);
-            let about = format!("Weibull slope of the {name} voltage (maximum likelihood)");
-            found.scalar(&format!("{key}_weibull_slope"), shape, None, "1", Some(Better::Higher), about);
-            let about = format!("Voltage at which 63 % have made their {name}");
-            found.scalar(&format!("{key}_weibull_voltage"), scale, None, "V", None, about);
-            let ends = [sorted[0], sorted[sorted.len() - 1]];
-            let fit = ends.map(|v| shape * libm::log(v / scale));
-            lines.push(figure::dashed(format!("{name}, slope {shape:.1}"), ends.to_vec(), fit.to_vec()));
-        } else {
-            found.caution(format!("All {name} voltages are equal: there is no distribution to plot."));
-        }
+        let (shape, scale) = weibull(&sorted);
+        let about = format!("Weibull slope of the {name} voltage (maximum likelihood)");
+        found.scalar(&format!("{key}_weibull_slope"), shape, None, "1", Some(Better::Higher), about);
+        let about = format!("Voltage at which 63 % have made their {name}");
+        found.scalar(&format!("{key}_weibull_voltage"), scale, None, "V", None, about);
+        let ends = [sorted[0], sorted[sorted.len() - 1]];
+        let fit = ends.map(|v| shape * libm::log(v / scale));
+        lines.push(figure::dashed(format!("{name}, slope {shape:.1}"), ends.to_vec(), fit.to_vec()));
         lines.push(figure::line(*name, sorted, y));
     }
     if lines.is_empty() {

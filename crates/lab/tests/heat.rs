@@ -17,13 +17,13 @@ fn bench(spec: &DeviceSpec) -> Bench<'_> {
     Bench { spec, devices: 1, key: Key::root(1), rig, watch: &Unwatched }
 }
 
-/// Two cycles of pulses of so many heights, as the description's operation has them.
+/// Three cycles of pulses of so many heights, as the description's operation has them.
 fn cycled(name: &str, heights: u32) -> Findings {
     let spec = preset(name).unwrap();
     let operation = spec.operation.as_ref().unwrap();
     let (set, reset) = (operation.set, operation.reset.unwrap());
     let cycling = Cycling {
-        cycles: 2,
+        cycles: 3,
         set_v: set.voltage_v,
         reset_v: reset.voltage_v,
         approach: Approach::Pulses { set_s: set.width_s, reset_s: reset.width_s },
@@ -66,7 +66,10 @@ fn phase_change_cells_switch_both_ways_and_melt_where_their_heat_balance_says() 
         let begins = melting_begins_v(pcm(&spec), operation.series_ohm.unwrap());
         let reset = found.scalars["reset_voltage"].value;
         let height = operation.reset.unwrap().voltage_v / 30.0;
-        assert!(reset > begins - 0.5 * height && reset < begins + 2.0 * height, "{name}: {reset} V, {begins} V");
+        assert!(
+            reset > begins - 0.5 * height && reset < begins + 2.0 * height,
+            "{name}: {reset} V, {begins} V"
+        );
         // Nothing crystallises before the dome's threshold, and SET does not reach up to where it melts again.
         let set = found.scalars["set_voltage"].value;
         assert!(set > pcm(&spec).v_on_v && set < begins, "{name}: {set} V");
@@ -104,7 +107,8 @@ fn unipolar_oxide_resets_below_its_set() {
 
 /// Switching times: the lines of SET and RESET.
 fn switching(spec: &DeviceSpec, voltages_v: &[f64], times_s: [f64; 2], pulses: bool) -> Vec<Line> {
-    let switching = Switching { voltages_v: voltages_v.to_vec(), times_s, per_decade: 10, decades: 0.0, pulses };
+    let switching =
+        Switching { voltages_v: voltages_v.to_vec(), times_s, per_decade: 10, decades: 0.0, pulses };
     switching.run(&bench(spec)).unwrap().series.remove(0).lines
 }
 
@@ -122,22 +126,28 @@ fn a_dome_crystallises_in_the_time_of_its_growth() {
     let fastest = model.u_max_m / model.growth_m_per_s;
     let least = set.y.iter().copied().fold(f64::INFINITY, f64::min);
     assert!(least > 0.5 * fastest && least < 10.0 * fastest, "{least} s, {fastest} s");
-    // Voltages that melt set nothing.
-    let begins = melting_begins_v(model, 10e3);
-    assert!(set.x.iter().all(|v| *v < 5.0) && reset.x.iter().all(|v| *v > begins), "{:?} {:?}", set.x, reset.x);
-    // Melting takes its time constant; growth is far slower.
-    assert!(reset.y.iter().all(|t| *t < 10.0 * model.tau_melt_s && *t > 0.1 * model.tau_melt_s), "{:?}", reset.y);
+    // Voltages that melt set nothing. Until the cell is on, its power is V^2/R_set: less melts nothing however short.
+    let v = ((model.t_melt_k - 300.0) / model.r_th_crystal_k_per_w * model.r_set_ohm).sqrt();
+    let begins = v * (1.0 + 10e3 / model.r_set_ohm);
+    assert!(
+        set.x.iter().all(|v| *v < 5.0) && reset.x.iter().all(|v| *v > begins),
+        "{:?} {:?}",
+        set.x,
+        reset.x
+    );
+    // The isotherm is reached within the time constant of melting; growth is far slower.
+    assert!(reset.x.len() > 1 && reset.y.iter().all(|t| *t < model.tau_melt_s), "{:?}", reset.y);
 }
 
 #[test]
 fn unipolar_oxide_has_a_time_for_both_ways() {
     let spec = preset(NIO).unwrap();
-    let lines = switching(&spec, &[0.6, 0.7, 0.8, 0.9, 1.3, 1.5, 1.7], [1e-9, 1.0], true);
+    let lines = switching(&spec, &[0.6, 0.7, 0.8, 0.9, 1.14, 1.2, 1.3], [1e-13, 1.0], true);
     let (set, reset) = (line(&lines, "SET"), line(&lines, "RESET"));
     for line in [set, reset] {
         assert!(line.x.len() > 2 && line.y.windows(2).all(|t| t[1] < t[0]), "{line:?}");
     }
-    assert!(set.x[0] >= 1.3 && reset.x[0] == 0.6);
+    assert!(set.x[0] == 1.14 && reset.x[0] == 0.6);
 }
 
 #[test]
