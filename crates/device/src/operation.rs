@@ -39,6 +39,16 @@ pub struct Operation {
 }
 
 impl Operation {
+    /// Whether SET and RESET have the same sign, as in a device that switches by heat.
+    pub fn unipolar(&self) -> bool {
+        self.reset.is_some_and(|reset| reset.voltage_v * self.set.voltage_v > 0.0)
+    }
+
+    /// The longer width of SET and RESET, s: a rest as long is one of the device's own time.
+    pub fn rest_s(&self) -> f64 {
+        self.reset.map_or(self.set.width_s, |reset| reset.width_s.max(self.set.width_s))
+    }
+
     pub(crate) fn problem(&self) -> Option<(String, String)> {
         let pulses = [("set", Some(self.set)), ("reset", self.reset), ("read", Some(self.read))];
         for (name, pulse) in pulses.into_iter().filter_map(|(name, p)| Some((name, p?))) {

@@ -18,7 +18,7 @@ use neurohm_study::record::{Better, Datasheet, Property, Status};
 use crate::LabError;
 
 /// Method and defaults of the datasheet.
-pub const REVISION: u32 = 1;
+pub const REVISION: u32 = 2;
 /// Part of the reads that may fall to a neighbouring level.
 pub const ERROR_RATE: f64 = 1e-3;
 /// A state is kept until it has moved by this part of the range.

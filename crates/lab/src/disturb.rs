@@ -23,7 +23,7 @@ pub struct Disturb {
 
 impl Disturb {
     /// Method and defaults of this experiment.
-    pub const REVISION: u32 = 1;
+    pub const REVISION: u32 = 2;
     /// Looks a decade.
     const LOOKS: u32 = 4;
 

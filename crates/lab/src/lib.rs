@@ -20,7 +20,7 @@ mod switching;
 
 pub use cells::{Cells, Keeping, Trains};
 pub use characterise::{Characterised, Departure, Protocol, characterise};
-pub use cycling::Cycling;
+pub use cycling::{Approach, Cycling};
 pub use disturb::Disturb;
 pub use moments::Moments;
 pub use pulses::Pulses;

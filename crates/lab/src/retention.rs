@@ -26,7 +26,7 @@ pub struct Retention {
 
 impl Retention {
     /// Method and defaults of this experiment.
-    pub const REVISION: u32 = 1;
+    pub const REVISION: u32 = 2;
     /// Looks a decade.
     const LOOKS: u32 = 5;
 

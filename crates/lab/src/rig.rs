@@ -1,8 +1,8 @@
 //! What a probe station puts around a device: a source, a series resistor, a current compliance, a temperature.
 
 use neurohm_circuit::{Circuit, CircuitError, Compliance, Options, Waveform as Source};
-use neurohm_device::DeviceSpec;
 use neurohm_device::compact::{CellBank, Drive, DriveError, Trace, Waveform, drive_into};
+use neurohm_device::{DeviceSpec, Drive as Pulse};
 use neurohm_num::{Cancelled, Key, Watch};
 use neurohm_study::experiment::Findings;
 
@@ -161,6 +161,29 @@ impl Device {
         } else {
             self.in_circuit(waveform, t_end_s, max_step_s, rig, watch)
         }
+    }
+
+    /// A pulse, a jump to 0 V, and a rest there, s: what a pulse has melted or heated is as it stays when it is read.
+    ///
+    /// # Errors
+    /// As [`Device::apply`].
+    pub(crate) fn pulse(
+        &mut self,
+        pulse: Pulse,
+        rest_s: f64,
+        rig: &Rig,
+        watch: &dyn Watch,
+    ) -> Result<(), LabError> {
+        let (waveform, end_s) = (Waveform::pulse(pulse.voltage_v, pulse.width_s), pulse.width_s + rest_s);
+        self.apply(&waveform, end_s, end_s, rig, watch).map(|_| ())
+    }
+
+    /// A jump to 0 V, and a rest there, s.
+    ///
+    /// # Errors
+    /// As [`Device::apply`].
+    pub(crate) fn rest(&mut self, rest_s: f64, rig: &Rig, watch: &dyn Watch) -> Result<(), LabError> {
+        self.apply(&Waveform::Constant(0.0), rest_s, rest_s, rig, watch).map(|_| ())
     }
 
     fn straight(

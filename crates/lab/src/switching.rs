@@ -1,6 +1,7 @@
-//! Switching time against voltage: how long a constant voltage takes to carry the device half way.
+//! Switching time against voltage: how long a voltage must last to carry the device half way.
 
 use neurohm_device::compact::Waveform;
+use neurohm_num::quantity::Dimension;
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::Better;
 
@@ -9,7 +10,7 @@ use crate::figure::{self, linear, logarithmic, series};
 use crate::rig::Device;
 use crate::{Bench, LabError, positive};
 
-/// Switching under constant voltages.
+/// Switching under voltages that last.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Switching {
     /// Sizes of the voltages, V; their sign is that of the operation's pulses.
@@ -21,6 +22,10 @@ pub struct Switching {
     /// Decades of time that are to be covered: where the voltages give fewer, lower ones are added, between the slowest
     /// that switches and the next that does not, or below all, down to the read. Zero to take the voltages as they are.
     pub decades: f64,
+    /// Whether each look is at what a pulse of that width leaves behind, after a jump to 0 V and a rest; else the device is
+    /// looked at while the voltage is on. What is switched by heat shows its state only when it has cooled; whatever keeps
+    /// what it was given shows the same either way.
+    pub pulses: bool,
 }
 
 /// A voltage, V, and the time after which it switched, s: none if it took longer than the longest, zero if it was over
@@ -39,7 +44,7 @@ enum Way {
 
 impl Switching {
     /// Method and defaults of this experiment.
-    pub const REVISION: u32 = 2;
+    pub const REVISION: u32 = 3;
     /// Most voltages that are added.
     const MORE: usize = 32;
     /// Voltages this near to each other, relative, are one.
@@ -61,8 +66,8 @@ impl Switching {
         Ok(())
     }
 
-    /// The time after which a constant `v` has carried `device` from its conductance half way, on a logarithmic scale,
-    /// to `to_s`; none if it takes longer than the longest time, 0 if it was over before the first look.
+    /// The time after which `v` has carried `device` from its conductance half way, on a logarithmic scale, to `to_s`; none
+    /// if it takes longer than the longest time, 0 if it was over before the first look.
     fn time(
         &self,
         mut device: Device,
@@ -71,6 +76,7 @@ impl Switching {
         bench: &Bench,
         read_v: f64,
     ) -> Result<Option<f64>, LabError> {
+        let rest_s = bench.operation()?.rest_s();
         let from = libm::log(device.conductance_s(read_v, &bench.rig)?);
         let middle = (from + libm::log(to_s)) / 2.0;
         let passed = |g: f64| (libm::log(g) - middle) * (middle - from) >= 0.0;
@@ -87,7 +93,14 @@ impl Switching {
                 bench.watch,
             )?;
             drop(r);
-            let g = device.conductance_s(read_v, &bench.rig)?;
+            let g = if self.pulses {
+                // A pulse that ends here; the device itself goes on to the next width.
+                let mut pulsed = device.copy();
+                pulsed.rest(rest_s, &bench.rig, bench.watch)?;
+                pulsed.conductance_s(read_v, &bench.rig)?
+            } else {
+                device.conductance_s(read_v, &bench.rig)?
+            };
             if passed(g) {
                 if before == 0.0 {
                     // Before the first look: faster than can be told.
@@ -220,15 +233,30 @@ impl Switching {
         let about = "On over off conductance between which it is switched";
         found.scalar("on_off_ratio", mean, ci95, "1", Some(Better::Higher), about);
         if lines.is_empty() {
-            found
-                .caution("Nothing switched: no voltage carried the device half way within the longest time.");
+            let advice = if self.pulses || !operation.unipolar() {
+                ""
+            } else {
+                " Its SET and RESET have the same sign, so it works by heat: look at it when it has cooled (--drive pulses)."
+            };
+            found.caution(format!(
+                "Nothing switched: no voltage carried the device half way within the longest time.{advice}"
+            ));
         }
         let used = || all.iter().flat_map(|(rows, _)| rows);
         let voltages: Vec<f64> = used().map(|row| row.1).collect();
         let times: Vec<f64> = used().filter_map(|row| row.2).collect();
-        bench.keep_within("A constant voltage", &voltages, &times, &mut found)?;
-        let caption =
-            "Time after which a constant voltage has carried the device half way (of ln G) between its ends.";
+        let what = if self.pulses { "A pulse" } else { "A constant voltage" };
+        bench.keep_within(what, &voltages, &times, &mut found)?;
+        let caption = if self.pulses {
+            format!(
+                "Width of the pulse that carries the device half way (of ln G) between its ends: each pulse from the same \
+                 state, looked at after a jump to 0 V and a rest of {}.",
+                figure::said(operation.rest_s(), Dimension::Second)
+            )
+        } else {
+            "Time after which a constant voltage has carried the device half way (of ln G) between its ends."
+                .into()
+        };
         found.series.push(series(
             "switching_time",
             caption,
@@ -240,24 +268,20 @@ impl Switching {
     }
 }
 
-/// The device brought to its off and its on state by the operation's pulses. A volatile device is as it began, and on
-/// right after a pulse.
+/// The device brought to its off and its on state by the operation's pulses, each followed by a rest at 0 V as long as the
+/// longer of them. A volatile device is as it began, and on right after a pulse.
 pub(crate) fn ends(device: &Device, bench: &Bench) -> Result<[Device; 2], LabError> {
     let operation = bench.operation()?.clone();
     let mut on = device.copy();
     let mut off = device.copy();
+    let (rest_s, set) = (operation.rest_s(), operation.set);
     for _ in 0..PREPARE {
         if let Some(reset) = operation.reset {
-            off.apply(
-                &Waveform::Constant(reset.voltage_v),
-                reset.width_s,
-                reset.width_s,
-                &bench.rig,
-                bench.watch,
-            )?;
+            off.pulse(reset, rest_s, &bench.rig, bench.watch)?;
+            on.pulse(set, rest_s, &bench.rig, bench.watch)?;
+        } else {
+            on.apply(&Waveform::Constant(set.voltage_v), set.width_s, set.width_s, &bench.rig, bench.watch)?;
         }
-        let set = operation.set;
-        on.apply(&Waveform::Constant(set.voltage_v), set.width_s, set.width_s, &bench.rig, bench.watch)?;
     }
     Ok([off, on])
 }
@@ -277,7 +301,8 @@ mod tests {
         let bench =
             Bench { spec: &spec, devices: 1, key: Key::root(1), rig: Rig::default(), watch: &Unwatched };
         let voltages_v = vec![0.1, 0.3, 1.0];
-        let switching = Switching { voltages_v, times_s: [1e-13, 1.0], per_decade: 40, decades: 0.0 };
+        let switching =
+            Switching { voltages_v, times_s: [1e-13, 1.0], per_decade: 40, decades: 0.0, pulses: false };
         let found = switching.run(&bench).unwrap();
         let reset = found.series[0].lines.iter().find(|l| l.name == "RESET").unwrap();
         let way = 3e-9 * ((50.0_f64 * 1e3).sqrt() - 50.0) / 950.0;
@@ -295,7 +320,8 @@ mod tests {
         let bench =
             Bench { spec: &spec, devices: 1, key: Key::root(1), rig: Rig::default(), watch: &Unwatched };
         let voltages_v = vec![0.01, 0.1, 0.3, 1.0];
-        let switching = Switching { voltages_v, times_s: [1e-13, 1e3], per_decade: 10, decades: 6.0 };
+        let switching =
+            Switching { voltages_v, times_s: [1e-13, 1e3], per_decade: 10, decades: 6.0, pulses: false };
         let found = switching.run(&bench).unwrap();
         let reset = found.series[0].lines.iter().find(|l| l.name == "RESET").unwrap();
         assert!(reset.x.windows(2).all(|v| v[0] < v[1]) && reset.x[0] > 0.02, "{:?}", reset.x);

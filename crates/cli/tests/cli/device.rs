@@ -52,7 +52,9 @@ fn the_command_that_an_experiment_shows_is_that_experiment() {
         "pulse pcm_accumulate --count 7 --devices 50 --seed 3 --devices-per-cell 2",
         "pulse stanford_pku_v1 --count 3 --up-width 70ns --gap 1us",
         "switching stanford_pku_v1 --voltages 3 --longest 1s",
+        "switching thermochemical_nio --voltages 3 --longest 10ms --shortest 1us",
         "cycle stanford_pku_v1 --cycles 3 --temperature 310K",
+        "cycle pcm_mushroom_gst_90nm --cycles 1 --heights 5 --set-width 400ns",
         "disturb stanford_pku_v1 --read -0.11V --decades 3",
         "retention pcm --devices 20 --time 3h --levels 3",
     ] {
@@ -105,6 +107,28 @@ fn cells_that_miss_their_target_are_counted_by_reason() {
         assert!(value["notes"].to_string().contains("no stimulus moves the nominal device"));
         assert_ne!(value["command"].as_str().unwrap().contains("--devices-per-cell"), more.is_empty());
     }
+}
+
+#[test]
+fn what_drives_a_cycle_by_pulses_has_no_effect_on_ramps_and_the_other_way_round() {
+    let dir = folder();
+    for (asked, names) in [
+        ("pcm_mushroom_gst_90nm --ramp 1us", ["--ramp has no effect", "--drive ramps"]),
+        ("vteam_memtorch --drive pulses --ramp 1us", ["--ramp has no effect", "--set-width"]),
+        ("vteam_memtorch --heights 10", ["--heights has no effect", "--drive pulses"]),
+        ("vteam_memtorch --set-width 1us", ["--set-width has no effect", "--drive pulses"]),
+        ("pcm_mushroom_gst_90nm --drive ramps --reset-width 1us", ["--reset-width has no effect", "--ramp"]),
+    ] {
+        let out = run(dir.path(), ["device", "cycle"].into_iter().chain(asked.split(' ')));
+        assert_eq!(out.status.code(), Some(2), "{asked}: {}", text(&out.stderr));
+        let message = text(&out.stderr);
+        assert!(names.iter().all(|name| message.contains(name)), "{asked}: {message}");
+    }
+    let taken = ["device", "cycle", "vteam_memtorch", "--drive", "pulses", "--heights", "10", "--json"];
+    let out = run(dir.path(), taken);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let record: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert_eq!(record["settings"]["drive"], "pulses");
 }
 
 #[test]

@@ -63,6 +63,11 @@ const OPERATIONS: &[Own] = &[
     Own { of: "thermochemical", set: (1.5, 250e-6), reset: (0.8, 250e-6), series_ohm: None },
     // Below 1 V neither state can move: the resistances that its window leaves overlap.
     Own { of: "messaris/taox", set: (1.2, 1e-3), reset: (-1.2, 1e-3), series_ohm: None },
+    // A half wave of their published drive moves these by 2 %, 5 % and 1 %; longer pulses of its amplitude by a part that can
+    // be seen. (The first stands for ever where its window lets it reach an end: longer pulses would take it there.)
+    Own { of: "linear_ion_drift/prodromakis", set: (1.0, 2.0), reset: (-1.0, 2.0), series_ohm: None },
+    Own { of: "messaris/tiox_2", set: (-0.7, 0.25), reset: (0.7, 0.25), series_ohm: None },
+    Own { of: "messaris_quadratic", set: (1.2, 2.5e-3), reset: (-1.2, 2.5e-3), series_ohm: None },
     // These switch in less than any circuit's time constant at the voltages of their published sweeps.
     Own { of: "simmons", set: (-0.12, 10e-6), reset: (0.2, 100e-6), series_ohm: None },
     // Cycle by cycle its RESET begins between 1.1 V and 1.6 V on such a ramp, as radius, length and concentrations are drawn
@@ -153,7 +158,7 @@ fn describe(set: &Published) -> DeviceSpec {
                 quantity::rounded(b.amplitude_v.abs().max(operation.set.voltage_v.abs()), 3),
                 Dimension::Volt
             ),
-            quantity::format(quantity::rounded(1.0 / b.frequency_hz, 3), Dimension::Second),
+            quantity::format(quantity::rounded(longest_s, 3), Dimension::Second),
         ),
         valid,
         compact: Some(compact),

@@ -17,6 +17,9 @@ use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
 
+/// Where experiments are done unless told otherwise, K.
+pub const ROOM_K: f64 = 300.0;
+
 /// Options of every experiment.
 #[derive(clap::Args)]
 #[command(next_help_heading = "Bench options")]
@@ -197,11 +200,14 @@ pub fn by_statistics(options: &BenchOptions, spec: &DeviceSpec) -> Result<bool, 
 
 /// That none of an experiment's options on voltages and times is given where only statistics are looked at.
 pub fn idle(given: &[(&str, bool)]) -> Result<(), Failure> {
+    let why = "the description's statistics know their own pulses";
+    without_effect(given, why, "a device with equations takes any voltage and width")
+}
+
+/// That no option is given which has no effect, and else why it has none, and what helps.
+pub fn without_effect(given: &[(&str, bool)], why: &str, help: &str) -> Result<(), Failure> {
     match given.iter().find(|(_, given)| *given) {
-        Some((name, _)) => {
-            let message = format!("{name} has no effect: the description's statistics know their own pulses");
-            Err(Failure::request(message).help("a device with equations takes any voltage and width"))
-        }
+        Some((name, _)) => Err(Failure::request(format!("{name} has no effect: {why}")).help(help)),
         None => Ok(()),
     }
 }
@@ -307,6 +313,11 @@ pub fn operation<'a>(spec: &'a DeviceSpec, options: &str) -> Result<&'a Operatio
         Failure::request(format!("device `{}` does not say how it is operated", spec.name))
             .help(format!("give {options}, or add [operation] with set, reset and read to its description"))
     })
+}
+
+/// What an option's value is called where it is typed.
+pub fn chosen(value: &impl clap::ValueEnum) -> String {
+    value.to_possible_value().map_or_else(String::new, |v| v.get_name().to_owned())
 }
 
 /// A pulse with another voltage or width.

@@ -10,8 +10,6 @@ use super::bench::{self, BenchOptions, Experiment, changed, hertz, second, text,
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
-const ROOM_K: f64 = 300.0;
-
 #[derive(clap::Args)]
 #[command(after_help = "\
 Examples:
@@ -113,7 +111,7 @@ pub fn sweep(options: Sweep, terminal: &Terminal) -> Result<(), Failure> {
             ("read", text(sweep.read_v, Dimension::Volt)),
         ],
         words,
-        default_k: ROOM_K,
+        default_k: bench::ROOM_K,
     };
     bench::measure(&options.bench, &spec, experiment, |b| sweep.run(b), terminal)
 }
@@ -235,7 +233,7 @@ const PULSE: Experiment = Experiment {
     merit: "on_off_ratio",
     settings: Vec::new(),
     words: Vec::new(),
-    default_k: ROOM_K,
+    default_k: bench::ROOM_K,
 };
 
 /// The same with cells that are known by their statistics.
@@ -263,131 +261,6 @@ fn pulse_cells(options: &Pulse, spec: &DeviceSpec, terminal: &Terminal) -> Resul
     }
     let experiment = Experiment { revision: lab::Trains::REVISION, settings, words, ..PULSE };
     bench::measure_cells(&options.bench, spec, experiment, |c| trains.run(c), terminal)
-}
-
-#[derive(clap::Args)]
-pub struct Switching {
-    #[command(flatten)]
-    bench: BenchOptions,
-    /// Smallest size of the voltages [default: 0.3 of the device's SET, and as much lower as six decades of time take]
-    #[arg(long, value_name = "VOLTAGE", value_parser = volt)]
-    from: Option<f64>,
-    /// Largest size of the voltages [default: twice the device's SET]
-    #[arg(long, value_name = "VOLTAGE", value_parser = volt)]
-    to: Option<f64>,
-    /// Voltages between them
-    #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(2..=1000))]
-    voltages: u32,
-    /// Longest time that is waited for
-    #[arg(long, value_name = "TIME", default_value = "1000s", value_parser = second, allow_hyphen_values = true)]
-    longest: f64,
-    /// Shortest time that is resolved
-    #[arg(long, value_name = "TIME", default_value = "1ps", value_parser = second, allow_hyphen_values = true)]
-    shortest: f64,
-}
-
-pub fn switching(options: Switching, terminal: &Terminal) -> Result<(), Failure> {
-    let spec = bench::device(&options.bench)?;
-    spec.equations()?;
-    let top = bench::operation(&spec, "a description that has one")?.set.voltage_v.abs();
-    let (from, to) = (options.from.unwrap_or(0.3 * top), options.to.unwrap_or(2.0 * top));
-    if !(from > 0.0 && to > from) {
-        return Err(Failure::request(format!("--from {from} V must be positive and below --to {to} V")));
-    }
-    let at = |n: u32| from * (to / from).powf(f64::from(n) / f64::from(options.voltages - 1));
-    let switching = lab::Switching {
-        voltages_v: (0..options.voltages).map(at).collect(),
-        times_s: [options.shortest, options.longest],
-        per_decade: 10,
-        // Whoever says where to begin gets just these voltages.
-        decades: if options.from.is_some() { 0.0 } else { 6.0 },
-    };
-    // The same voltages again: without --from lower ones may be added.
-    let first = options.from.map(|from| ("--from", bench::word(from, Dimension::Volt)));
-    let words = [
-        ("--to", bench::word(to, Dimension::Volt)),
-        ("--voltages", options.voltages.to_string()),
-        ("--longest", bench::word(options.longest, Dimension::Second)),
-        ("--shortest", bench::word(options.shortest, Dimension::Second)),
-    ];
-    let experiment = Experiment {
-        name: "switching",
-        title: "Switching time against voltage",
-        about: "How long a constant voltage takes to carry the device half way between its ends. A memory must be \
-                fast at its write voltage and slow, by many decades, at its read voltage: the voltage-time dilemma.",
-        revision: lab::Switching::REVISION,
-        merit: "on_off_ratio",
-        settings: vec![
-            ("from", text(from, Dimension::Volt)),
-            ("to", text(to, Dimension::Volt)),
-            ("voltages", Value::Integer(options.voltages.into())),
-            ("longest", text(options.longest, Dimension::Second)),
-            ("shortest", text(options.shortest, Dimension::Second)),
-            ("decades", Value::Float(switching.decades)),
-        ],
-        words: first.into_iter().chain(words).flat_map(|(k, v)| [k.to_string(), v]).collect(),
-        default_k: ROOM_K,
-    };
-    bench::measure(&options.bench, &spec, experiment, |b| switching.run(b), terminal)
-}
-
-#[derive(clap::Args)]
-pub struct Cycle {
-    #[command(flatten)]
-    bench: BenchOptions,
-    /// Cycles of each device
-    #[arg(long, value_name = "N", default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..=1_000_000))]
-    cycles: u32,
-    /// Height of the SET ramp [default: the device's SET]
-    #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
-    set: Option<f64>,
-    /// Height of the RESET ramp [default: the device's RESET]
-    #[arg(long, value_name = "VOLTAGE", value_parser = volt, allow_hyphen_values = true)]
-    reset: Option<f64>,
-    /// Length of a ramp [default: the width of the device's SET]
-    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
-    ramp: Option<f64>,
-}
-
-pub fn cycle(options: Cycle, terminal: &Terminal) -> Result<(), Failure> {
-    let spec = bench::device(&options.bench)?;
-    spec.equations()?;
-    let operation = bench::operation(&spec, "a description that has one")?;
-    let reset = options.reset.or(operation.reset.map(|r| r.voltage_v)).ok_or_else(|| {
-        Failure::request(format!("device `{}` has no RESET: it falls back by itself", spec.name))
-            .help("cycle it with --reset, or look at `neurohm device retention`")
-    })?;
-    let cycling = lab::Cycling {
-        cycles: options.cycles,
-        set_v: options.set.unwrap_or(operation.set.voltage_v),
-        reset_v: reset,
-        ramp_s: options.ramp.unwrap_or(operation.set.width_s),
-        looks: 200,
-        read_v: operation.read.voltage_v,
-    };
-    let words = [
-        ("--cycles", options.cycles.to_string()),
-        ("--set", bench::word(cycling.set_v, Dimension::Volt)),
-        ("--reset", bench::word(cycling.reset_v, Dimension::Volt)),
-        ("--ramp", bench::word(cycling.ramp_s, Dimension::Second)),
-    ];
-    let experiment = Experiment {
-        name: "cycle",
-        title: "SET and RESET, cycle after cycle",
-        about: "Ramps up and down, again and again: at which voltages the device switches, how these scatter over \
-                cycles and devices (Weibull plots), and what resistances lie between.",
-        revision: lab::Cycling::REVISION,
-        merit: "on_off_ratio",
-        settings: vec![
-            ("cycles", Value::Integer(options.cycles.into())),
-            ("set", text(cycling.set_v, Dimension::Volt)),
-            ("reset", text(cycling.reset_v, Dimension::Volt)),
-            ("ramp", text(cycling.ramp_s, Dimension::Second)),
-        ],
-        words: words.into_iter().flat_map(|(k, v)| [k.to_string(), v]).collect(),
-        default_k: ROOM_K,
-    };
-    bench::measure(&options.bench, &spec, experiment, |b| cycling.run(b), terminal)
 }
 
 #[derive(clap::Args)]
@@ -428,7 +301,7 @@ pub fn disturb(options: Disturb, terminal: &Terminal) -> Result<(), Failure> {
             ("decades", Value::Integer(options.decades.into())),
         ],
         words: words.into_iter().flat_map(|(k, v)| [k.to_string(), v]).collect(),
-        default_k: ROOM_K,
+        default_k: bench::ROOM_K,
     };
     bench::measure(&options.bench, &spec, experiment, |b| disturb.run(b), terminal)
 }

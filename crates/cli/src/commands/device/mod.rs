@@ -1,10 +1,12 @@
 //! `neurohm device`: one device, its descriptions and what a probe station would measure of it.
 
 mod bench;
+mod cycle;
 mod derive;
 mod experiments;
 mod fit;
 mod program;
+mod switching;
 mod waveform;
 
 use neurohm::device::{presets, to_toml};
@@ -34,9 +36,9 @@ enum Command {
     /// Give trains of pulses up and down, and read after each
     Pulse(experiments::Pulse),
     /// Measure the switching time against the voltage
-    Switching(experiments::Switching),
+    Switching(switching::Switching),
     /// Cycle SET and RESET: voltages as Weibull plots, resistances
-    Cycle(experiments::Cycle),
+    Cycle(cycle::Cycle),
     /// Read a state very often
     Disturb(experiments::Disturb),
     /// Bring cells to levels with pulses, and verify
@@ -59,8 +61,8 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
         Command::Show { name } => show(&name, terminal),
         Command::Sweep(options) => experiments::sweep(options, terminal),
         Command::Pulse(options) => experiments::pulse(options, terminal),
-        Command::Switching(options) => experiments::switching(options, terminal),
-        Command::Cycle(options) => experiments::cycle(options, terminal),
+        Command::Switching(options) => switching::switching(options, terminal),
+        Command::Cycle(options) => cycle::cycle(options, terminal),
         Command::Disturb(options) => experiments::disturb(options, terminal),
         Command::Program(options) => program::program(options, terminal),
         Command::Fit(options) => fit::run(options, terminal),

@@ -13,6 +13,7 @@ use neurohm::study::record::{Axis, Better, Line, Series};
 use neurohm::study::{Disk, named_device};
 use toml::{Table, Value};
 
+use super::bench::chosen;
 use crate::args::quoted;
 use crate::commands::carry_out;
 use crate::failure::Failure;
@@ -247,10 +248,8 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
 /// The command, as it would be typed again.
 fn words(options: &Program, max_pulses: u16) -> Vec<String> {
     let mut words: Vec<String> = ["neurohm", "device", "program", &options.device].map(str::to_owned).into();
-    let scheme = clap::ValueEnum::to_possible_value(&options.scheme);
-    let scheme = scheme.map_or_else(String::new, |v| v.get_name().to_owned());
     for (name, value) in [
-        ("--scheme", scheme),
+        ("--scheme", chosen(&options.scheme)),
         ("--tolerance", options.tolerance.to_string()),
         ("--max-pulses", max_pulses.to_string()),
         ("--levels", options.levels.to_string()),
