@@ -4,6 +4,7 @@ use neurohm_device::compact::Waveform;
 use neurohm_num::quantity::Dimension;
 use neurohm_study::experiment::Findings;
 use neurohm_study::record::Better;
+use rayon::prelude::*;
 
 use crate::csv::{Csv, columns};
 use crate::figure::{self, linear, logarithmic, series};
@@ -122,11 +123,12 @@ impl Switching {
     /// Times under all voltages, and under those that are added to cover the decades, by rising size of the voltage.
     fn times(
         &self,
-        time: impl Fn(f64) -> Result<Option<f64>, LabError>,
+        time: impl Fn(f64) -> Result<Option<f64>, LabError> + Sync,
         read_v: f64,
     ) -> Result<Vec<Row>, LabError> {
         let row = |v: f64| Ok::<Row, LabError>((v, time(v)?));
-        let mut rows = self.voltages_v.iter().map(|v| row(*v)).collect::<Result<Vec<Row>, LabError>>()?;
+        let rows: Vec<_> = self.voltages_v.par_iter().map(|v| row(*v)).collect();
+        let mut rows = rows.into_iter().collect::<Result<Vec<Row>, LabError>>()?;
         rows.sort_by(|a, b| a.0.total_cmp(&b.0));
         for _ in 0..Self::MORE {
             let told = rows.iter().filter_map(|row| row.1.filter(|t| *t > 0.0));
@@ -166,13 +168,15 @@ impl Switching {
             let [off, on] = ends(&device, bench)?;
             let g = |device: &Device| device.copy().conductance_s(read_v, &bench.rig);
             let (g_off, g_on) = (g(&off)?, g(&on)?);
-            let mut rows = Vec::new();
-            for (way, sign) in &ways {
+            let one = |(way, sign): &(Way, f64)| {
                 let (from, to) = if *way == Way::Set { (&off, g_on) } else { (&on, g_off) };
                 let time = |v: f64| self.time(from.copy(), sign * v, to, bench, read_v);
-                rows.extend(self.times(time, read_v)?.into_iter().map(|(v, t)| (*way, sign * v, t)));
-            }
-            Ok((rows, g_on / g_off))
+                let rows = self.times(time, read_v)?.into_iter().map(|(v, t)| (*way, sign * v, t));
+                Ok(rows.collect::<Vec<_>>())
+            };
+            let both: Vec<Result<Vec<_>, LabError>> = ways.par_iter().map(one).collect();
+            let rows: Vec<Vec<_>> = both.into_iter().collect::<Result<_, _>>()?;
+            Ok((rows.concat(), g_on / g_off))
         })?;
         let mut found = Findings::default();
         let mut names = columns(&["voltage_v", "time_s", "set"]);

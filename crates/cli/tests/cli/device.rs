@@ -128,7 +128,8 @@ fn what_drives_a_cycle_by_pulses_has_no_effect_on_ramps_and_the_other_way_round(
     let out = run(dir.path(), taken);
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
     let record: Value = serde_json::from_slice(&out.stdout).unwrap();
-    assert_eq!(record["settings"]["drive"], "pulses");
+    let command = record["command"].as_str().unwrap();
+    assert!(command.contains("--drive pulses") && command.contains("--heights 10"), "{command}");
 }
 
 #[test]

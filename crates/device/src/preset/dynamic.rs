@@ -63,8 +63,10 @@ const OPERATIONS: &[Own] = &[
     Own { of: "thermochemical", set: (1.5, 250e-6), reset: (0.8, 250e-6), series_ohm: None },
     // Below 1 V neither state can move: the resistances that its window leaves overlap.
     Own { of: "messaris/taox", set: (1.2, 1e-3), reset: (-1.2, 1e-3), series_ohm: None },
-    // A half wave of their published drive moves these by 2 %, 5 % and 1 %; longer pulses of its amplitude by a part that can
-    // be seen. (The first stands for ever where its window lets it reach an end: longer pulses would take it there.)
+    // A half wave of their published drive moves these by 10 %, 2 %, 5 % and 1 %; longer pulses of its amplitude by a part
+    // that can be seen. (Both ion drifts stand for ever where their windows let them reach an end: pulses of twice this
+    // length take them there.)
+    Own { of: "linear_ion_drift/joglekar", set: (1.0, 0.5), reset: (-1.0, 0.5), series_ohm: None },
     Own { of: "linear_ion_drift/prodromakis", set: (1.0, 2.0), reset: (-1.0, 2.0), series_ohm: None },
     Own { of: "messaris/tiox_2", set: (-0.7, 0.25), reset: (0.7, 0.25), series_ohm: None },
     Own { of: "messaris_quadratic", set: (1.2, 2.5e-3), reset: (-1.2, 2.5e-3), series_ohm: None },
