@@ -507,7 +507,9 @@ impl Program {
                 .enumerate()
                 .map(|(part, (ways, (seen, target_s)))| {
                     let (mut ops, mut ended) = (Vec::new(), 0);
-                    for (n, (way, (seen, target))) in ways.iter_mut().zip(seen.iter().zip(target_s)).enumerate() {
+                    for (n, (way, (seen, target))) in
+                        ways.iter_mut().zip(seen.iter().zip(target_s)).enumerate()
+                    {
                         let next = self.next(&known, way, f64::from(*seen), f64::from(*target));
                         let cell = (part * WATCHED + n) as u32;
                         ops.extend(next.map(|(stimulus, count)| CellPulse { cell, stimulus, count }));
