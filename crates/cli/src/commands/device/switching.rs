@@ -8,6 +8,11 @@ use super::bench::{self, BenchOptions, Experiment, second, text, volt};
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
+/// Longest time that is waited for under a constant voltage, s.
+const LONGEST_S: f64 = 1e3;
+/// The same under pulses, of the longer of SET and RESET: six decades, as many as voltages are added for.
+const LONGEST_PULSES: f64 = 1e6;
+
 /// What lasts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 enum DriveName {
@@ -38,9 +43,9 @@ pub struct Switching {
     /// Voltages between them
     #[arg(long, value_name = "N", default_value_t = 25, value_parser = clap::value_parser!(u32).range(2..=1000))]
     voltages: u32,
-    /// Longest time that is waited for
-    #[arg(long, value_name = "TIME", default_value = "1000s", value_parser = second, allow_hyphen_values = true)]
-    longest: f64,
+    /// Longest time that is waited for [default: 1000s; with pulses a million times the longer of SET and RESET]
+    #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
+    longest: Option<f64>,
     /// Shortest time that is resolved
     #[arg(long, value_name = "TIME", default_value = "1ps", value_parser = second, allow_hyphen_values = true)]
     shortest: f64,
@@ -57,10 +62,15 @@ pub fn switching(options: Switching, terminal: &Terminal) -> Result<(), Failure>
     if !(from > 0.0 && to > from) {
         return Err(Failure::request(format!("--from {from} V must be positive and below --to {to} V")));
     }
+    let longest = match drive {
+        DriveName::Constant => LONGEST_S,
+        DriveName::Pulses => LONGEST_PULSES * operation.rest_s(),
+    };
+    let longest = options.longest.unwrap_or(longest);
     let at = |n: u32| from * (to / from).powf(f64::from(n) / f64::from(options.voltages - 1));
     let switching = lab::Switching {
         voltages_v: (0..options.voltages).map(at).collect(),
-        times_s: [options.shortest, options.longest],
+        times_s: [options.shortest, longest],
         per_decade: 10,
         // Whoever says where to begin gets just these voltages.
         decades: if options.from.is_some() { 0.0 } else { 6.0 },
@@ -72,7 +82,7 @@ pub fn switching(options: Switching, terminal: &Terminal) -> Result<(), Failure>
         ("--drive", bench::chosen(&drive)),
         ("--to", bench::word(to, Dimension::Volt)),
         ("--voltages", options.voltages.to_string()),
-        ("--longest", bench::word(options.longest, Dimension::Second)),
+        ("--longest", bench::word(longest, Dimension::Second)),
         ("--shortest", bench::word(options.shortest, Dimension::Second)),
     ];
     let experiment = Experiment {
@@ -87,7 +97,7 @@ pub fn switching(options: Switching, terminal: &Terminal) -> Result<(), Failure>
             ("from", text(from, Dimension::Volt)),
             ("to", text(to, Dimension::Volt)),
             ("voltages", Value::Integer(options.voltages.into())),
-            ("longest", text(options.longest, Dimension::Second)),
+            ("longest", text(longest, Dimension::Second)),
             ("shortest", text(options.shortest, Dimension::Second)),
             ("decades", Value::Float(switching.decades)),
         ],
