@@ -327,12 +327,23 @@ fn weibulls(kinds: &[(&str, Vec<f64>)], found: &mut Findings) {
     let mut lines: Vec<Line> = Vec::new();
     for (name, values) in kinds {
         let key = name.to_lowercase();
-        if values.len() < 3 {
+        if values.is_empty() {
             continue;
         }
         let mean = stats::mean(values);
+        found.scalar(
+            &format!("{key}_voltage"),
+            mean,
+            None,
+            "V",
+            None,
+            format!("Mean size of the {name} voltage"),
+        );
+        if values.len() < 3 {
+            found.info(format!("Fewer than three {name} voltages have no spread to tell (--cycles)."));
+            continue;
+        }
         let sd = stats::sd(values);
-        found.scalar(&format!("{key}_voltage"), mean, None, "V", None, format!("Mean {name} voltage"));
         let about = format!("Spread of the {name} voltage: standard deviation over mean");
         // What rounding leaves is no spread.
         let differ = sd > 1e-9 * mean;

@@ -1,5 +1,6 @@
 //! Switching time against voltage: how long a voltage must last to carry the device half way.
 
+use neurohm_device::Drive;
 use neurohm_device::compact::Waveform;
 use neurohm_num::quantity::Dimension;
 use neurohm_study::experiment::Findings;
@@ -43,6 +44,28 @@ enum Way {
     Reset,
 }
 
+/// Logarithms of a conductance and of what lies half way from it to another.
+struct Middle {
+    from: f64,
+    at: f64,
+}
+
+impl Middle {
+    /// Whether `g_s` is half way or beyond.
+    fn passed(&self, g_s: f64) -> bool {
+        (libm::log(g_s) - self.at) * (self.at - self.from) >= 0.0
+    }
+}
+
+/// What a voltage, V, did: after which time it switched, as in [`Row`], and whether a pulse as long as the operation's
+/// own leaves the device there.
+struct Told {
+    way: Way,
+    v: f64,
+    t: Option<f64>,
+    stays: bool,
+}
+
 impl Switching {
     /// Method and defaults of this experiment.
     pub const REVISION: u32 = 3;
@@ -67,9 +90,15 @@ impl Switching {
         Ok(())
     }
 
+    /// Half way from where `device` is to `to_s`.
+    fn middle(&self, device: &mut Device, to_s: f64, bench: &Bench, read_v: f64) -> Result<Middle, LabError> {
+        let from = libm::log(device.conductance_s(read_v, &bench.rig)?);
+        Ok(Middle { from, at: (from + libm::log(to_s)) / 2.0 })
+    }
+
     /// The time after which `v` has carried `device` from its conductance half way, on a logarithmic scale, to `to_s`; none
     /// if it takes longer than the longest time, 0 if it was over before the first look.
-    fn time(
+    pub(crate) fn time(
         &self,
         mut device: Device,
         v: f64,
@@ -78,13 +107,11 @@ impl Switching {
         read_v: f64,
     ) -> Result<Option<f64>, LabError> {
         let rest_s = bench.operation()?.rest_s();
-        let from = libm::log(device.conductance_s(read_v, &bench.rig)?);
-        let middle = (from + libm::log(to_s)) / 2.0;
-        let passed = |g: f64| (libm::log(g) - middle) * (middle - from) >= 0.0;
+        let middle = self.middle(&mut device, to_s, bench, read_v)?;
         let [mut t, longest] = self.times_s;
         let factor = libm::pow(10.0, 1.0 / f64::from(self.per_decade));
         let (mut before, mut at) = (0.0, t);
-        let mut g_before = from;
+        let mut g_before = middle.from;
         loop {
             let r = device.apply(
                 &Waveform::Constant(v),
@@ -102,13 +129,13 @@ impl Switching {
             } else {
                 device.conductance_s(read_v, &bench.rig)?
             };
-            if passed(g) {
+            if middle.passed(g) {
                 if before == 0.0 {
                     // Before the first look: faster than can be told.
                     return Ok(Some(0.0));
                 }
                 // Between two looks ln G is taken to be linear in time.
-                let part = (middle - g_before) / (libm::log(g) - g_before);
+                let part = (middle.at - g_before) / (libm::log(g) - g_before);
                 return Ok(Some(before + part.clamp(0.0, 1.0) * (at - before)));
             }
             g_before = libm::log(g);
@@ -171,12 +198,27 @@ impl Switching {
             let one = |(way, sign): &(Way, f64)| {
                 let (from, to) = if *way == Way::Set { (&off, g_on) } else { (&on, g_off) };
                 let time = |v: f64| self.time(from.copy(), sign * v, to, bench, read_v);
-                let rows = self.times(time, read_v)?.into_iter().map(|(v, t)| (*way, sign * v, t));
-                Ok(rows.collect::<Vec<_>>())
+                let rows = self.times(time, read_v)?;
+                let own_s = [Some(operation.set), operation.reset][usize::from(*way == Way::Reset)];
+                let own_s = own_s.map_or(0.0, |pulse| pulse.width_s);
+                let mut told = Vec::new();
+                for (v, t) in rows {
+                    // What a pulse has done a longer one may undo: what it melts crystallises again.
+                    let longer = self.pulses && t.is_some_and(|t| t < own_s);
+                    let stays = !longer || {
+                        let mut device = from.copy();
+                        let middle = self.middle(&mut device, to, bench, read_v)?;
+                        let pulse = Drive { voltage_v: sign * v, width_s: own_s };
+                        device.pulse(pulse, operation.rest_s(), &bench.rig, bench.watch)?;
+                        middle.passed(device.conductance_s(read_v, &bench.rig)?)
+                    };
+                    told.push(Told { way: *way, v: sign * v, t, stays });
+                }
+                Ok(told)
             };
             let both: Vec<Result<Vec<_>, LabError>> = ways.par_iter().map(one).collect();
             let rows: Vec<Vec<_>> = both.into_iter().collect::<Result<_, _>>()?;
-            Ok((rows.concat(), g_on / g_off))
+            Ok((rows.into_iter().flatten().collect::<Vec<_>>(), g_on / g_off))
         })?;
         let mut found = Findings::default();
         let mut names = columns(&["voltage_v", "time_s", "set"]);
@@ -185,10 +227,10 @@ impl Switching {
         }
         let mut csv = Csv::new(&names);
         for (id, (rows, _)) in all.iter().enumerate() {
-            for (way, v, t) in rows {
+            for &Told { way, v, t, .. } in rows {
                 let Some(t) = t.filter(|t| *t > 0.0) else { continue };
                 let device = (bench.devices > 1).then_some(id as f64);
-                csv.row([*v, t, f64::from(u8::from(*way == Way::Set))].into_iter().chain(device));
+                csv.row([v, t, f64::from(u8::from(way == Way::Set))].into_iter().chain(device));
             }
         }
         found.files.push(("switching.csv".into(), csv.bytes()));
@@ -197,22 +239,35 @@ impl Switching {
             for (id, (rows, _)) in all.iter().enumerate().take(figure::SHOWN) {
                 let points = rows
                     .iter()
-                    .filter(|r| r.0 == way)
-                    .filter_map(|r| Some((r.1.abs(), r.2.filter(|t| *t > 0.0)?)));
+                    .filter(|r| r.way == way)
+                    .filter_map(|r| Some((r.v.abs(), r.t.filter(|t| *t > 0.0)?)));
                 let (x, y): (Vec<f64>, Vec<f64>) = points.unzip();
                 if !x.is_empty() {
                     lines.push(figure::line(figure::device_name(id, bench.devices, name), x, y));
                 }
             }
-            let fastest = |rows: &[(Way, f64, Option<f64>)]| {
+            let fastest = |rows: &[Told]| {
                 rows.iter()
-                    .filter(|r| r.0 == way)
-                    .filter_map(|r| r.2.filter(|t| *t > 0.0))
+                    .filter(|r| r.way == way)
+                    .filter_map(|r| r.t.filter(|t| *t > 0.0))
                     .fold(f64::INFINITY, f64::min)
             };
-            let slowest = |rows: &[(Way, f64, Option<f64>)]| {
-                rows.iter().filter(|r| r.0 == way).filter_map(|r| r.2).fold(0.0, f64::max)
-            };
+            let slowest =
+                |rows: &[Told]| rows.iter().filter(|r| r.way == way).filter_map(|r| r.t).fold(0.0, f64::max);
+            let undone = all.iter().flat_map(|(rows, _)| rows).filter(|r| r.way == way && !r.stays);
+            let undone: Vec<f64> = undone.map(|r| r.v.abs()).collect();
+            if !undone.is_empty() {
+                let end = |f: fn(f64, f64) -> f64| {
+                    figure::said(undone.iter().copied().reduce(f).unwrap_or(f64::NAN), Dimension::Volt)
+                };
+                found.caution(format!(
+                    "At {} of the voltages of {name}, from {} to {}, a pulse as long as the operation's own does not \
+                     switch although a shorter one does: the time is that of the shortest pulse that does.",
+                    undone.len(),
+                    end(f64::min),
+                    end(f64::max)
+                ));
+            }
             let spans: Vec<f64> = all
                 .iter()
                 .map(|(rows, _)| libm::log10(slowest(rows) / fastest(rows)))
@@ -225,7 +280,7 @@ impl Switching {
                 found.scalar(&key, mean, ci95, "1", Some(Better::Higher), about);
             }
         }
-        let fast = all.iter().flat_map(|(rows, _)| rows).filter(|r| r.2 == Some(0.0)).count();
+        let fast = all.iter().flat_map(|(rows, _)| rows).filter(|r| r.t == Some(0.0)).count();
         if fast > 0 {
             found.info(format!(
                 "{fast} voltages switched before the first look at {:e} s and are left out (--shortest looks earlier).",
@@ -247,8 +302,8 @@ impl Switching {
             ));
         }
         let used = || all.iter().flat_map(|(rows, _)| rows);
-        let voltages: Vec<f64> = used().map(|row| row.1).collect();
-        let times: Vec<f64> = used().filter_map(|row| row.2).collect();
+        let voltages: Vec<f64> = used().map(|row| row.v).collect();
+        let times: Vec<f64> = used().filter_map(|row| row.t).collect();
         let what = if self.pulses { "A pulse" } else { "A constant voltage" };
         bench.keep_within(what, &voltages, &times, &mut found)?;
         let caption = if self.pulses {

@@ -140,6 +140,22 @@ fn a_dome_crystallises_in_the_time_of_its_growth() {
 }
 
 #[test]
+fn what_a_longer_pulse_undoes_is_told() {
+    // Behind 10 kohm at 3.42 V some tens of ps melt; the cell turns on, its current falls below what melts, and in the
+    // operation's own 50 ns all that was melted crystallises.
+    let spec = preset(PCM[0]).unwrap();
+    let notes = |voltage_v: f64| {
+        let voltages_v = vec![voltage_v];
+        let switching =
+            Switching { voltages_v, times_s: [1e-12, 1e-6], per_decade: 10, decades: 0.0, pulses: true };
+        let found = switching.run(&bench(&spec)).unwrap();
+        found.notes.iter().map(|note| note.text.clone()).collect::<Vec<_>>().join(" ")
+    };
+    assert!(notes(3.424).contains("does not switch although a shorter one does"));
+    assert!(!notes(5.35).contains("although a shorter one"));
+}
+
+#[test]
 fn unipolar_oxide_has_a_time_for_both_ways() {
     let spec = preset(NIO).unwrap();
     let lines = switching(&spec, &[0.6, 0.7, 0.8, 0.9, 1.14, 1.2, 1.3], [1e-13, 1.0], true);

@@ -77,6 +77,19 @@ fn the_command_that_an_experiment_shows_is_that_experiment() {
 }
 
 #[test]
+fn what_a_scheme_of_programming_does_not_use_is_refused() {
+    let dir = folder();
+    for (scheme, option) in
+        [("single", "--max-pulses=3"), ("single", "--single-branch"), ("open-loop", "--single-branch")]
+    {
+        let args = ["device", "program", "ecram", "--cells", "10", "--scheme", scheme, option];
+        let out = run(dir.path(), args);
+        assert_eq!(out.status.code(), Some(2), "{scheme} {option}");
+        assert!(text(&out.stderr).contains("has no effect"), "{}", text(&out.stderr));
+    }
+}
+
+#[test]
 fn cells_that_miss_their_target_are_counted_by_reason() {
     let dir = folder();
     let program = |more: &[&'static str]| -> Value {

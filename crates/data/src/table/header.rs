@@ -153,12 +153,17 @@ pub(super) fn parts(text: &str) -> (String, Option<Quantity>, Option<String>) {
         }
     }
     let quantity = named(&text);
-    let unit = quantity.is_none().then(|| trailing_unit(&text)).flatten();
+    // A unit of another dimension is kept, so that whoever asks for the column is told. `current_min` is a minimum.
+    let strange = |unit: &String| match quantity {
+        Some(q) => q.dimension() != Dimension::Ratio && unit.to_lowercase() != "min",
+        None => true,
+    };
+    let unit = trailing_unit(&text).filter(strange);
     (text, quantity, unit)
 }
 
-/// The unit at the end of a header whose words name no quantity, `drive_mV`: with a prefix, since a single letter may
-/// be part of a name.
+/// The unit at the end of a header whose words name no quantity, `drive_mV`, or one of another dimension: of several
+/// letters, since a single one may be part of a name.
 fn trailing_unit(text: &str) -> Option<String> {
     let (_, unit) = text.rsplit_once(['/', ',', '_', ' ', '-', '.'])?;
     let unit = unit.trim();

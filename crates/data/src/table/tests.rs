@@ -36,6 +36,16 @@ fn the_usual_ways_to_write_a_table_read_the_same() {
 }
 
 #[test]
+fn a_unit_of_another_dimension_in_a_header_is_told_with_its_column() {
+    let table = plain("time_s,voltage_v,current_ohm\n0,1,2\n1,2,3\n").unwrap();
+    let message = table.values(Quantity::Current).unwrap_err().to_string();
+    assert!(message.contains("current_ohm") && message.contains("ohm"), "{message}");
+    // A minimum is no minute.
+    let table = plain("time_s,voltage_v,current_min\n0,1,0.002\n1,2,0.003\n").unwrap();
+    assert_eq!(table.values(Quantity::Current).unwrap(), [0.002, 0.003]);
+}
+
+#[test]
 fn micro_signs_and_latin_1_are_read() {
     for text in
         ["V (V),I (µA)\n1,2\n3,4\n".as_bytes(), b"V (V),I (\xb5A)\n1,2\n3,4\n", b"V,I (uA)\r1,2\r3,4\r"]

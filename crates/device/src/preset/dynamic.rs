@@ -82,7 +82,8 @@ const OPERATIONS: &[Own] = &[
 const DIFFERENCES: &[(&str, &str)] = &[(
     "stanford_pku/v1_dynamic",
     "The published code adds its noise (0.02 m/s) anew at every step, so that its spread depends on the steps; here the same \
-     amplitude at that code's bound of the step, 1 ns, drives a Wiener process, whose spread does not.",
+     amplitude at that code's bound of the step, 1 ns, drives a Wiener process, whose spread does not. As in \
+     that code the gap walks at rest too, by 0.6 nm in a microsecond: the cell keeps no state for longer.",
 )];
 
 /// The preset's name of a published set: `vteam/memtorch` is `vteam_memtorch`.

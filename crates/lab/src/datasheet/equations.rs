@@ -9,13 +9,17 @@ use super::statistics::{ASYMMETRY, labelled};
 use super::{AGED_S, HOT_K, LONGEST_S, MOVED, ROOM_K, Reading, Readings, Source, trains};
 use crate::figure::over;
 use crate::rig::{Device, Rig};
-use crate::switching::ends;
+use crate::switching::{Switching, ends};
 use crate::{Bench, LabError};
 
 /// Pulses of a train, each so much shorter than the operation's.
 const TRAIN: u32 = 32;
 /// Parts of a pulse that are looked at, at least.
 const LOOKS: f64 = 400.0;
+/// Shortest pulse whose effect on a device that switches by heat is looked at, s.
+const SHORTEST_S: f64 = 1e-12;
+/// Widths a decade of such pulses.
+const WIDTHS_PER_DECADE: u32 = 20;
 /// A conductance that changes by less than this part has not switched.
 const SWITCHED: f64 = 1.1;
 /// First look at a device that is left alone, s.
@@ -91,14 +95,14 @@ fn measure(device: Device, operation: &Operation, bench: &Bench) -> Result<Measu
     let read_v = operation.read.voltage_v;
     let [mut off, mut on] = ends(&device, bench)?;
     let (off_s, on_s) = (off.conductance_s(read_v, &bench.rig)?, on.conductance_s(read_v, &bench.rig)?);
-    let set = switch(off.copy(), operation.set, bench)?;
-    let reset = operation.reset.map(|pulse| switch(on.copy(), pulse, bench)).transpose()?;
+    let set = switch(off.copy(), operation.set, on_s, operation, bench)?;
+    let reset = operation.reset.map(|pulse| switch(on.copy(), pulse, off_s, operation, bench)).transpose()?;
     // Trains up and down in turn; the first ones bring the device into the range that they span.
     let mut trains = [Vec::new(), Vec::new()];
     for _ in 0..2 {
-        trains[0] = train(&mut off, operation.set, read_v, bench)?;
+        trains[0] = train(&mut off, operation.set, operation, bench)?;
         if let Some(pulse) = operation.reset {
-            trains[1] = train(&mut off, pulse, read_v, bench)?;
+            trains[1] = train(&mut off, pulse, operation, bench)?;
         } else {
             break;
         }
@@ -108,10 +112,28 @@ fn measure(device: Device, operation: &Operation, bench: &Bench) -> Result<Measu
     Ok(Measured { off_s, on_s, set, reset, up, down })
 }
 
-fn switch(mut device: Device, pulse: Drive, bench: &Bench) -> Result<Switch, LabError> {
+/// A pulse, and when it has carried the device half way: of what switches by heat to `to_s`, which shows when it has
+/// cooled; of others to where it is while the pulse ends.
+fn switch(
+    mut device: Device,
+    pulse: Drive,
+    to_s: f64,
+    operation: &Operation,
+    bench: &Bench,
+) -> Result<Switch, LabError> {
     let waveform = Waveform::Constant(pulse.voltage_v);
     let width = pulse.width_s;
+    let before = device.copy();
     let recording = device.apply(&waveform, width, width / LOOKS, &bench.rig, bench.watch)?;
+    let energy_j = recording.energy_j();
+    if operation.unipolar() {
+        let voltages_v = vec![pulse.voltage_v.abs()];
+        let times_s = [SHORTEST_S.min(0.5 * width), width];
+        let switching =
+            Switching { voltages_v, times_s, per_decade: WIDTHS_PER_DECADE, decades: 0.0, pulses: true };
+        let time_s = switching.time(before, pulse.voltage_v, to_s, bench, operation.read.voltage_v)?;
+        return Ok(Switch { time_s: time_s.filter(|t| *t > 0.0), energy_j });
+    }
     let g: Vec<f64> = recording.i_a.iter().zip(&recording.device_v).map(|(i, v)| libm::log(i / v)).collect();
     let (first, last) = (g.first().copied().unwrap_or(f64::NAN), g.last().copied().unwrap_or(f64::NAN));
     let switched = (last - first).abs() > libm::log(SWITCHED);
@@ -121,16 +143,26 @@ fn switch(mut device: Device, pulse: Drive, bench: &Bench) -> Result<Switch, Lab
         let part = (0.5 * (first + last) - g[n - 1]) / (g[n] - g[n - 1]);
         recording.t_s[n - 1] + part.clamp(0.0, 1.0) * (recording.t_s[n] - recording.t_s[n - 1])
     });
-    Ok(Switch { time_s, energy_j: recording.energy_j() })
+    Ok(Switch { time_s, energy_j })
 }
 
 /// Conductances after 0, 1, ... pulses that together are as long as `pulse`.
-fn train(device: &mut Device, pulse: Drive, read_v: f64, bench: &Bench) -> Result<Vec<f64>, LabError> {
-    let width = pulse.width_s / f64::from(TRAIN);
-    let waveform = Waveform::Constant(pulse.voltage_v);
+fn train(
+    device: &mut Device,
+    pulse: Drive,
+    operation: &Operation,
+    bench: &Bench,
+) -> Result<Vec<f64>, LabError> {
+    let read_v = operation.read.voltage_v;
+    let part = Drive { width_s: pulse.width_s / f64::from(TRAIN), ..pulse };
+    let waveform = Waveform::Constant(part.voltage_v);
     let mut trace = vec![device.conductance_s(read_v, &bench.rig)?];
     for _ in 0..TRAIN {
-        device.apply(&waveform, width, width, &bench.rig, bench.watch)?;
+        if operation.unipolar() {
+            device.pulse(part, operation.rest_s(), &bench.rig, bench.watch)?;
+        } else {
+            device.apply(&waveform, part.width_s, part.width_s, &bench.rig, bench.watch)?;
+        }
         trace.push(device.conductance_s(read_v, &bench.rig)?);
     }
     Ok(trace)
@@ -203,7 +235,12 @@ fn switching(all: &[Measured], operation: &Operation, out: &mut Readings) {
         }
         let times: Vec<f64> = all.iter().filter_map(|m| of(m).and_then(|s| s.time_s)).collect();
         let reading = if times.len() == n {
-            mean(&times, format!("Until ln G is half way to where the pulse ends, {said}; {devices}."))
+            let until = if operation.unipolar() {
+                "Width of the pulse that leaves ln G half way between its ends after a jump to 0 V and a rest"
+            } else {
+                "Until ln G is half way to where the pulse ends"
+            };
+            mean(&times, format!("{until}, {said}; {devices}."))
         } else {
             let how =
                 format!("The pulse of its [operation], {said}, changed {} of {n} by a tenth.", times.len());
@@ -265,7 +302,9 @@ fn switching(all: &[Measured], operation: &Operation, out: &mut Readings) {
 fn kept(bench: &Bench) -> Result<Reading, LabError> {
     let operation = bench.operation()?;
     let read_v = operation.read.voltage_v;
-    let mut states = ends(&Device::new(bench.spec, 0, bench.key)?, bench)?;
+    // Written at room temperature, and kept where it is hotter: heat from a pulse adds to that around it.
+    let written = Bench { rig: Rig { t_k: ROOM_K, ..bench.rig }, ..*bench };
+    let mut states = ends(&Device::new(bench.spec, 0, bench.key)?, &written)?;
     let mut begin = [0.0; 2];
     for (g, device) in begin.iter_mut().zip(&mut states) {
         *g = device.conductance_s(read_v, &bench.rig)?;
@@ -277,8 +316,8 @@ fn kept(bench: &Bench) -> Result<Reading, LabError> {
     }
     let looks = PER_DECADE * libm::ceil(libm::log10(LONGEST_S / FIRST_S)) as u32;
     let (mut at, mut before) = (0.0, 0.0);
-    let said = "Until on and off state, left alone at 0 V, have moved by 10 % of the window between them, by the \
-                equations";
+    let said = "Until on and off state, left alone at 0 V, have moved by 10 % of the window between their \
+                conductances, by the equations";
     for n in 0..=looks {
         let t = FIRST_S * libm::pow(LONGEST_S / FIRST_S, f64::from(n) / f64::from(looks));
         let mut square = 0.0;

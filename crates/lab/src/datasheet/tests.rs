@@ -261,6 +261,20 @@ fn vteam_switches_in_the_time_and_with_the_energy_of_its_formula() {
 }
 
 #[test]
+fn what_switches_by_heat_is_timed_when_it_has_cooled_and_baked_as_it_was_written_cold() {
+    use neurohm_device::compact::Dynamic;
+    let spec = preset("pcm_mushroom_gst_90nm").unwrap();
+    let Dynamic::PcmMushroom(model) = spec.equations().unwrap() else { panic!() };
+    let sheet = sheet(&spec);
+    // Crystals grow through the thickest dome in u_max / v_growth at best; the threshold's switching takes picoseconds.
+    let fastest = model.u_max_m / model.growth_m_per_s;
+    let set = value(&sheet, "set_time");
+    assert!(set > 0.5 * fastest && set < 10.0 * fastest, "{set} s, {fastest} s");
+    // Its glass crystallises in far more than a second at 85 °C; written there, the SET pulse itself would melt.
+    assert!(value(&sheet, "retention_85c") > 1e3, "{}", value(&sheet, "retention_85c"));
+}
+
+#[test]
 fn linear_ion_drift_is_symmetric() {
     // dw / dt is proportional to i, with either sign: a pulse down undoes a pulse up.
     let sheet = sheet(&preset("linear_ion_drift_strukov").unwrap());

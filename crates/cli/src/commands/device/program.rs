@@ -13,7 +13,7 @@ use neurohm::study::record::{Axis, Better, Line, Series};
 use neurohm::study::{Disk, named_device};
 use toml::{Table, Value};
 
-use super::bench::chosen;
+use super::bench::{self, chosen};
 use crate::args::quoted;
 use crate::commands::carry_out;
 use crate::failure::Failure;
@@ -32,6 +32,16 @@ enum SchemeName {
     /// Read after each pulse, the pulse that fits the error
     ClosedLoop,
 }
+
+impl SchemeName {
+    /// Whether a read follows each pulse.
+    fn looks(self) -> bool {
+        matches!(self, SchemeName::Incremental | SchemeName::ClosedLoop)
+    }
+}
+
+/// Where options of a loop count.
+const CLOSED: &str = "--scheme closed-loop and --scheme incremental take it";
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -78,6 +88,12 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
         let message = format!("--tolerance {} is a part of the range, between 0 and 1", options.tolerance);
         return Err(Failure::request(message));
     }
+    let (several, turns) = (options.scheme != SchemeName::Single, options.scheme.looks());
+    let one = "it is the one pulse of --scheme single";
+    let trains = "a train or a loop takes it (--scheme open-loop, incremental or closed-loop)";
+    bench::without_effect(&[("--max-pulses", options.max_pulses.is_some() && !several)], one, trains)?;
+    let straight = "nothing is read that a pulse back could answer to";
+    bench::without_effect(&[("--single-branch", options.single_branch && !turns)], straight, CLOSED)?;
     let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
     let (levels, each) = (options.levels as usize, options.cells as usize);
     let devices = options.devices_per_cell as usize;
@@ -135,7 +151,7 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
         Some(Better::Lower),
         "Mean number of pulses of a cell",
     );
-    let looks = matches!(how.scheme, Scheme::Incremental | Scheme::ClosedLoop);
+    let looks = options.scheme.looks();
     let reached = if looks {
         "Cells that reached their target: a verifying read saw them within the tolerance, whatever later reads saw"
     } else {
@@ -159,9 +175,17 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
             "Energy of a cell's pulses, mean over the cells",
         );
     } else {
-        found.info("The description gives no voltage or width of its pulses: their energy is not known.");
+        found.info(
+            "The description gives no voltage or width of its pulses: their energy and their time are not \
+                    known.",
+        );
     }
-    found.number("time", done.time_s, "s", "Time that programming took, all cells at once");
+    let about = if done.energy_j.is_some() {
+        "Time that programming took, all cells at once"
+    } else {
+        "Time of the reads alone, all cells at once"
+    };
+    found.number("time", done.time_s, "s", about);
     if !done.strayed.is_empty() {
         let about = "Cells that reached their target at a verifying read, and that the last read saw outside the tolerance";
         found.number("strayed", done.strayed.len() as f64, "1", about);
@@ -251,12 +275,14 @@ fn words(options: &Program, max_pulses: u16) -> Vec<String> {
     for (name, value) in [
         ("--scheme", chosen(&options.scheme)),
         ("--tolerance", options.tolerance.to_string()),
-        ("--max-pulses", max_pulses.to_string()),
         ("--levels", options.levels.to_string()),
         ("--cells", options.cells.to_string()),
         ("--seed", options.seed.to_string()),
     ] {
         words.extend([name.to_owned(), value]);
+    }
+    if options.scheme != SchemeName::Single {
+        words.extend(["--max-pulses".to_owned(), max_pulses.to_string()]);
     }
     if options.devices_per_cell > 1 {
         words.extend(["--devices-per-cell".to_owned(), options.devices_per_cell.to_string()]);
