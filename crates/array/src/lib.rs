@@ -35,6 +35,7 @@ mod pass;
 mod preset;
 mod product;
 mod tally;
+pub mod wires;
 
 pub use chip::{ChipSpec, DriftCompensation, Read, ReadNoise};
 pub use converter::{Adc, Dac, InputRange, OutputRange, Overflow, Resolution, UniformAdc, UniformDac};

@@ -1,0 +1,106 @@
+//! What can go wrong with a crossbar as a circuit.
+
+use neurohm_num::Cancelled;
+
+/// Why a crossbar could not be solved.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+#[non_exhaustive]
+pub enum WireError {
+    /// A matrix without rows or columns, or larger than 65536 a side.
+    #[error(
+        "a crossbar of {rows} rows and {columns} columns cannot be solved: each has to be from 1 to 65536"
+    )]
+    Size {
+        /// Word lines.
+        rows: usize,
+        /// Bit lines.
+        columns: usize,
+    },
+    /// A cell whose conductance is negative, infinite or not a number.
+    #[error(
+        "the conductance of the cell in row {row}, column {column} is {value} S; it has to be zero (an open cell) or a \
+         positive finite number"
+    )]
+    Conductance {
+        /// Row of the first such cell, from 0.
+        row: usize,
+        /// Its column.
+        column: usize,
+        /// Its value, S.
+        value: f64,
+    },
+    /// A resistance of a wire that is negative or not a number.
+    #[error("{what} is {value} ohm; it has to be zero, positive or infinite")]
+    Resistance {
+        /// Which one.
+        what: &'static str,
+        /// Its value, ohm.
+        value: f64,
+    },
+    /// Voltages for another number of lines.
+    #[error("{found} voltages for {expected} {what}")]
+    Voltages {
+        /// Which lines.
+        what: &'static str,
+        /// Lines of the crossbar.
+        expected: usize,
+        /// Voltages given.
+        found: usize,
+    },
+    /// A voltage that is infinite or not a number.
+    #[error("input {input} at line {line} is {value} V; it has to be a finite number")]
+    Voltage {
+        /// Number of the input, from 0.
+        input: usize,
+        /// Its line.
+        line: usize,
+        /// Its value, V.
+        value: f64,
+    },
+    /// A node without any path to a source or to ground.
+    #[error(
+        "the circuit is singular: the {line}-line node in row {row}, column {column} floats (no current can reach it from a \
+         driver or from ground)"
+    )]
+    Floating {
+        /// `"word"` or `"bit"`.
+        line: &'static str,
+        /// Row of the first such node, from 0.
+        row: usize,
+        /// Its column.
+        column: usize,
+    },
+    /// Elimination met a pivot that is not a positive number.
+    #[error(
+        "the circuit is numerically singular around row {row}, column {column}: its conductances differ by too many orders of \
+         magnitude for 64-bit floating point"
+    )]
+    Singular {
+        /// Row of a cell beside the node, from 0.
+        row: usize,
+        /// Its column.
+        column: usize,
+    },
+    /// The answer does not satisfy the circuit's equations.
+    #[error(
+        "the solution was refused: {what} is {value:e}, more than the {limit:e} that rounding explains, so the numbers cannot be \
+         trusted"
+    )]
+    Residual {
+        /// Which check failed.
+        what: &'static str,
+        /// What it gave.
+        value: f64,
+        /// What was allowed.
+        limit: f64,
+    },
+    /// Told to stop.
+    #[error("cancelled")]
+    Cancelled,
+}
+
+impl From<Cancelled> for WireError {
+    fn from(_: Cancelled) -> Self {
+        Self::Cancelled
+    }
+}

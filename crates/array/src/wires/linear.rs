@@ -1,0 +1,368 @@
+//! Linear cells: the effective matrix, and every current and voltage of any inputs.
+
+use neurohm_num::{Rows, Watch};
+
+use super::back::Back;
+use super::check;
+use super::ladder::{Ladders, Lines, WordLines};
+use super::tree::{Elimination, Net, Stop};
+use super::{Ends, WireError, Wires, Workspace};
+use crate::wires::dense::{self, Mat, MatMut, To};
+
+/// A crossbar of linear cells.
+#[derive(Clone, Copy, Debug)]
+pub struct LinearCrossbar<'a> {
+    g: Rows<'a, f64>,
+    wires: Wires,
+}
+
+/// What a crossbar does from its sources to its grounds: `I = W V`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Effective {
+    /// Current into the ground of each bit line (row) for a volt at the source of each word line (column), S.
+    pub w: Vec<f64>,
+    /// Word lines.
+    pub rows: usize,
+    /// Bit lines.
+    pub columns: usize,
+}
+
+/// Currents and voltages of a crossbar for a number of inputs.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Solution {
+    /// Current into the ground of each bit line, A; inputs x columns.
+    pub currents: Vec<f64>,
+    /// Voltage of each cell's word-line node, V; inputs x rows x columns.
+    pub word_v: Vec<f64>,
+    /// Voltage of each cell's bit-line node, V; inputs x rows x columns.
+    pub bit_v: Vec<f64>,
+    /// Kirchhoff's current law: the largest sum of currents at a node, as a part of what its conductances would carry at the
+    /// voltages around it.
+    pub kcl: f64,
+    /// The largest difference between what the cells of a bit line give and what flows out of it, as a part of the
+    /// largest current of that input.
+    pub balance: f64,
+}
+
+/// A crossbar that was eliminated once, for any inputs.
+pub struct Eliminated<'a> {
+    crossbar: LinearCrossbar<'a>,
+    effective: Effective,
+    way: Way,
+    workspace: &'a Workspace,
+}
+
+enum Way {
+    Tree(Back),
+    /// Word lines without resistance.
+    Words(Option<WordLines>),
+    /// Bit lines without resistance: the transposed conductances.
+    Bits(Vec<f64>, Option<WordLines>),
+    /// Nothing conducts.
+    Cut,
+}
+
+impl Effective {
+    /// Currents into the grounds, A (inputs x columns), for voltages of the sources, V, one input a row.
+    ///
+    /// # Errors
+    /// Another number of voltages than word lines.
+    pub fn currents(&self, inputs: Rows<f64>) -> Result<Vec<f64>, WireError> {
+        agree("word lines", self.rows, inputs.cols())?;
+        let (m, n, sets) = (self.rows, self.columns, inputs.rows());
+        let mut currents = vec![0.0; n * sets];
+        // Everything is a transpose of columns: currents (n x sets) = W (n x m) V (m x sets).
+        let v = Mat::new(inputs.data(), m, sets, inputs.stride());
+        let w = Mat::new(&self.w, m, n, m).t();
+        dense::multiply(To::Replace, w, v, MatMut::new(&mut currents, n, sets, n));
+        Ok(currents)
+    }
+}
+
+fn agree(what: &'static str, expected: usize, found: usize) -> Result<(), WireError> {
+    if expected == found { Ok(()) } else { Err(WireError::Voltages { what, expected, found }) }
+}
+
+impl<'a> LinearCrossbar<'a> {
+    /// Cells of conductances `g`, S, rows (word lines) x columns (bit lines), 0 for an open cell.
+    ///
+    /// # Errors
+    /// Conductances or resistances that are negative or not numbers, with their place; a node that floats.
+    pub fn new(g: Rows<'a, f64>, wires: Wires) -> Result<Self, WireError> {
+        let (rows, columns) = (g.rows(), g.cols());
+        if !(1..=65536).contains(&rows) || !(1..=65536).contains(&columns) {
+            return Err(WireError::Size { rows, columns });
+        }
+        for row in 0..rows {
+            if let Some(column) = g.row(row).iter().position(|g| !(*g >= 0.0 && *g < f64::INFINITY)) {
+                return Err(WireError::Conductance { row, column, value: g.row(row)[column] });
+            }
+        }
+        wires.check()?;
+        let this = Self { g, wires };
+        check::floating(&this)?;
+        Ok(this)
+    }
+
+    /// Word lines.
+    pub fn rows(&self) -> usize {
+        self.g.rows()
+    }
+
+    /// Bit lines.
+    pub fn columns(&self) -> usize {
+        self.g.cols()
+    }
+
+    /// Conductances of the cells, S.
+    pub fn conductances(&self) -> Rows<'a, f64> {
+        self.g
+    }
+
+    /// Its lines.
+    pub fn wires(&self) -> Wires {
+        self.wires
+    }
+
+    /// How much wires matter: `chi = G (r_word columns^2 + r_bit rows^2)` with the mean conductance `G` of the cells. To first
+    /// order a uniform array loses `chi / 3` of its currents; above about 1 no approximation holds.
+    pub fn difficulty(&self) -> f64 {
+        let (m, n) = (self.rows() as f64, self.columns() as f64);
+        let sum: f64 = (0..self.rows()).map(|i| self.g.row(i).iter().sum::<f64>()).sum();
+        sum / (m * n) * (self.wires.word_ohm * n * n + self.wires.bit_ohm * m * m)
+    }
+
+    /// Bytes that an elimination needs at its peak, matrices of the caller apart; with `keep`, for [`Self::eliminate`], else for
+    /// [`Self::effective`].
+    pub fn bytes(rows: usize, columns: usize, keep: bool) -> u64 {
+        super::tree::bytes(rows, columns, keep)
+    }
+
+    /// The network as the tree sees it.
+    pub(super) fn net(&self) -> Net<'a> {
+        let Wires { word_ohm, bit_ohm, driver_ohm, sense_ohm, drivers, grounds } = self.wires;
+        Net {
+            g: self.g,
+            source: None,
+            first_word: 1.0 / (word_ohm + driver_ohm),
+            word: 1.0 / word_ohm,
+            last_bit: 1.0 / (bit_ohm + sense_ohm),
+            bit: 1.0 / bit_ohm,
+            word_ends: drivers == Ends::Both,
+            bit_ends: grounds == Ends::Both,
+        }
+    }
+
+    /// The network with word lines that are points.
+    fn ladders(&self) -> Ladders<'a> {
+        let Wires { bit_ohm, driver_ohm, sense_ohm, drivers, grounds, .. } = self.wires;
+        let both = |ends| if ends == Ends::Both { 2.0 } else { 1.0 };
+        let bits = if bit_ohm > 0.0 {
+            let last = 1.0 / (bit_ohm + sense_ohm);
+            let first = if grounds == Ends::Both { last } else { 0.0 };
+            Lines::Chain { segment: 1.0 / bit_ohm, last, first }
+        } else if sense_ohm > 0.0 {
+            Lines::Point(both(grounds) / sense_ohm)
+        } else {
+            Lines::Fixed
+        };
+        Ladders { g: self.g, driver: both(drivers) / driver_ohm, bits }
+    }
+
+    /// The conductances turned such that bit lines are word lines: the last column's becomes the first row, from its
+    /// ground on.
+    fn turned(&self) -> Vec<f64> {
+        let (m, n) = (self.rows(), self.columns());
+        let mut turned = vec![0.0; m * n];
+        for i in 0..m {
+            for (j, g) in self.g.row(i).iter().enumerate() {
+                turned[(n - 1 - j) * m + m - 1 - i] = *g;
+            }
+        }
+        turned
+    }
+
+    /// Whether segments of one kind are cut, so that no current can flow from a source to a ground.
+    fn is_cut(&self) -> bool {
+        self.wires.word_ohm == f64::INFINITY || self.wires.bit_ohm == f64::INFINITY
+    }
+
+    /// The effective matrix alone: less memory than [`Self::eliminate`], and no way to node voltages.
+    ///
+    /// # Errors
+    /// A circuit that is singular in floating point, a matrix that no passive circuit has, or the watch.
+    pub fn effective(&self, workspace: &Workspace, watch: &dyn Watch) -> Result<Effective, WireError> {
+        let w = if self.is_cut() {
+            vec![0.0; self.rows() * self.columns()]
+        } else if self.wires.word_ohm == 0.0 {
+            self.words(self.g, self.wires)?.0
+        } else if self.wires.bit_ohm == 0.0 {
+            let turned = self.turned();
+            self.turned_back(
+                self.words(
+                    Rows::new(&turned, self.columns(), self.rows()).map_err(|_| self.size())?,
+                    self.wires.transposed(),
+                )?
+                .0,
+            )
+        } else {
+            Elimination::run(self.net(), false, workspace, watch).map_err(stop)?.effective
+        };
+        let effective = Effective { w, rows: self.rows(), columns: self.columns() };
+        check::passive(self, &effective)?;
+        Ok(effective)
+    }
+
+    fn size(&self) -> WireError {
+        WireError::Size { rows: self.rows(), columns: self.columns() }
+    }
+
+    /// The effective matrix of lines whose word lines are points.
+    fn words(&self, g: Rows<f64>, wires: Wires) -> Result<(Vec<f64>, Option<WordLines>), WireError> {
+        let crossbar = LinearCrossbar { g, wires };
+        crossbar.ladders().effective().map_err(|row| WireError::Singular { row, column: 0 })
+    }
+
+    /// From the matrix of the turned array to that of this one. By reciprocity it is its transpose.
+    fn turned_back(&self, w: Vec<f64>) -> Vec<f64> {
+        let (m, n) = (self.rows(), self.columns());
+        let mut back = vec![0.0; m * n];
+        for j in 0..n {
+            for i in 0..m {
+                back[j * m + i] = w[(m - 1 - i) * n + n - 1 - j];
+            }
+        }
+        back
+    }
+
+    /// Eliminates all nodes, such that currents and voltages follow for any inputs.
+    ///
+    /// # Errors
+    /// As for [`Self::effective`].
+    pub fn eliminate(
+        &self,
+        workspace: &'a Workspace,
+        watch: &dyn Watch,
+    ) -> Result<Eliminated<'a>, WireError> {
+        let (w, way) = if self.is_cut() {
+            (vec![0.0; self.rows() * self.columns()], Way::Cut)
+        } else if self.wires.word_ohm == 0.0 {
+            let (w, lines) = self.words(self.g, self.wires)?;
+            (w, Way::Words(lines))
+        } else if self.wires.bit_ohm == 0.0 {
+            let turned = self.turned();
+            let g = Rows::new(&turned, self.columns(), self.rows()).map_err(|_| self.size())?;
+            let (w, lines) = self.words(g, self.wires.transposed())?;
+            (self.turned_back(w), Way::Bits(turned, lines))
+        } else {
+            let done = Elimination::run(self.net(), true, workspace, watch).map_err(stop)?;
+            match done.back {
+                Some(back) => (done.effective, Way::Tree(back)),
+                None => (done.effective, Way::Cut),
+            }
+        };
+        let effective = Effective { w, rows: self.rows(), columns: self.columns() };
+        check::passive(self, &effective)?;
+        Ok(Eliminated { crossbar: *self, effective, way, workspace })
+    }
+}
+
+fn stop(stop: Stop) -> WireError {
+    match stop {
+        Stop::Cancelled => WireError::Cancelled,
+        Stop::Singular { row, column } => WireError::Singular { row, column },
+    }
+}
+
+impl Eliminated<'_> {
+    /// The effective matrix.
+    pub fn effective(&self) -> &Effective {
+        &self.effective
+    }
+
+    /// Currents and voltages for voltages of the sources, V, one input a row. Bit lines are at 0 V.
+    ///
+    /// # Errors
+    /// Another number of voltages than word lines, one that is not finite, or a solution that breaks Kirchhoff's law by
+    /// more than rounding explains.
+    pub fn solve(&self, inputs: Rows<f64>) -> Result<Solution, WireError> {
+        let (m, n, sets) = (self.crossbar.rows(), self.crossbar.columns(), inputs.rows());
+        agree("word lines", m, inputs.cols())?;
+        for input in 0..sets {
+            if let Some(line) = inputs.row(input).iter().position(|v| !v.is_finite()) {
+                return Err(WireError::Voltage { input, line, value: inputs.row(input)[line] });
+            }
+        }
+        let mut terminals = vec![0.0; sets * (m + n)];
+        for (input, terminals) in terminals.chunks_exact_mut(m + n).enumerate() {
+            terminals[..m].copy_from_slice(inputs.row(input));
+        }
+        let (word_v, bit_v) = self.nodes(&terminals, sets);
+        let currents = self.effective.currents(inputs)?;
+        let (kcl, balance) = check::kirchhoff(&self.crossbar, inputs, &currents, &word_v, &bit_v)?;
+        Ok(Solution { currents, word_v, bit_v, kcl, balance })
+    }
+
+    /// Node voltages for voltages of sources and sinks.
+    fn nodes(&self, terminals: &[f64], sets: usize) -> (Vec<f64>, Vec<f64>) {
+        let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
+        let (mut word, mut bit) = (vec![0.0; sets * m * n], vec![0.0; sets * m * n]);
+        let each = || terminals.chunks_exact(m + n).enumerate();
+        let plane = |set: usize| set * m * n..(set + 1) * m * n;
+        match &self.way {
+            Way::Tree(back) => {
+                if let Ok(terminals) = Rows::new(terminals, sets, m + n) {
+                    back.voltages(&self.crossbar.net(), terminals, self.workspace, &mut word, &mut bit);
+                }
+            }
+            Way::Words(lines) => {
+                for (set, t) in each() {
+                    let ladders = self.crossbar.ladders();
+                    ladders.voltages(lines.as_ref(), t, &mut word[plane(set)], &mut bit[plane(set)]);
+                }
+            }
+            Way::Bits(turned, lines) => {
+                let Ok(g) = Rows::new(turned, n, m) else { return (word, bit) };
+                let crossbar = LinearCrossbar { g, wires: self.crossbar.wires.transposed() };
+                let (mut w, mut b) = (vec![0.0; m * n], vec![0.0; m * n]);
+                for (set, t) in each() {
+                    let turned: Vec<f64> = t[m..].iter().rev().chain(t[..m].iter().rev()).copied().collect();
+                    crossbar.ladders().voltages(lines.as_ref(), &turned, &mut w, &mut b);
+                    for i in 0..m {
+                        for j in 0..n {
+                            let (to, from) = (set * m * n + i * n + j, (n - 1 - j) * m + m - 1 - i);
+                            (word[to], bit[to]) = (b[from], w[from]);
+                        }
+                    }
+                }
+            }
+            Way::Cut => {
+                for (set, t) in each() {
+                    check::cut_voltages(&self.crossbar, &t[..m], &mut word[plane(set)], &mut bit[plane(set)]);
+                }
+            }
+        }
+        (word, bit)
+    }
+
+    /// Reciprocity: a current into a ground per volt at a source is a current into that source per volt at that ground. Drives
+    /// sources with one pattern and grounds with another, and returns the difference of the two sums as a part of
+    /// either.
+    pub fn reciprocity(&self) -> f64 {
+        let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
+        // Patterns without a symmetry of the array.
+        let x: Vec<f64> = (0..m).map(|i| 1.0 + (i * 7 % 11) as f64 / 11.0).collect();
+        let y: Vec<f64> = (0..n).map(|j| 1.0 + (j * 5 % 13) as f64 / 13.0).collect();
+        let mut terminals = vec![0.0; m + n];
+        terminals[m..].copy_from_slice(&y);
+        let (word, bit) = self.nodes(&terminals, 1);
+        let back = check::source_currents(&self.crossbar, &word, &bit);
+        let backward: f64 = back.iter().zip(&x).map(|(i, x)| i * x).sum();
+        let forward: f64 = (0..n)
+            .map(|j| {
+                y[j] * self.effective.w[j * m..(j + 1) * m].iter().zip(&x).map(|(w, x)| w * x).sum::<f64>()
+            })
+            .sum();
+        if forward == 0.0 { backward.abs() } else { (backward / forward - 1.0).abs() }
+    }
+}
