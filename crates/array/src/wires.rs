@@ -24,6 +24,7 @@
 
 mod back;
 mod block;
+mod cell;
 mod check;
 mod couple;
 mod dense;
@@ -33,14 +34,18 @@ mod ladder;
 mod lanes;
 mod leaf;
 mod linear;
+mod newton;
+mod nonlinear;
 mod pool;
 mod tree;
 
 #[cfg(test)]
 mod tests;
 
+pub use cell::{Access, CellLaw, Conduction};
 pub use error::WireError;
 pub use linear::{Effective, Eliminated, LinearCrossbar, Solution};
+pub use nonlinear::{NonlinearCrossbar, NonlinearSolution};
 pub use tree::Workspace;
 
 /// Resistances of the lines of a crossbar, and what stands at their ends.

@@ -71,6 +71,19 @@ impl Back {
         });
     }
 
+    /// Gives all buffers back.
+    pub(super) fn give_back(self, pool: &Workspace) {
+        fn give(tree: Tree, pool: &Workspace) {
+            if let Tree::Merge(kept) = tree {
+                let Kept { x, l, inverse, children, .. } = *kept;
+                [x, l, inverse].into_iter().for_each(|b| pool.numbers.give(b));
+                children.into_iter().for_each(|child| give(child, pool));
+            }
+        }
+        give(self.root, pool);
+        self.groups.into_iter().for_each(|group| pool.lanes.give(group.kept));
+    }
+
     /// One set of voltages in up to eight leaves.
     fn leaves(
         &self,

@@ -2,6 +2,7 @@
 
 use neurohm_num::Rows;
 
+use super::newton::Point;
 use super::{Effective, Ends, LinearCrossbar, WireError};
 
 /// Largest sum of currents at a node as a part of what its conductances carry, and largest imbalance of a line as a part of the
@@ -86,18 +87,18 @@ pub(super) fn passive(crossbar: &LinearCrossbar, effective: &Effective) -> Resul
     }
 }
 
-/// Conductances around the nodes.
-struct Segments {
-    first_word: f64,
-    word: f64,
-    end_word: f64,
-    last_bit: f64,
-    bit: f64,
-    end_bit: f64,
+/// Conductances around the nodes, S: infinite without resistance, 0 at an open end.
+pub(super) struct Segments {
+    pub first_word: f64,
+    pub word: f64,
+    pub end_word: f64,
+    pub last_bit: f64,
+    pub bit: f64,
+    pub end_bit: f64,
 }
 
 impl Segments {
-    fn of(crossbar: &LinearCrossbar) -> Self {
+    pub(super) fn of(crossbar: &LinearCrossbar) -> Self {
         let net = crossbar.net();
         let end = |ends: bool, g: f64| if ends { g } else { 0.0 };
         Self {
@@ -111,7 +112,21 @@ impl Segments {
     }
 }
 
-/// Kirchhoff's current law at every node, and the balance of every bit line, of every input.
+/// Inputs fit the crossbar and are numbers.
+pub(super) fn inputs(crossbar: &LinearCrossbar, inputs: Rows<f64>) -> Result<(), WireError> {
+    if inputs.cols() != crossbar.rows() {
+        let (what, expected, found) = ("word lines", crossbar.rows(), inputs.cols());
+        return Err(WireError::Voltages { what, expected, found });
+    }
+    for input in 0..inputs.rows() {
+        if let Some(line) = inputs.row(input).iter().position(|v| !v.is_finite()) {
+            return Err(WireError::Voltage { input, line, value: inputs.row(input)[line] });
+        }
+    }
+    Ok(())
+}
+
+/// Kirchhoff's current law at every node of linear cells, and the balance of every bit line, of every input.
 pub(super) fn kirchhoff(
     crossbar: &LinearCrossbar,
     inputs: Rows<f64>,
@@ -120,19 +135,31 @@ pub(super) fn kirchhoff(
     bit: &[f64],
 ) -> Result<(f64, f64), WireError> {
     let (m, n) = (crossbar.rows(), crossbar.columns());
+    let g: Vec<f64> = (0..m).flat_map(|i| crossbar.conductances().row(i)).copied().collect();
     let (mut kcl, mut balance) = (0.0f64, 0.0f64);
     for input in 0..inputs.rows() {
         let plane = input * m * n..(input + 1) * m * n;
-        let (word, bit) = (&word[plane.clone()], &bit[plane]);
-        let currents = &currents[input * n..(input + 1) * n];
-        kcl = kcl.max(node_sums(crossbar, inputs.row(input), word, bit));
-        balance = balance.max(line_sums(crossbar, currents, word, bit));
+        let (word, bit) = (word[plane.clone()].to_vec(), bit[plane].to_vec());
+        let i = g.iter().zip(word.iter().zip(&bit)).map(|(g, (w, b))| g * (w - b)).collect();
+        let at = Point { word, bit, i, g: g.clone(), scale_v: 0.0 };
+        let (k, b) = kirchhoff_of(crossbar, inputs.row(input), &currents[input * n..(input + 1) * n], &at)?;
+        (kcl, balance) = (kcl.max(k), balance.max(b));
     }
+    Ok((kcl, balance))
+}
+
+/// Kirchhoff's current law at every node of one input, and the balance of every bit line.
+pub(super) fn kirchhoff_of(
+    crossbar: &LinearCrossbar,
+    inputs: &[f64],
+    currents: &[f64],
+    at: &Point,
+) -> Result<(f64, f64), WireError> {
+    let (kcl, balance) = (node_sums(crossbar, inputs, at), line_sums(crossbar, currents, at));
     for (what, value) in [
         ("the largest sum of currents at a node, as a part of what its conductances carry,", kcl),
         ("the largest imbalance of a bit line, as a part of the largest current,", balance),
     ] {
-        // Not a number is not within any limit.
         if value.is_nan() || value > LIMIT {
             return Err(WireError::Residual { what, value, limit: LIMIT });
         }
@@ -142,34 +169,34 @@ pub(super) fn kirchhoff(
 
 /// Largest sum of currents at a node as a part of the sum of its conductances times the voltages around it. Lines without
 /// resistance are one node, whose currents [`line_sums`] has.
-fn node_sums(crossbar: &LinearCrossbar, inputs: &[f64], word: &[f64], bit: &[f64]) -> f64 {
-    let (m, n, g) = (crossbar.rows(), crossbar.columns(), crossbar.conductances());
+fn node_sums(crossbar: &LinearCrossbar, inputs: &[f64], at: &Point) -> f64 {
+    let (m, n) = (crossbar.rows(), crossbar.columns());
     let s = Segments::of(crossbar);
     let mut worst = 0.0f64;
-    for i in 0..m {
-        for j in 0..n {
-            let at = i * n + j;
-            let (w, b, cell) = (word[at], bit[at], g.row(i)[j]);
+    for row in 0..m {
+        for column in 0..n {
+            let k = row * n + column;
+            let (w, b) = (at.word[k], at.bit[k]);
             // Sum of currents into a node, and of their magnitudes if voltages did not cancel.
-            let node = |u: f64, others: [(f64, f64); 3]| {
-                let mut sum = [0.0, 0.0];
+            let node = |u: f64, cell: f64, others: [(f64, f64); 2]| {
+                let mut sum = [cell, cell.abs().max(at.g[k] * (w.abs() + b.abs()).max(at.scale_v))];
                 for (g, v) in others {
                     if g != 0.0 {
                         sum[0] += g * (v - u);
-                        sum[1] += g * (v.abs() + u.abs());
+                        sum[1] += g * (v.abs() + u.abs()).max(at.scale_v);
                     }
                 }
                 if sum[1] > 0.0 { sum[0].abs() / sum[1] } else { 0.0 }
             };
-            let left = if j == 0 { (s.first_word, inputs[i]) } else { (s.word, word[at - 1]) };
-            let right = if j + 1 == n { (s.end_word, inputs[i]) } else { (s.word, word[at + 1]) };
-            let above = if i == 0 { (s.end_bit, 0.0) } else { (s.bit, bit[at - n]) };
-            let below = if i + 1 == m { (s.last_bit, 0.0) } else { (s.bit, bit[at + n]) };
+            let left = if column == 0 { (s.first_word, inputs[row]) } else { (s.word, at.word[k - 1]) };
+            let right = if column + 1 == n { (s.end_word, inputs[row]) } else { (s.word, at.word[k + 1]) };
+            let above = if row == 0 { (s.end_bit, 0.0) } else { (s.bit, at.bit[k - n]) };
+            let below = if row + 1 == m { (s.last_bit, 0.0) } else { (s.bit, at.bit[k + n]) };
             if s.word.is_finite() {
-                worst = larger(worst, node(w, [left, right, (cell, b)]));
+                worst = larger(worst, node(w, -at.i[k], [left, right]));
             }
             if s.bit.is_finite() {
-                worst = larger(worst, node(b, [above, below, (cell, w)]));
+                worst = larger(worst, node(b, at.i[k], [above, below]));
             }
         }
     }
@@ -183,17 +210,10 @@ fn larger(a: f64, b: f64) -> f64 {
 
 /// Largest difference between what the cells of a bit line give and its current, as a part of the largest current; less what
 /// the rounding of node voltages explains.
-fn line_sums(crossbar: &LinearCrossbar, currents: &[f64], word: &[f64], bit: &[f64]) -> f64 {
-    let (m, n, g) = (crossbar.rows(), crossbar.columns(), crossbar.conductances());
+fn line_sums(crossbar: &LinearCrossbar, currents: &[f64], at: &Point) -> f64 {
+    let n = crossbar.columns();
     let top = currents.iter().fold(0.0f64, |t, i| t.max(i.abs()));
-    let (mut given, mut rounding) = (vec![0.0; n], vec![0.0; n]);
-    for i in 0..m {
-        for j in 0..n {
-            let (at, g) = (i * n + j, g.row(i)[j]);
-            given[j] += g * (word[at] - bit[at]);
-            rounding[j] += g * (word[at].abs() + bit[at].abs());
-        }
-    }
+    let (given, rounding) = given(n, at);
     let mut worst = 0.0;
     for ((given, current), rounding) in given.iter().zip(currents).zip(&rounding) {
         let apart = (given - current).abs() - ROUNDING * rounding;
@@ -202,6 +222,33 @@ fn line_sums(crossbar: &LinearCrossbar, currents: &[f64], word: &[f64], bit: &[f
         }
     }
     worst
+}
+
+/// What the cells of each bit line give together, and the currents in which rounding of node voltages counts.
+fn given(n: usize, at: &Point) -> (Vec<f64>, Vec<f64>) {
+    let (mut given, mut rounding) = (vec![0.0; n], vec![0.0; n]);
+    for (k, i) in at.i.iter().enumerate() {
+        given[k % n] += i;
+        rounding[k % n] += at.g[k] * (at.word[k].abs() + at.bit[k].abs()).max(at.scale_v);
+    }
+    (given, rounding)
+}
+
+/// Current into the ground of each bit line, A: of the two ways to sum it that which rounding harms less.
+pub(super) fn out_currents(crossbar: &LinearCrossbar, at: &Point) -> Vec<f64> {
+    let (m, n) = (crossbar.rows(), crossbar.columns());
+    let s = Segments::of(crossbar);
+    let (given, rounding) = given(n, at);
+    (0..n)
+        .map(|j| {
+            let (first, last) = (at.bit[j], at.bit[(m - 1) * n + j]);
+            if (s.last_bit + s.end_bit) * at.scale_v < rounding[j] {
+                s.last_bit * last + s.end_bit * first
+            } else {
+                given[j]
+            }
+        })
+        .collect()
 }
 
 /// Relative error that node voltages may have from rounding alone.

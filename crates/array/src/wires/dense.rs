@@ -7,6 +7,7 @@ use std::marker::PhantomData;
 
 /// Columns of a Cholesky panel, and the size of the diagonal blocks that are inverted.
 const PANEL: usize = 32;
+const BASE: usize = 64;
 
 /// Distance of a diagonal block's columns while it is factored: one row more than it has, aligned.
 const STRIDE: usize = PANEL + 8;
@@ -205,14 +206,14 @@ pub(super) fn multiply(to: To, a: Mat, b: Mat, c: MatMut) {
         return multiply_here(to, a, b, c);
     }
     if m >= n {
-        let h = (m / 2).next_multiple_of(16);
+        let h = (m / 2).next_multiple_of(32);
         let (top, bottom) = c.split_rows(h);
         rayon::join(
             || multiply(to, a.rows_at(0, h), b, top),
             || multiply(to, a.rows_at(h, m - h), b, bottom),
         );
     } else {
-        let h = (n / 2).next_multiple_of(16);
+        let h = (n / 2).next_multiple_of(32);
         let (left, right) = c.split_columns(h);
         rayon::join(
             || multiply(to, a, b.columns_at(0, h), left),
@@ -224,10 +225,10 @@ pub(super) fn multiply(to: To, a: Mat, b: Mat, c: MatMut) {
 /// `c -= x x^T` of the lower triangle of `c`; what lies above is left undefined.
 pub(super) fn less_square(x: Mat, c: MatMut) {
     let n = c.rows;
-    if n <= 48 {
+    if n <= BASE {
         return multiply_here(To::Less, x, x.t(), c);
     }
-    let h = (n / 2).next_multiple_of(16);
+    let h = (n / 2).next_multiple_of(32);
     let (left, right) = c.split_columns(h);
     let ((upper, below), (_, lower)) = (left.split_rows(h), right.split_rows(h));
     let (a, b) = (x.rows_at(0, h), x.rows_at(h, n - h));
@@ -361,7 +362,7 @@ impl Factor<'_> {
         let (rows, s) = (x.rows, self.l.rows);
         // A strip of rows stays in a second-level cache while all panels go over it.
         if rows >= 64 && rows * s * s >= 2 * TASK {
-            let h = (rows / 2).next_multiple_of(16);
+            let h = (rows / 2).next_multiple_of(32);
             let (top, bottom) = x.split_rows(h);
             let (spare_top, spare_bottom) = spare.split_at_mut(h * PANEL);
             rayon::join(|| self.right_solve(top, spare_top), || self.right_solve(bottom, spare_bottom));

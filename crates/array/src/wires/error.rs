@@ -37,6 +37,14 @@ pub enum WireError {
         /// Its value, ohm.
         value: f64,
     },
+    /// A parameter of a cell that is out of range.
+    #[error("{what} is {value}, which is out of range")]
+    Parameter {
+        /// Which one, with its unit.
+        what: &'static str,
+        /// Its value.
+        value: f64,
+    },
     /// Voltages for another number of lines.
     #[error("{found} voltages for {expected} {what}")]
     Voltages {
@@ -81,6 +89,43 @@ pub enum WireError {
         /// Its column.
         column: usize,
     },
+    /// Newton's iteration did not come to an end.
+    #[error(
+        "the voltages of non-linear cells did not settle in {steps} steps (the last one moved a node by {left:.1e} of the largest          input): the law of the cells is too steep for these voltages"
+    )]
+    NotConverged {
+        /// Steps taken.
+        steps: u32,
+        /// Largest move of the last step, as a part of the largest input.
+        left: f64,
+    },
+    /// Threshold selectors none of which turns on.
+    #[error(
+        "no selector turns on with input {input}: the most strained one, in row {row}, column {column}, has {across_v:.4} V across          it, less than its threshold of {threshold_v} V; raise the voltages or lower the threshold"
+    )]
+    NeverOn {
+        /// Number of the input, from 0.
+        input: usize,
+        /// Row of the most strained selector.
+        row: usize,
+        /// Its column.
+        column: usize,
+        /// Voltage across it, V.
+        across_v: f64,
+        /// Threshold, V.
+        threshold_v: f64,
+    },
+    /// Threshold selectors that turn on and off without end.
+    #[error(
+        "the selectors do not come to rest with input {input}: some turn on, carry less than their holding current and turn          off again (a relaxation oscillator)"
+    )]
+    Oscillates {
+        /// Number of the input, from 0.
+        input: usize,
+    },
+    /// Rows were to be selected by gates that cells do not have.
+    #[error("rows can be selected only where cells have transistors (1T1R)")]
+    NoGates,
     /// The answer does not satisfy the circuit's equations.
     #[error(
         "the solution was refused: {what} is {value:e}, more than the {limit:e} that rounding explains, so the numbers cannot be \

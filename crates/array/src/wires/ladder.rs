@@ -30,6 +30,8 @@ pub(super) enum Lines {
 pub(super) struct Ladders<'a> {
     /// Conductances of the cells, S.
     pub g: Rows<'a, f64>,
+    /// Currents that cells add from their word line to their bit line, A.
+    pub source: Option<Rows<'a, f64>>,
     /// Conductance between each word line and its source, S; infinite where the line stands at its voltage.
     pub driver: f64,
     pub bits: Lines,
@@ -98,17 +100,28 @@ impl Ladders<'_> {
         (0..self.g.rows()).map(|i| self.g.row(i)[j]).collect()
     }
 
-    /// Voltages of a column's nodes for those of its word lines and its terminal.
-    fn bit(&self, g: &[f64], word: &[f64], terminal: f64, b: &mut [f64]) {
+    /// Currents that the cells of a column add.
+    fn added(&self, j: usize) -> Vec<f64> {
+        (0..self.g.rows()).map(|i| self.source.map_or(0.0, |s| s.row(i)[j])).collect()
+    }
+
+    /// Voltages of a column's nodes for those of its word lines and its terminal, and for currents that are added to them.
+    fn bit(&self, g: &[f64], word: &[f64], added: &[f64], terminal: f64, b: &mut [f64]) {
         match self.bits {
             Lines::Fixed => b.fill(terminal),
             Lines::Point(sense) => {
-                let (g_sum, i_sum) = g.iter().zip(word).fold((0.0, 0.0), |(s, i), (g, w)| (s + g, i + g * w));
+                let mut g_sum = 0.0;
+                let mut i_sum = 0.0;
+                for ((g, w), i) in g.iter().zip(word).zip(added) {
+                    g_sum += g;
+                    i_sum += g * w + i;
+                }
                 let total = g_sum + sense;
                 b.fill(if total > 0.0 { (i_sum + sense * terminal) / total } else { 0.0 });
             }
             Lines::Chain { segment, last, first } => {
-                let mut currents: Vec<f64> = g.iter().zip(word).map(|(g, w)| g * w).collect();
+                let mut currents: Vec<f64> =
+                    g.iter().zip(word).zip(added).map(|((g, w), i)| g * w + i).collect();
                 if let Some(end) = currents.last_mut() {
                     *end += last * terminal;
                 }
@@ -227,8 +240,14 @@ impl Ladders<'_> {
         let mut w = sources.to_vec();
         if let Some(lines) = lines {
             w.iter_mut().for_each(|w| *w *= self.driver);
-            for (j, sink) in sinks.iter().enumerate().filter(|(_, v)| **v != 0.0) {
-                w.iter_mut().zip(self.taken(&self.column(j))).for_each(|(w, t)| *w += t * sink);
+            // What bit lines send back while word lines are at 0 V.
+            let (at_zero, mut b) = (vec![0.0; m], vec![0.0; m]);
+            for (j, sink) in sinks.iter().enumerate() {
+                let (g, added) = (self.column(j), self.added(j));
+                self.bit(&g, &at_zero, &added, *sink, &mut b);
+                for (((w, g), b), i) in w.iter_mut().zip(&g).zip(&b).zip(&added) {
+                    *w += g * b - i;
+                }
             }
             lines.solve(&mut w, 1);
         }
@@ -237,7 +256,7 @@ impl Ladders<'_> {
         }
         let mut b = vec![0.0; m];
         for (j, sink) in sinks.iter().enumerate() {
-            self.bit(&self.column(j), &w, *sink, &mut b);
+            self.bit(&self.column(j), &w, &self.added(j), *sink, &mut b);
             b.iter().enumerate().for_each(|(i, b)| bit[i * n + j] = *b);
         }
     }

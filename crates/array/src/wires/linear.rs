@@ -4,15 +4,17 @@ use neurohm_num::{Rows, Watch};
 
 use super::back::Back;
 use super::check;
+use super::dense::{self, Mat, MatMut, To};
 use super::ladder::{Ladders, Lines, WordLines};
 use super::tree::{Elimination, Net, Stop};
 use super::{Ends, WireError, Wires, Workspace};
-use crate::wires::dense::{self, Mat, MatMut, To};
 
 /// A crossbar of linear cells.
 #[derive(Clone, Copy, Debug)]
 pub struct LinearCrossbar<'a> {
     g: Rows<'a, f64>,
+    /// Currents that cells add from their word line to their bit line, A: those of cells that were linearised.
+    source: Option<Rows<'a, f64>>,
     wires: Wires,
 }
 
@@ -40,7 +42,7 @@ pub struct Solution {
     /// voltages around it.
     pub kcl: f64,
     /// The largest difference between what the cells of a bit line give and what flows out of it, as a part of the
-    /// largest current of that input.
+    /// largest current of that input; less what rounding explains.
     pub balance: f64,
 }
 
@@ -52,11 +54,11 @@ pub struct Eliminated<'a> {
     workspace: &'a Workspace,
 }
 
-enum Way {
+pub(super) enum Way {
     Tree(Back),
     /// Word lines without resistance.
     Words(Option<WordLines>),
-    /// Bit lines without resistance: the transposed conductances.
+    /// Bit lines without resistance: the turned conductances.
     Bits(Vec<f64>, Option<WordLines>),
     /// Nothing conducts.
     Cut,
@@ -99,9 +101,14 @@ impl<'a> LinearCrossbar<'a> {
             }
         }
         wires.check()?;
-        let this = Self { g, wires };
+        let this = Self { g, source: None, wires };
         check::floating(&this)?;
         Ok(this)
+    }
+
+    /// Cells that were linearised: conductances, and the currents that they add. Checked by its caller.
+    pub(super) fn linearised(g: Rows<'a, f64>, source: Rows<'a, f64>, wires: Wires) -> Self {
+        Self { g, source: Some(source), wires }
     }
 
     /// Word lines.
@@ -143,7 +150,7 @@ impl<'a> LinearCrossbar<'a> {
         let Wires { word_ohm, bit_ohm, driver_ohm, sense_ohm, drivers, grounds } = self.wires;
         Net {
             g: self.g,
-            source: None,
+            source: self.source,
             first_word: 1.0 / (word_ohm + driver_ohm),
             word: 1.0 / word_ohm,
             last_bit: 1.0 / (bit_ohm + sense_ohm),
@@ -166,17 +173,17 @@ impl<'a> LinearCrossbar<'a> {
         } else {
             Lines::Fixed
         };
-        Ladders { g: self.g, driver: both(drivers) / driver_ohm, bits }
+        Ladders { g: self.g, source: self.source, driver: both(drivers) / driver_ohm, bits }
     }
 
-    /// The conductances turned such that bit lines are word lines: the last column's becomes the first row, from its
-    /// ground on.
-    fn turned(&self) -> Vec<f64> {
+    /// Numbers of the cells turned such that bit lines are word lines: the last column's become the first row, from its ground
+    /// on.
+    fn turned(&self, values: Rows<f64>) -> Vec<f64> {
         let (m, n) = (self.rows(), self.columns());
         let mut turned = vec![0.0; m * n];
         for i in 0..m {
-            for (j, g) in self.g.row(i).iter().enumerate() {
-                turned[(n - 1 - j) * m + m - 1 - i] = *g;
+            for (j, value) in values.row(i).iter().enumerate() {
+                turned[(n - 1 - j) * m + m - 1 - i] = *value;
             }
         }
         turned
@@ -192,35 +199,56 @@ impl<'a> LinearCrossbar<'a> {
     /// # Errors
     /// A circuit that is singular in floating point, a matrix that no passive circuit has, or the watch.
     pub fn effective(&self, workspace: &Workspace, watch: &dyn Watch) -> Result<Effective, WireError> {
-        let w = if self.is_cut() {
-            vec![0.0; self.rows() * self.columns()]
-        } else if self.wires.word_ohm == 0.0 {
-            self.words(self.g, self.wires)?.0
-        } else if self.wires.bit_ohm == 0.0 {
-            let turned = self.turned();
-            self.turned_back(
-                self.words(
-                    Rows::new(&turned, self.columns(), self.rows()).map_err(|_| self.size())?,
-                    self.wires.transposed(),
-                )?
-                .0,
-            )
-        } else {
-            Elimination::run(self.net(), false, workspace, watch).map_err(stop)?.effective
-        };
+        let (w, _) = self.way(false, workspace, watch)?;
         let effective = Effective { w, rows: self.rows(), columns: self.columns() };
         check::passive(self, &effective)?;
         Ok(effective)
     }
 
-    fn size(&self) -> WireError {
-        WireError::Size { rows: self.rows(), columns: self.columns() }
+    /// Eliminates all nodes, such that currents and voltages follow for any inputs.
+    ///
+    /// # Errors
+    /// As for [`Self::effective`].
+    pub fn eliminate(
+        &self,
+        workspace: &'a Workspace,
+        watch: &dyn Watch,
+    ) -> Result<Eliminated<'a>, WireError> {
+        let (w, way) = self.way(true, workspace, watch)?;
+        let effective = Effective { w, rows: self.rows(), columns: self.columns() };
+        check::passive(self, &effective)?;
+        Ok(Eliminated { crossbar: *self, effective, way, workspace })
     }
 
-    /// The effective matrix of lines whose word lines are points.
-    fn words(&self, g: Rows<f64>, wires: Wires) -> Result<(Vec<f64>, Option<WordLines>), WireError> {
-        let crossbar = LinearCrossbar { g, wires };
-        crossbar.ladders().effective().map_err(|row| WireError::Singular { row, column: 0 })
+    /// The effective matrix (not of cells that add currents) and, with `keep`, the way back to the nodes.
+    pub(super) fn way(
+        &self,
+        keep: bool,
+        workspace: &Workspace,
+        watch: &dyn Watch,
+    ) -> Result<(Vec<f64>, Way), WireError> {
+        if self.is_cut() {
+            return Ok((vec![0.0; self.rows() * self.columns()], Way::Cut));
+        }
+        let points = |crossbar: LinearCrossbar| {
+            crossbar.ladders().effective().map_err(|row| WireError::Singular { row, column: 0 })
+        };
+        if self.wires.word_ohm == 0.0 {
+            let (w, lines) = points(*self)?;
+            return Ok((w, Way::Words(lines)));
+        }
+        if self.wires.bit_ohm == 0.0 {
+            let turned = self.turned(self.g);
+            let g = Rows::new(&turned, self.columns(), self.rows()).map_err(|_| self.size())?;
+            let (w, lines) = points(LinearCrossbar { g, source: None, wires: self.wires.transposed() })?;
+            return Ok((self.turned_back(w), Way::Bits(turned, lines)));
+        }
+        let done = Elimination::run(self.net(), keep, workspace, watch).map_err(stop)?;
+        Ok((done.effective, done.back.map_or(Way::Cut, Way::Tree)))
+    }
+
+    fn size(&self) -> WireError {
+        WireError::Size { rows: self.rows(), columns: self.columns() }
     }
 
     /// From the matrix of the turned array to that of this one. By reciprocity it is its transpose.
@@ -235,35 +263,57 @@ impl<'a> LinearCrossbar<'a> {
         back
     }
 
-    /// Eliminates all nodes, such that currents and voltages follow for any inputs.
-    ///
-    /// # Errors
-    /// As for [`Self::effective`].
-    pub fn eliminate(
+    /// Voltages of all nodes, word lines and bit lines, for voltages of sources and sinks.
+    pub(super) fn nodes(
         &self,
-        workspace: &'a Workspace,
-        watch: &dyn Watch,
-    ) -> Result<Eliminated<'a>, WireError> {
-        let (w, way) = if self.is_cut() {
-            (vec![0.0; self.rows() * self.columns()], Way::Cut)
-        } else if self.wires.word_ohm == 0.0 {
-            let (w, lines) = self.words(self.g, self.wires)?;
-            (w, Way::Words(lines))
-        } else if self.wires.bit_ohm == 0.0 {
-            let turned = self.turned();
-            let g = Rows::new(&turned, self.columns(), self.rows()).map_err(|_| self.size())?;
-            let (w, lines) = self.words(g, self.wires.transposed())?;
-            (self.turned_back(w), Way::Bits(turned, lines))
-        } else {
-            let done = Elimination::run(self.net(), true, workspace, watch).map_err(stop)?;
-            match done.back {
-                Some(back) => (done.effective, Way::Tree(back)),
-                None => (done.effective, Way::Cut),
+        way: &Way,
+        workspace: &Workspace,
+        terminals: &[f64],
+        sets: usize,
+    ) -> (Vec<f64>, Vec<f64>) {
+        let (m, n) = (self.rows(), self.columns());
+        let (mut word, mut bit) = (vec![0.0; sets * m * n], vec![0.0; sets * m * n]);
+        let each = || terminals.chunks_exact(m + n).enumerate();
+        let plane = |set: usize| set * m * n..(set + 1) * m * n;
+        match way {
+            Way::Tree(back) => {
+                if let Ok(terminals) = Rows::new(terminals, sets, m + n) {
+                    back.voltages(&self.net(), terminals, workspace, &mut word, &mut bit);
+                }
             }
-        };
-        let effective = Effective { w, rows: self.rows(), columns: self.columns() };
-        check::passive(self, &effective)?;
-        Ok(Eliminated { crossbar: *self, effective, way, workspace })
+            Way::Words(lines) => {
+                for (set, t) in each() {
+                    let ladders = self.ladders();
+                    ladders.voltages(lines.as_ref(), t, &mut word[plane(set)], &mut bit[plane(set)]);
+                }
+            }
+            Way::Bits(turned, lines) => {
+                // What flows from word to bit line here flows from bit to word line there.
+                let added: Option<Vec<f64>> =
+                    self.source.map(|s| self.turned(s).iter().map(|i| -i).collect());
+                let rows = |values| Rows::new(values, n, m).ok();
+                let Some(g) = rows(turned) else { return (word, bit) };
+                let source = added.as_deref().and_then(rows);
+                let crossbar = LinearCrossbar { g, source, wires: self.wires.transposed() };
+                let (mut w, mut b) = (vec![0.0; m * n], vec![0.0; m * n]);
+                for (set, t) in each() {
+                    let turned: Vec<f64> = t[m..].iter().rev().chain(t[..m].iter().rev()).copied().collect();
+                    crossbar.ladders().voltages(lines.as_ref(), &turned, &mut w, &mut b);
+                    for i in 0..m {
+                        for j in 0..n {
+                            let (to, from) = (set * m * n + i * n + j, (n - 1 - j) * m + m - 1 - i);
+                            (word[to], bit[to]) = (b[from], w[from]);
+                        }
+                    }
+                }
+            }
+            Way::Cut => {
+                for (set, t) in each() {
+                    check::cut_voltages(self, &t[..m], &mut word[plane(set)], &mut bit[plane(set)]);
+                }
+            }
+        }
+        (word, bit)
     }
 }
 
@@ -287,62 +337,15 @@ impl Eliminated<'_> {
     /// more than rounding explains.
     pub fn solve(&self, inputs: Rows<f64>) -> Result<Solution, WireError> {
         let (m, n, sets) = (self.crossbar.rows(), self.crossbar.columns(), inputs.rows());
-        agree("word lines", m, inputs.cols())?;
-        for input in 0..sets {
-            if let Some(line) = inputs.row(input).iter().position(|v| !v.is_finite()) {
-                return Err(WireError::Voltage { input, line, value: inputs.row(input)[line] });
-            }
-        }
+        check::inputs(&self.crossbar, inputs)?;
         let mut terminals = vec![0.0; sets * (m + n)];
         for (input, terminals) in terminals.chunks_exact_mut(m + n).enumerate() {
             terminals[..m].copy_from_slice(inputs.row(input));
         }
-        let (word_v, bit_v) = self.nodes(&terminals, sets);
+        let (word_v, bit_v) = self.crossbar.nodes(&self.way, self.workspace, &terminals, sets);
         let currents = self.effective.currents(inputs)?;
         let (kcl, balance) = check::kirchhoff(&self.crossbar, inputs, &currents, &word_v, &bit_v)?;
         Ok(Solution { currents, word_v, bit_v, kcl, balance })
-    }
-
-    /// Node voltages for voltages of sources and sinks.
-    fn nodes(&self, terminals: &[f64], sets: usize) -> (Vec<f64>, Vec<f64>) {
-        let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
-        let (mut word, mut bit) = (vec![0.0; sets * m * n], vec![0.0; sets * m * n]);
-        let each = || terminals.chunks_exact(m + n).enumerate();
-        let plane = |set: usize| set * m * n..(set + 1) * m * n;
-        match &self.way {
-            Way::Tree(back) => {
-                if let Ok(terminals) = Rows::new(terminals, sets, m + n) {
-                    back.voltages(&self.crossbar.net(), terminals, self.workspace, &mut word, &mut bit);
-                }
-            }
-            Way::Words(lines) => {
-                for (set, t) in each() {
-                    let ladders = self.crossbar.ladders();
-                    ladders.voltages(lines.as_ref(), t, &mut word[plane(set)], &mut bit[plane(set)]);
-                }
-            }
-            Way::Bits(turned, lines) => {
-                let Ok(g) = Rows::new(turned, n, m) else { return (word, bit) };
-                let crossbar = LinearCrossbar { g, wires: self.crossbar.wires.transposed() };
-                let (mut w, mut b) = (vec![0.0; m * n], vec![0.0; m * n]);
-                for (set, t) in each() {
-                    let turned: Vec<f64> = t[m..].iter().rev().chain(t[..m].iter().rev()).copied().collect();
-                    crossbar.ladders().voltages(lines.as_ref(), &turned, &mut w, &mut b);
-                    for i in 0..m {
-                        for j in 0..n {
-                            let (to, from) = (set * m * n + i * n + j, (n - 1 - j) * m + m - 1 - i);
-                            (word[to], bit[to]) = (b[from], w[from]);
-                        }
-                    }
-                }
-            }
-            Way::Cut => {
-                for (set, t) in each() {
-                    check::cut_voltages(&self.crossbar, &t[..m], &mut word[plane(set)], &mut bit[plane(set)]);
-                }
-            }
-        }
-        (word, bit)
     }
 
     /// Reciprocity: a current into a ground per volt at a source is a current into that source per volt at that ground. Drives
@@ -355,7 +358,7 @@ impl Eliminated<'_> {
         let y: Vec<f64> = (0..n).map(|j| 1.0 + (j * 5 % 13) as f64 / 13.0).collect();
         let mut terminals = vec![0.0; m + n];
         terminals[m..].copy_from_slice(&y);
-        let (word, bit) = self.nodes(&terminals, 1);
+        let (word, bit) = self.crossbar.nodes(&self.way, self.workspace, &terminals, 1);
         let back = check::source_currents(&self.crossbar, &word, &bit);
         let backward: f64 = back.iter().zip(&x).map(|(i, x)| i * x).sum();
         let forward: f64 = (0..n)

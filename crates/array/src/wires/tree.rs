@@ -86,7 +86,7 @@ pub(super) struct Group {
 
 /// An eliminated network.
 pub(super) struct Eliminated {
-    /// What a sink (row) takes for a volt at a source (column), S; sinks x sources.
+    /// What a sink (row) takes for a volt at a source (column), S; sinks x sources. Empty where cells add currents.
     pub effective: Vec<f64>,
     /// Where the way back was asked for.
     pub back: Option<Back>,
@@ -433,10 +433,14 @@ impl<'a> Elimination<'a> {
     /// The last two blocks, of which only what lies between sources and sinks is computed.
     fn root(&self, whole: Region) -> Result<(Vec<f64>, Option<Tree>), Stop> {
         let (m, n) = (self.net.g.rows(), self.net.g.cols());
-        let mut w = vec![0.0; m * n];
+        // With current sources nobody asks for it.
+        let mut w = vec![0.0; if self.net.source.is_some() { 0 } else { m * n }];
         if whole.rows.len() * whole.columns.len() == 1 {
             let (block, tree) = self.build(whole, None)?;
             let shape = block.shape;
+            if shape.source {
+                return Ok((w, tree));
+            }
             // Sources and sinks, each as they stand.
             let spans = [(0, shape.t()), (shape.t(), shape.s() - shape.t())];
             let spans = spans.map(|(from, count)| Span { from, count, to: from });
@@ -461,11 +465,14 @@ impl<'a> Elimination<'a> {
         let mut spare = self.pool.numbers.take(32 * rows);
         let factor = Factor { l: Mat::new(&l, s, s, s + 1), inverse: &inverse };
         factor.right_solve(MatMut::new(&mut x, rows, s, rows), &mut spare);
-        direct(&a, &join.kept[0], &join.shape, &mut w);
-        direct(&b, &join.kept[1], &join.shape, &mut w);
-        let all = Mat::new(&x, rows, s, rows);
-        // W = -K[B, L], as its transpose.
-        dense::multiply(To::Add, all.rows_at(0, m), all.rows_at(m, n).t(), MatMut::new(&mut w, m, n, m));
+        if !join.shape.source {
+            direct(&a, &join.kept[0], &join.shape, &mut w);
+            direct(&b, &join.kept[1], &join.shape, &mut w);
+            let all = Mat::new(&x, rows, s, rows);
+            // W = -K[B, L], as its transpose.
+            let (sources, sinks) = (all.rows_at(0, m), all.rows_at(m, n));
+            dense::multiply(To::Add, sources, sinks.t(), MatMut::new(&mut w, m, n, m));
+        }
         let shapes = [a.shape, b.shape];
         [a.k, b.k, spare].into_iter().for_each(|b| self.pool.numbers.give(b));
         let tree = match (tree_a, tree_b) {

@@ -1,0 +1,237 @@
+//! Non-linear cells: Newton's iteration on all node voltages.
+//!
+//! At given voltages every cell is a conductance with a current source beside it, and that network is linear: it is eliminated
+//! by the tree. The step to its solution is the Newton step. The circuit of cells whose currents grow with their
+//! voltages has one solution, the minimum of a convex function (the co-content, Millar 1951), whose slope along a step is the
+//! sum of currents into the nodes times how they move: a step that overshoots is shortened until that slope is small, so that
+//! the iteration converges from anywhere.
+
+use neurohm_num::{Rows, Watch};
+
+use super::back::Back;
+use super::check::Segments;
+use super::linear::{LinearCrossbar, Way};
+use super::{WireError, Wires, Workspace};
+
+/// Newton steps at most.
+const STEPS: u32 = 100;
+
+/// Error of the voltages that is small enough, as a part of the largest input.
+const ENOUGH: f64 = 1e-15;
+
+/// Steps that are that small need no shortening: their slopes are rounding.
+const SMALL: f64 = 1e-6;
+
+/// Cells between the nodes of a crossbar.
+pub(super) trait Cells {
+    /// What does not follow the voltages within a step, such as the overdrive of a transistor, at these.
+    fn begin(&mut self, word: &[f64], bit: &[f64]);
+
+    /// Current from word line to bit line of every cell, and how it follows the voltage between them.
+    fn branches(&mut self, word: &[f64], bit: &[f64], i: &mut [f64], g: &mut [f64]) -> Result<(), WireError>;
+
+    /// Whether something is left to [`Cells::begin`], so that steps shrink by a factor and not quadratically.
+    fn lags(&self) -> bool;
+}
+
+/// Node voltages of a crossbar of non-linear cells, and how its cells look there.
+#[derive(Clone, Debug, Default)]
+pub(super) struct Point {
+    pub word: Vec<f64>,
+    pub bit: Vec<f64>,
+    pub i: Vec<f64>,
+    pub g: Vec<f64>,
+    /// Voltage to which the others are exact: the largest input, or 0 where each has all its digits.
+    pub scale_v: f64,
+}
+
+/// The iteration, with what it keeps from one input to the next.
+pub(super) struct Newton<'a> {
+    rows: usize,
+    columns: usize,
+    wires: Wires,
+    segments: Segments,
+    workspace: &'a Workspace,
+    watch: &'a dyn Watch,
+    /// The last linearised network: conductances and added currents.
+    g: Vec<f64>,
+    source: Vec<f64>,
+    way: Option<Way>,
+}
+
+impl<'a> Newton<'a> {
+    pub(super) fn new(crossbar: &LinearCrossbar, workspace: &'a Workspace, watch: &'a dyn Watch) -> Self {
+        let (rows, columns) = (crossbar.rows(), crossbar.columns());
+        let (g, source) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
+        let (wires, segments) = (crossbar.wires(), Segments::of(crossbar));
+        Self { rows, columns, wires, segments, workspace, watch, g, source, way: None }
+    }
+
+    /// Solves for the voltages of sources `inputs`. Starts where the last solution of this iteration would be if cells stayed
+    /// as they were linearised there, or at rest. Returns the number of steps.
+    pub(super) fn solve(
+        &mut self,
+        cells: &mut dyn Cells,
+        inputs: &[f64],
+        at: &mut Point,
+    ) -> Result<u32, WireError> {
+        let count = self.rows * self.columns;
+        let top = inputs.iter().fold(f64::MIN_POSITIVE, |t, v| t.max(v.abs()));
+        let mut terminals = inputs.to_vec();
+        terminals.resize(self.rows + self.columns, 0.0);
+        (at.i.resize(count, 0.0), at.g.resize(count, 0.0));
+        at.scale_v = top;
+        if self.way.is_some() {
+            (at.word, at.bit) = self.linear(&terminals);
+        } else {
+            (at.word, at.bit) = (vec![0.0; count], vec![0.0; count]);
+        }
+        let mut before = f64::INFINITY;
+        for step in 1..=STEPS {
+            self.watch.step(0)?;
+            cells.begin(&at.word, &at.bit);
+            cells.branches(&at.word, &at.bit, &mut at.i, &mut at.g)?;
+            let slope = |g: f64| if g.is_finite() { g.max(0.0) } else { f64::MAX.sqrt() };
+            for (k, ((i, g), (w, b))) in at.i.iter().zip(&at.g).zip(at.word.iter().zip(&at.bit)).enumerate() {
+                self.g[k] = slope(*g);
+                self.source[k] = i - self.g[k] * (w - b);
+            }
+            self.eliminate()?;
+            let (word, bit) = self.linear(&terminals);
+            let moved = largest_step(at, &word, &bit) / top;
+            let whole = if moved < SMALL { 1.0 } else { self.length(cells, inputs, at, &word, &bit)? };
+            for (to, from) in [(&mut at.word, &word), (&mut at.bit, &bit)] {
+                to.iter_mut().zip(from).for_each(|(u, v)| *u += whole * (v - *u));
+            }
+            let ratio = moved / before;
+            // What the next step would be.
+            let next =
+                if cells.lags() { moved * ratio / (1.0 - ratio.min(0.99)) } else { moved * ratio * ratio };
+            if whole == 1.0 && (moved <= ENOUGH || (ratio < 0.5 && moved < 1e-3 && next <= ENOUGH)) {
+                cells.branches(&at.word, &at.bit, &mut at.i, &mut at.g)?;
+                return Ok(step);
+            }
+            // Where rounding ends the descent.
+            if whole == 1.0 && moved < 1e-11 && ratio > 0.5 {
+                cells.branches(&at.word, &at.bit, &mut at.i, &mut at.g)?;
+                return Ok(step);
+            }
+            before = moved;
+        }
+        Err(WireError::NotConverged { steps: STEPS, left: before })
+    }
+
+    fn eliminate(&mut self) -> Result<(), WireError> {
+        if let Some(Way::Tree(back)) = self.way.take() {
+            Back::give_back(back, self.workspace);
+        }
+        let crossbar = self.crossbar()?;
+        let way = crossbar.way(true, self.workspace, self.watch)?.1;
+        self.way = Some(way);
+        Ok(())
+    }
+
+    fn crossbar(&self) -> Result<LinearCrossbar<'_>, WireError> {
+        let size = |_| WireError::Size { rows: self.rows, columns: self.columns };
+        let rows = |values| Rows::new(values, self.rows, self.columns).map_err(size);
+        Ok(LinearCrossbar::linearised(rows(&self.g)?, rows(&self.source)?, self.wires))
+    }
+
+    /// Voltages of the network as it was linearised last.
+    fn linear(&self, terminals: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        match (&self.way, self.crossbar()) {
+            (Some(way), Ok(crossbar)) => crossbar.nodes(way, self.workspace, terminals, 1),
+            _ => (vec![0.0; self.g.len()], vec![0.0; self.g.len()]),
+        }
+    }
+
+    /// How much of the step to `word`, `bit` to take: all of it unless the slope of the co-content turns, else where it has
+    /// fallen to a tenth.
+    fn length(
+        &self,
+        cells: &mut dyn Cells,
+        inputs: &[f64],
+        at: &Point,
+        word: &[f64],
+        bit: &[f64],
+    ) -> Result<f64, WireError> {
+        let (constant, linear) = self.wire_slope(inputs, at, word, bit);
+        let count = at.word.len();
+        let (mut w, mut b) = (vec![0.0; count], vec![0.0; count]);
+        let (mut i, mut g) = (vec![0.0; count], vec![0.0; count]);
+        let cell_slope = |i: &[f64]| -> f64 {
+            let dv = |k: usize| (word[k] - at.word[k]) - (bit[k] - at.bit[k]);
+            i.iter().enumerate().map(|(k, i)| i * dv(k)).sum()
+        };
+        let start = constant + cell_slope(&at.i);
+        // Not downhill: rounding, or a part of the cells that waits for the next step.
+        if start.is_nan() || start >= 0.0 {
+            return Ok(1.0);
+        }
+        let (mut low, mut high) = ((0.0, start), None);
+        let mut length = 1.0;
+        for _ in 0..60 {
+            for (to, (from, target)) in [(&mut w, (&at.word, word)), (&mut b, (&at.bit, bit))] {
+                for (u, (a, z)) in to.iter_mut().zip(from.iter().zip(target)) {
+                    *u = a + length * (z - a);
+                }
+            }
+            cells.branches(&w, &b, &mut i, &mut g)?;
+            let slope = constant + length * linear + cell_slope(&i);
+            if slope.abs() <= 0.1 * start.abs() || (length == 1.0 && slope < 0.0) {
+                return Ok(length);
+            }
+            if slope < 0.0 {
+                low = (length, slope);
+            } else {
+                high = Some((length, slope));
+            }
+            let Some(high) = high else { return Ok(length) };
+            // A secant that leaves some of either side.
+            let secant = if high.1.is_finite() { low.1 / (low.1 - high.1) } else { 0.5 };
+            length = low.0 + (high.0 - low.0) * secant.clamp(0.05, 0.95);
+        }
+        Ok(length)
+    }
+
+    /// Slope of the wires' part of the co-content along the step, at its start and per length.
+    fn wire_slope(&self, inputs: &[f64], at: &Point, word: &[f64], bit: &[f64]) -> (f64, f64) {
+        let (m, n, s) = (self.rows, self.columns, &self.segments);
+        let (mut constant, mut linear) = (0.0, 0.0);
+        let mut add = |g: f64, before: f64, moved: f64| {
+            if g.is_finite() {
+                constant += g * before * moved;
+                linear += g * moved * moved;
+            }
+        };
+        for i in 0..m {
+            for j in 0..n {
+                let k = i * n + j;
+                let dw = word[k] - at.word[k];
+                let db = bit[k] - at.bit[k];
+                if j == 0 {
+                    add(s.first_word, at.word[k] - inputs[i], dw);
+                } else {
+                    add(s.word, at.word[k] - at.word[k - 1], dw - (word[k - 1] - at.word[k - 1]));
+                }
+                if j + 1 == n && s.end_word > 0.0 {
+                    add(s.end_word, at.word[k] - inputs[i], dw);
+                }
+                if i == 0 {
+                    add(s.end_bit, at.bit[k], db);
+                } else {
+                    add(s.bit, at.bit[k] - at.bit[k - n], db - (bit[k - n] - at.bit[k - n]));
+                }
+                if i + 1 == m {
+                    add(s.last_bit, at.bit[k], db);
+                }
+            }
+        }
+        (constant, linear)
+    }
+}
+
+fn largest_step(at: &Point, word: &[f64], bit: &[f64]) -> f64 {
+    let apart = |a: &[f64], b: &[f64]| a.iter().zip(b).fold(0.0f64, |t, (a, b)| t.max((a - b).abs()));
+    apart(&at.word, word).max(apart(&at.bit, bit))
+}

@@ -1,0 +1,277 @@
+//! Crossbars of non-linear cells and selectors.
+
+use neurohm_num::{Rows, Watch};
+use rayon::prelude::*;
+
+use super::cell::{Access, Branch, CellLaw, Place};
+use super::check;
+use super::linear::LinearCrossbar;
+use super::newton::{Cells, Newton, Point};
+use super::{WireError, Wires, Workspace};
+
+/// Inputs that follow one another, each from where the last one ended. By their number alone: the number of threads changes
+/// no bit.
+const TOGETHER: usize = 16;
+
+/// A crossbar of cells of one law.
+#[derive(Clone, Debug)]
+pub struct NonlinearCrossbar<'a> {
+    crossbar: LinearCrossbar<'a>,
+    law: CellLaw,
+    /// Rows whose transistors are on; all where it is empty.
+    rows_on: Vec<bool>,
+}
+
+/// Currents and voltages of a crossbar of non-linear cells.
+#[derive(Clone, Debug, PartialEq)]
+pub struct NonlinearSolution {
+    /// Current into the ground of each bit line, A; inputs x columns.
+    pub currents: Vec<f64>,
+    /// Voltage of each cell's word-line node, V; inputs x rows x columns.
+    pub word_v: Vec<f64>,
+    /// Voltage of each cell's bit-line node, V; inputs x rows x columns.
+    pub bit_v: Vec<f64>,
+    /// Current of each cell from its word line to its bit line, A; inputs x rows x columns.
+    pub cells_a: Vec<f64>,
+    /// Newton steps of each input.
+    pub steps: Vec<u32>,
+    /// Selectors that are on, of each input; 0 for other cells.
+    pub switched_on: Vec<usize>,
+    /// Kirchhoff's current law: the largest sum of currents at a node, as a part of what its conductances would carry at the
+    /// largest input.
+    pub kcl: f64,
+    /// The largest difference between what the cells of a bit line give and what flows out of it, as a part of the
+    /// largest current of that input; less what rounding explains.
+    pub balance: f64,
+}
+
+impl<'a> NonlinearCrossbar<'a> {
+    /// Cells of conductances `g` at low voltage, S, rows x columns, all of one law.
+    ///
+    /// # Errors
+    /// As for [`LinearCrossbar::new`], and parameters of the law that are out of range.
+    pub fn new(g: Rows<'a, f64>, wires: Wires, law: CellLaw) -> Result<Self, WireError> {
+        law.check()?;
+        Ok(Self { crossbar: LinearCrossbar::new(g, wires)?, law, rows_on: Vec::new() })
+    }
+
+    /// Turns the transistors of these rows on and of all others off.
+    ///
+    /// # Errors
+    /// Another number of rows, or cells without transistors.
+    pub fn select(&mut self, rows_on: &[bool]) -> Result<(), WireError> {
+        if !matches!(self.law.access, Access::Transistor { .. }) {
+            return Err(WireError::NoGates);
+        }
+        if rows_on.len() != self.crossbar.rows() {
+            let (what, expected, found) = ("rows of gates", self.crossbar.rows(), rows_on.len());
+            return Err(WireError::Voltages { what, expected, found });
+        }
+        self.rows_on = rows_on.to_vec();
+        Ok(())
+    }
+
+    /// The same crossbar with cells that are linear, at their low-voltage conductance and without selectors.
+    pub fn linear(&self) -> LinearCrossbar<'a> {
+        self.crossbar
+    }
+
+    /// Solves for voltages of the sources, V, one input a row.
+    ///
+    /// # Errors
+    /// Voltages that do not fit or are not finite, an iteration that does not converge, a solution that breaks Kirchhoff's
+    /// law, threshold selectors none of which turns on, or the watch. Steps `watch` by one an input.
+    pub fn solve(
+        &self,
+        inputs: Rows<f64>,
+        workspace: &Workspace,
+        watch: &dyn Watch,
+    ) -> Result<NonlinearSolution, WireError> {
+        let (m, n, sets) = (self.crossbar.rows(), self.crossbar.columns(), inputs.rows());
+        check::inputs(&self.crossbar, inputs)?;
+        let chunks: Vec<usize> = (0..sets).step_by(TOGETHER).collect();
+        let quiet = Quiet(watch);
+        let parts: Vec<NonlinearSolution> = chunks
+            .into_par_iter()
+            .map(|first| {
+                let count = TOGETHER.min(sets - first);
+                self.chunk(inputs.slice(first, count), first, workspace, watch, &quiet)
+            })
+            .collect::<Result<_, _>>()?;
+        let mut all = NonlinearSolution {
+            currents: Vec::with_capacity(sets * n),
+            word_v: Vec::with_capacity(sets * m * n),
+            bit_v: Vec::with_capacity(sets * m * n),
+            cells_a: Vec::with_capacity(sets * m * n),
+            steps: Vec::with_capacity(sets),
+            switched_on: Vec::with_capacity(sets),
+            kcl: 0.0,
+            balance: 0.0,
+        };
+        for part in parts {
+            all.currents.extend(part.currents);
+            all.word_v.extend(part.word_v);
+            all.bit_v.extend(part.bit_v);
+            all.cells_a.extend(part.cells_a);
+            all.steps.extend(part.steps);
+            all.switched_on.extend(part.switched_on);
+            all.kcl = all.kcl.max(part.kcl);
+            all.balance = all.balance.max(part.balance);
+        }
+        Ok(all)
+    }
+
+    fn chunk(
+        &self,
+        inputs: Rows<f64>,
+        first: usize,
+        workspace: &Workspace,
+        watch: &dyn Watch,
+        quiet: &Quiet,
+    ) -> Result<NonlinearSolution, WireError> {
+        let mut found = NonlinearSolution {
+            currents: Vec::new(),
+            word_v: Vec::new(),
+            bit_v: Vec::new(),
+            cells_a: Vec::new(),
+            steps: Vec::new(),
+            switched_on: Vec::new(),
+            kcl: 0.0,
+            balance: 0.0,
+        };
+        let mut newton = Newton::new(&self.crossbar, workspace, quiet);
+        let mut cells = StaticCells::new(self);
+        let mut at = Point::default();
+        for number in 0..inputs.rows() {
+            let v = inputs.row(number);
+            let steps = self.input(&mut newton, &mut cells, v, first + number, &mut at)?;
+            let currents = check::out_currents(&self.crossbar, &at);
+            let (kcl, balance) = check::kirchhoff_of(&self.crossbar, v, &currents, &at)?;
+            found.kcl = found.kcl.max(kcl);
+            found.balance = found.balance.max(balance);
+            found.currents.extend(currents);
+            found.word_v.extend_from_slice(&at.word);
+            found.bit_v.extend_from_slice(&at.bit);
+            found.cells_a.extend_from_slice(&at.i);
+            found.steps.push(steps);
+            found.switched_on.push(cells.switched_on());
+            watch.step(1)?;
+        }
+        Ok(found)
+    }
+
+    /// One input; of threshold selectors those turn on that a rising voltage would, the most strained first.
+    fn input(
+        &self,
+        newton: &mut Newton,
+        cells: &mut StaticCells,
+        v: &[f64],
+        number: usize,
+        at: &mut Point,
+    ) -> Result<u32, WireError> {
+        let Access::Threshold { threshold_v, hold_a, .. } = self.law.access else {
+            return newton.solve(cells, v, at);
+        };
+        // Selectors are volatile: every input begins with all of them off.
+        cells.on.fill(false);
+        let mut steps = 0;
+        // Each turns on and off at most once.
+        for _ in 0..2 * cells.on.len() + 1 {
+            steps += newton.solve(cells, v, at)?;
+            let across = |k: usize| (at.word[k] - at.bit[k] - cells.inner[k]).abs();
+            let strain =
+                |k: usize| if cells.on[k] || cells.g[k] == 0.0 { 0.0 } else { across(k) / threshold_v };
+            let most = (0..cells.on.len()).map(strain).fold(0.0, f64::max);
+            let turn: Vec<usize> = if most > 1.0 {
+                (0..cells.on.len()).filter(|&k| strain(k) > 1.0 && strain(k) >= 0.98 * most).collect()
+            } else {
+                (0..cells.on.len()).filter(|&k| cells.on[k] && at.i[k].abs() < hold_a).collect()
+            };
+            if turn.is_empty() {
+                if cells.switched_on() == 0 && v.iter().any(|v| *v != 0.0) {
+                    let k = (0..cells.on.len()).max_by(|a, b| strain(*a).total_cmp(&strain(*b))).unwrap_or(0);
+                    let (row, column) = (k / self.crossbar.columns(), k % self.crossbar.columns());
+                    return Err(WireError::NeverOn {
+                        input: number,
+                        row,
+                        column,
+                        across_v: across(k),
+                        threshold_v,
+                    });
+                }
+                return Ok(steps);
+            }
+            turn.into_iter().for_each(|k| cells.on[k] = most > 1.0);
+        }
+        Err(WireError::Oscillates { input: number })
+    }
+}
+
+/// Passes on that work is to stop, and nothing of its progress.
+struct Quiet<'a>(&'a dyn Watch);
+
+impl Watch for Quiet<'_> {
+    fn step(&self, _done: u64) -> Result<(), neurohm_num::Cancelled> {
+        self.0.step(0)
+    }
+}
+
+/// Cells at frozen states.
+struct StaticCells<'a> {
+    law: CellLaw,
+    g: Vec<f64>,
+    rows_on: &'a [bool],
+    columns: usize,
+    on: Vec<bool>,
+    /// Voltage across each memristor.
+    inner: Vec<f64>,
+    /// Voltage of the lower node of each cell where a gate looks at it.
+    low: Vec<f64>,
+}
+
+impl<'a> StaticCells<'a> {
+    fn new(of: &'a NonlinearCrossbar) -> Self {
+        let g: Vec<f64> =
+            (0..of.crossbar.rows()).flat_map(|i| of.crossbar.conductances().row(i).to_vec()).collect();
+        let count = g.len();
+        Self {
+            law: of.law,
+            g,
+            rows_on: &of.rows_on,
+            columns: of.crossbar.columns(),
+            on: vec![false; count],
+            inner: vec![0.0; count],
+            low: vec![0.0; count],
+        }
+    }
+
+    fn switched_on(&self) -> usize {
+        self.on.iter().filter(|on| **on).count()
+    }
+}
+
+impl Cells for StaticCells<'_> {
+    fn begin(&mut self, word: &[f64], bit: &[f64]) {
+        if self.law.sees_ground() {
+            for (low, (w, b)) in self.low.iter_mut().zip(word.iter().zip(bit)) {
+                *low = w.min(*b);
+            }
+        }
+    }
+
+    fn branches(&mut self, word: &[f64], bit: &[f64], i: &mut [f64], g: &mut [f64]) -> Result<(), WireError> {
+        let gates = self.law.sees_ground();
+        for k in 0..self.g.len() {
+            let on =
+                if gates { self.rows_on.get(k / self.columns).copied().unwrap_or(true) } else { self.on[k] };
+            let place = Place { word_v: word[k], bit_v: bit[k], low_v: self.low[k], on };
+            let Branch { i: current, g: slope } = self.law.branch(self.g[k], &place, &mut self.inner[k]);
+            (i[k], g[k]) = (current, slope);
+        }
+        Ok(())
+    }
+
+    fn lags(&self) -> bool {
+        self.law.sees_ground()
+    }
+}
