@@ -79,7 +79,8 @@ impl<'a> Newton<'a> {
         let top = inputs.iter().fold(f64::MIN_POSITIVE, |t, v| t.max(v.abs()));
         let mut terminals = inputs.to_vec();
         terminals.resize(self.rows + self.columns, 0.0);
-        (at.i.resize(count, 0.0), at.g.resize(count, 0.0));
+        at.i.resize(count, 0.0);
+        at.g.resize(count, 0.0);
         at.scale_v = top;
         if self.way.is_some() {
             (at.word, at.bit) = self.linear(&terminals);
