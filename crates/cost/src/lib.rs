@@ -17,6 +17,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+pub mod baseline;
 pub mod component;
 pub mod constant;
 mod cost;
@@ -29,8 +30,10 @@ mod layer;
 pub mod map;
 mod preset;
 mod program;
+pub mod standby;
 mod technology;
 
+pub use baseline::{Baseline, baselines};
 pub use constant::{Constant, Known};
 pub use cost::{Bill, Component, Cost, Efficiency, Item};
 pub use error::CostError;

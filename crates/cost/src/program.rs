@@ -61,3 +61,29 @@ pub fn program(cells: f64, crossbars: u64, fabric: &Fabric, technology: &Technol
         time_s: waves * groups * w.pulses.value * step_s,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Activity, technology};
+
+    #[test]
+    fn writing_follows_its_counts() {
+        let mut isaac = technology("isaac_32nm").unwrap();
+        isaac.set("write.pulses", "5").unwrap();
+        isaac.set("write.pulse_energy", "2 pJ").unwrap();
+        isaac.set("write.pulse_time", "100 ns").unwrap();
+        isaac.set("write.verifies", "0").unwrap();
+        let chip = neurohm_array::chip_preset("default").unwrap();
+        let fabric = Fabric::new(&chip, &isaac, Activity::default()).unwrap();
+        // 1000 cells on 10 crossbars, 8 of them at once: two waves of 100 cells x 5 pulses x 100 ns.
+        let found = program(1000.0, 10, &fabric, &isaac);
+        assert!((found.energy_j / (5000.0 * 2e-12) - 1.0).abs() < 1e-12);
+        assert!((found.time_s / (2.0 * 100.0 * 5.0 * 100e-9) - 1.0).abs() < 1e-12);
+        // A read after each pulse adds its conversion: 2 mW / 1.28 GHz, and the cell's own.
+        isaac.set("write.verifies", "1").unwrap();
+        let verified = program(1000.0, 10, &fabric, &isaac);
+        assert_eq!(verified.pulse_j, found.pulse_j);
+        assert!(verified.verify_j > 5000.0 * 1.5625e-12 && verified.time_s > found.time_s);
+    }
+}
