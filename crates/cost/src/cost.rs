@@ -124,6 +124,12 @@ impl Bill {
         self.items.iter().filter(|item| item.component == component).map(|item| item.cost).sum()
     }
 
+    /// How well the least well known constant behind any of its energy is known.
+    pub fn known(&self) -> Known {
+        let paid = self.items.iter().filter(|item| item.cost.energy_j > 0.0);
+        paid.map(|item| item.known).max().unwrap_or(Known::Published)
+    }
+
     /// Adds to the line of a component.
     pub(crate) fn add(&mut self, component: Component, cost: Cost, known: Known) {
         match self.items.iter_mut().find(|item| item.component == component) {

@@ -42,6 +42,6 @@ pub use fabric::{Activity, Fabric, lossless_bits};
 pub use floorplan::{Extent, Floorplan, Parts};
 pub use layer::{Layer, check, parse_layers};
 pub use map::{Mapping, map};
-pub use preset::{TechnologyPreset, parse_technology, technologies, technology};
+pub use preset::{Stated, TechnologyPreset, parse_technology, technologies, technology};
 pub use program::{Programming, program};
 pub use technology::{Conventions, Extra, Level, Link, Organisation, Periods, Technology, Write};

@@ -4,7 +4,7 @@ use neurohm_array::SettingError;
 use neurohm_array::overlay::{self, Document};
 use toml::{Table, Value};
 
-use crate::Technology;
+use crate::{Known, Technology};
 
 /// A technology that comes with neurohm.
 #[derive(Clone, Copy, Debug)]
@@ -102,6 +102,58 @@ impl Technology {
     }
 }
 
+/// A constant of a technology, for a reader.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Stated {
+    /// Its path, as settings take it.
+    pub path: String,
+    /// Its value with unit.
+    pub value: String,
+    /// How well it is known.
+    pub known: Known,
+    /// Where it comes from.
+    pub source: String,
+}
+
+impl Technology {
+    /// All its constants, each with value, source and how well it is known.
+    pub fn constants(&self) -> Vec<Stated> {
+        let mut found = Vec::new();
+        if let Ok(table) = Table::try_from(self) {
+            gather("", &table, &mut found);
+        }
+        found
+    }
+}
+
+fn gather(path: &str, table: &Table, found: &mut Vec<Stated>) {
+    if is_constant(table) {
+        let text = |name: &str| match table.get(name) {
+            Some(Value::String(text)) => text.clone(),
+            Some(value) => value.to_string(),
+            None => String::new(),
+        };
+        let known = [Known::Published, Known::PublicCode, Known::Recalled];
+        let known =
+            known.into_iter().find(|k| Value::try_from(k).is_ok_and(|v| Some(&v) == table.get("known")));
+        let known = known.unwrap_or(Known::Assumed);
+        found.push(Stated { path: path.to_owned(), value: text("value"), known, source: text("source") });
+        return;
+    }
+    for (name, value) in table {
+        let here = overlay::join(path, name);
+        match value {
+            Value::Table(inner) => gather(&here, inner, found),
+            Value::Array(items) => {
+                for (i, item) in items.iter().enumerate().filter_map(|(i, v)| Some((i, v.as_table()?))) {
+                    gather(&format!("{here}[{i}]"), item, found);
+                }
+            }
+            _ => {}
+        }
+    }
+}
+
 /// Whether a table has the form of a constant.
 fn is_constant(table: &Table) -> bool {
     table.contains_key("value") && table.contains_key("known")
@@ -138,7 +190,6 @@ fn with_source(mut constant: Table, origin: &str) -> Table {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::Known;
     use crate::component::Adc;
 
     #[test]
@@ -146,6 +197,10 @@ mod tests {
         for preset in technologies() {
             let read = technology(preset.name).unwrap();
             assert_eq!(read.name, preset.name);
+            // Every constant of the file is told, with a source.
+            let told = read.constants();
+            assert_eq!(told.len(), preset.toml.matches("value =").count());
+            assert!(told.iter().all(|c| !c.source.is_empty() && !c.value.is_empty()));
             assert_eq!(parse_technology(&read.to_toml().unwrap(), "again").unwrap(), read);
         }
     }

@@ -274,7 +274,7 @@ impl Technology {
 impl Organisation {
     fn check(&self) -> Result<(), SettingError> {
         let counts = [
-            ("tiles", self.tiles, 1, 1 << 20),
+            ("tiles", self.tiles, 1, 4096),
             ("cores_per_tile", self.cores_per_tile, 1, 4096),
             ("crossbars_per_core", self.crossbars_per_core, 1, 4096),
             ("adcs_per_core", self.adcs_per_core, 1, 1 << 20),

@@ -22,6 +22,7 @@ pub(super) fn sram(data: &Data, work: &Work) -> Baseline {
             compute,
             data.in_sram("inputs", data.bytes(work.sum(|l| l.values_in)), data.sram.access.known),
             data.in_sram("outputs", data.bytes(work.sum(Layer::values_out)), data.sram.access.known),
+            data.ends(work),
         ],
         time_s: work.macs() / c.macs_per_second.value,
         utilisation: None,

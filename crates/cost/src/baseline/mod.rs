@@ -194,6 +194,19 @@ impl Data {
             known: self.dram.access.known,
         }
     }
+    /// The network's inputs and outputs, which come and go over DRAM as ours do over the chip's link.
+    fn ends(&self, work: &Work) -> Part {
+        let read = |i: usize| work.layers.iter().any(|l| l.after.contains(&i));
+        let first = work.layers.iter().filter(|l| l.after.is_empty()).map(|l| l.values_in);
+        let last = work.layers.iter().enumerate().filter(|(i, _)| !read(*i)).map(|(_, l)| l.values_out());
+        let bytes = self.bytes(first.chain(last).sum::<u64>() as f64);
+        Part {
+            name: "inputs and outputs over DRAM",
+            bytes,
+            energy_j: bytes * self.dram_byte_j(),
+            known: self.dram.access.known,
+        }
+    }
     fn in_sram(&self, name: &'static str, bytes: f64, known: Known) -> Part {
         Part { name, bytes, energy_j: bytes * self.sram_byte_j(), known: known.max(self.sram.access.known) }
     }

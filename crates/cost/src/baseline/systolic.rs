@@ -53,6 +53,7 @@ pub(super) fn baseline(data: &Data, work: &Work) -> Baseline {
             data.in_sram("sums in the buffer", sum_bytes, known),
             data.in_sram("weights through the buffer", data.bytes(work.weights()) / work.batch, known),
             weights,
+            data.ends(work),
         ],
         time_s,
         utilisation: Some(work.macs() / (total * (s.rows * s.columns) as f64)),

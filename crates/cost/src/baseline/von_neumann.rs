@@ -19,6 +19,7 @@ pub(super) fn baseline(data: &Data, work: &Work) -> Baseline {
             data.in_sram("operands from SRAM", data.bytes(operands), reuse.known),
             data.in_sram("outputs to SRAM", data.bytes(work.sum(Layer::values_out)), reuse.known),
             weights,
+            data.ends(work),
         ],
         time_s,
         utilisation: None,

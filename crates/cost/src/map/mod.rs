@@ -135,12 +135,12 @@ pub fn map(
         return Ok(alone);
     }
     // Copies spread inputs over more tiles: where the network then holds the pipeline up, fewer steps are taken.
-    let steps = duplications(&shapes, room);
+    let steps = duplications(&shapes, room.min(place::MOST_PIECES));
     let mut taken = steps.len();
     while taken > 0 {
         let found = plain.mapping(&steps[taken - 1]);
         if found.interval_s <= alone.interval_s {
-            return Ok(found);
+            return Ok(plain.fewest(&steps[..taken], found));
         }
         taken /= 2;
     }
@@ -207,6 +207,22 @@ struct Attempt<'a> {
 }
 
 impl Attempt<'_> {
+    /// The mapping with as few of the steps to `best` as make it no slower: what the network holds up needs no more copies.
+    fn fewest(&self, steps: &[Vec<u64>], best: Mapping) -> Mapping {
+        let computing = |copies: &Vec<u64>| {
+            let intervals = self.shapes.iter().zip(copies).map(|(shape, n)| shape.interval_s(*n));
+            intervals.fold(0.0, f64::max)
+        };
+        let enough = steps.partition_point(|copies| computing(copies) > best.interval_s);
+        match steps.get(enough).filter(|_| enough + 1 < steps.len()) {
+            Some(copies) => {
+                let fewer = self.mapping(copies);
+                if fewer.interval_s <= best.interval_s { fewer } else { best }
+            }
+            None => best,
+        }
+    }
+
     fn mapping(&self, copies: &[u64]) -> Mapping {
         let o = &self.technology.organisation;
         let per_tile = u64::from(o.cores_per_tile) * u64::from(o.crossbars_per_core);

@@ -1,5 +1,6 @@
 //! What goes between tiles: a mesh of routers, first along x, then along y (which cannot lock itself up).
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 
 use serde::Serialize;
@@ -38,6 +39,7 @@ pub struct BusyLink {
 }
 
 /// Routers in rows; the order of tiles goes through them as a snake.
+#[derive(Clone, Copy)]
 struct Mesh {
     width: u32,
     tiles_per_router: u32,
@@ -57,6 +59,16 @@ impl Mesh {
         let (y, x) = (router / self.width, router % self.width);
         (if y.is_multiple_of(2) { x } else { self.width - 1 - x }, y)
     }
+
+    fn number(self, (x, y): (u32, u32)) -> usize {
+        y as usize * self.width as usize + x as usize
+    }
+}
+
+/// The router at the other end of a link.
+fn beyond((x, y): (u32, u32), way: usize) -> (u32, u32) {
+    let (dx, dy) = WAYS[way];
+    ((i64::from(x) + dx) as u32, (i64::from(y) + dy) as u32)
 }
 
 /// Parts of a layer's values by tile.
@@ -85,9 +97,13 @@ fn inputs(layer: &Placed) -> Spread {
     spread
 }
 
+/// The ways out of a router.
+const WAYS: [(i64, i64); 4] = [(1, 0), (-1, 0), (0, 1), (0, -1)];
+
 struct Flows {
     mesh: Mesh,
-    links: BTreeMap<((u32, u32), (u32, u32)), f64>,
+    /// Bits over each way out of each router.
+    links: Vec<[f64; 4]>,
     traffic: Traffic,
 }
 
@@ -100,10 +116,14 @@ impl Flows {
         let (mut at, end) = (self.mesh.at(from), self.mesh.at(to));
         let hops = at.0.abs_diff(end.0) + at.1.abs_diff(end.1) + 1;
         while at != end {
-            let step = |a: u32, b: u32| if a < b { a + 1 } else { a - 1 };
-            let next = if at.0 != end.0 { (step(at.0, end.0), at.1) } else { (at.0, step(at.1, end.1)) };
-            *self.links.entry((at, next)).or_default() += bits;
-            at = next;
+            let way = match (end.0.cmp(&at.0), end.1.cmp(&at.1)) {
+                (Ordering::Greater, _) => 0,
+                (Ordering::Less, _) => 1,
+                (Ordering::Equal, Ordering::Greater) => 2,
+                (Ordering::Equal, _) => 3,
+            };
+            self.links[self.mesh.number(at)][way] += bits;
+            at = beyond(at, way);
         }
         self.traffic.bits += bits;
         self.traffic.hop_bits += bits * f64::from(hops);
@@ -126,7 +146,9 @@ impl Flows {
 /// What goes between tiles, of layers on a chip. The network's inputs and outputs pass the first tile.
 pub(crate) fn traffic(layers: &[Placed], fabric: &Fabric, technology: &Technology) -> Traffic {
     let gate = Spread::from([(0, 1.0)]);
-    let mut flows = Flows { mesh: Mesh::of(technology), links: BTreeMap::new(), traffic: Traffic::default() };
+    let mesh = Mesh::of(technology);
+    let links = vec![[0.0; 4]; mesh.width as usize * mesh.width as usize];
+    let mut flows = Flows { mesh, links, traffic: Traffic::default() };
     flows.traffic.hops = vec![0; layers.len()];
     let homes: Vec<Spread> = layers.iter().map(outputs).collect();
     let mut read = vec![false; layers.len()];
@@ -149,12 +171,14 @@ pub(crate) fn traffic(layers: &[Placed], fabric: &Fabric, technology: &Technolog
         flows.traffic.link_bits += bits;
         flows.traffic.hops[i] = flows.spread(&homes[i], &gate, bits);
     }
-    let busiest = flows.links.iter().max_by(|a, b| a.1.total_cmp(b.1));
-    let busiest = busiest.map(|(&(from, to), &bits)| BusyLink {
-        from,
-        to,
-        bits,
-        time_s: bits / technology.router.link_bits_per_s(),
+    let all = flows.links.iter().enumerate();
+    let all =
+        all.flat_map(|(router, ways)| ways.iter().enumerate().map(move |(way, bits)| (router, way, *bits)));
+    let busiest = all.max_by(|a, b| a.2.total_cmp(&b.2)).filter(|(_, _, bits)| *bits > 0.0);
+    let busiest = busiest.map(|(router, way, bits)| {
+        let from = (router as u32 % mesh.width, router as u32 / mesh.width);
+        let time_s = bits / technology.router.link_bits_per_s();
+        BusyLink { from, to: beyond(from, way), bits, time_s }
     });
     Traffic { busiest, ..flows.traffic }
 }

@@ -57,7 +57,7 @@ impl Shape {
 }
 
 /// Pieces that are placed one by one; more are no chip.
-const MOST_PIECES: u64 = 1 << 22;
+pub(crate) const MOST_PIECES: u64 = 1 << 20;
 
 /// Cuts all layers.
 pub(crate) fn shapes(layers: &[Layer], fabric: &Fabric) -> Result<Vec<Shape>, CostError> {

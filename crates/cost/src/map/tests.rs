@@ -111,6 +111,19 @@ fn a_layer_of_many_products_is_copied_until_the_next_is_slower() {
 }
 
 #[test]
+fn copies_that_the_network_has_no_use_for_are_not_made() {
+    let mut isaac = technology("isaac_32nm").unwrap();
+    // A network a thousand times slower decides alone, whatever is copied.
+    isaac.set("router.each.time", "10 us").unwrap();
+    isaac.organisation.tiles_per_router = 1;
+    let fabric = fabric(&isaac);
+    let layers = [layer(0, 100, 60, 1, 1000), layer(1, 13_000, 60, 1, 10)];
+    let found = map(&layers, &fabric, &isaac, Options::default()).unwrap();
+    assert_eq!(found.bottleneck, Bottleneck::Network);
+    assert_eq!(found.layers.iter().map(|l| l.copies).collect::<Vec<_>>(), [1, 1]);
+}
+
+#[test]
 fn where_conversions_are_slower_than_reads_they_are_the_bottleneck() {
     let mut isaac = technology("isaac_32nm").unwrap();
     isaac.organisation.adcs_per_core = 1;
