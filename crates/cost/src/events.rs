@@ -91,11 +91,7 @@ pub fn energy(events: &Events, fabric: &Fabric, technology: &Technology) -> Bill
     let part = |component, energy_j: f64, known| (component, energy_j, known);
     let parts = [
         part(Component::Array, array_j, technology.array.known()),
-        part(
-            Component::Dac,
-            dac * turns * technology.dac.each.operation().energy_j,
-            technology.dac.each.known(),
-        ),
+        part(Component::Dac, dac * turns * fabric.dac.energy_j, fabric.dac.known),
         part(
             Component::SampleHold,
             adc * turns * technology.sample_hold.operation().energy_j,

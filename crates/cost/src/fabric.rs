@@ -49,6 +49,9 @@ pub struct Fabric {
     pub integration_s: f64,
     /// Time of one read of a crossbar, s.
     pub read_s: f64,
+    /// One turn of a word line.
+    #[serde(skip)]
+    pub dac: Operation,
     /// One conversion of a bit line.
     #[serde(skip)]
     pub conversion: Operation,
@@ -89,6 +92,7 @@ impl Fabric {
             ));
         }
         let rows = chip.tile.rows;
+        let dac = technology.dac.point()?;
         let conversion = technology.adc.operation(
             Conversion {
                 bits: output_bits,
@@ -111,7 +115,8 @@ impl Fabric {
             lines_per_weight,
             input_bits,
             output_bits,
-            turns: input_bits.div_ceil(technology.dac.bits).max(1),
+            turns: input_bits.div_ceil(dac.bits).max(1),
+            dac: dac.operation(),
             read_v: chip.read.voltage_v,
             cell_s,
             integration_s: chip.read.integration_time_s,

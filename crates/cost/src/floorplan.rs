@@ -89,7 +89,7 @@ impl Floorplan {
         use Level::{Chip, Core, Tile};
         let mut parts = vec![
             part("crossbars", Core, C::Array, crossbars, array),
-            part("DACs", Core, C::Dac, crossbars * rows, t.dac.each.operation()),
+            part("DACs", Core, C::Dac, crossbars * rows, fabric.dac),
             part("sample-and-hold", Core, C::SampleHold, crossbars * lines, t.sample_hold.operation()),
             part("ADCs", Core, C::Adc, f64::from(o.adcs_per_core), fabric.conversion),
             part(

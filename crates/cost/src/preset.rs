@@ -220,6 +220,14 @@ mod tests {
     }
 
     #[test]
+    fn another_law_may_be_written_in_plain_numbers() {
+        let text = "[adc.survey]\nrate = \"100 MHz\"\nnode = \"32 nm\"\nwalden = \"20 fJ\"\n";
+        let Adc::Survey(survey) = parse_technology(text, "mine").unwrap().adc else { panic!() };
+        assert_eq!((survey.rate_hz.value, survey.walden_j.value), (1e8, 2e-14));
+        assert_eq!((survey.rate_hz.known, survey.rate_hz.source.as_str()), (Known::Assumed, "not stated"));
+    }
+
+    #[test]
     fn mistakes_are_explained_where_they_stand() {
         let message = |text: &str| parse_technology(text, "mine.toml").unwrap_err().to_string();
         assert!(message("preset = \"isac_32nm\"").contains("did you mean `isaac_32nm`?"));
@@ -227,6 +235,7 @@ mod tests {
         assert!(message("[adc.point]\npower = \"3 kg\"").contains("a power"));
         assert!(message("[adc.point]\npower = \"-3 mW\"").contains("above 0"));
         assert!(message("[organisation]\ntiles = 0").contains("organisation.tiles: 0 is not from 1"));
-        assert!(message("[adc.sar]\nnode = 3").contains("adc.sar"));
+        assert!(message("[adc.sar]\nnode = 3").contains("a length"));
+        assert!(message("[dac.listed]\ndesign = \"mnsim_5b\"\ntime = \"10 ns\"").contains("mnsim_4b"));
     }
 }

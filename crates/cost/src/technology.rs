@@ -242,11 +242,8 @@ impl Technology {
         self.organisation.check()?;
         self.array.check()?;
         self.adc.check()?;
-        if !(1..=16).contains(&self.dac.bits) {
-            return Err(SettingError::value("dac.bits", format!("{} is not from 1 to 16", self.dac.bits)));
-        }
+        self.dac.check()?;
         let blocks = [
-            ("dac.each", &self.dac.each),
             ("sample_hold", &self.sample_hold),
             ("shift_add", &self.shift_add),
             ("activation", &self.activation),

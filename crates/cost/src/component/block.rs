@@ -47,16 +47,6 @@ impl Block {
     }
 }
 
-/// A converter in front of a word line.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Dac {
-    /// Bits that it converts at a time; an input of more comes in as many turns as it takes.
-    pub bits: u32,
-    /// What one of them takes; `time` is a turn.
-    pub each: Block,
-}
-
 /// A memory or bus that moves `width_bits` at a time.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]

@@ -3,12 +3,14 @@
 mod adc;
 mod array;
 mod block;
+mod dac;
 mod wire;
 
 pub use adc::{Adc, Conversion, Point, Sar, Survey};
 pub(crate) use array::ReadCell;
 pub use array::{Array, OhmicArray, PublishedArray};
-pub use block::{Block, Dac, Memory, Router};
+pub use block::{Block, Memory, Router};
+pub use dac::{Dac, DacPoint};
 pub use wire::{Wire, elmore_s};
 
 use crate::constant::Known;
