@@ -49,6 +49,9 @@ impl Layer {
 /// Most of anything that a layer may have, so that products of counts stay in range.
 const MOST: u64 = 1 << 40;
 
+/// Most multiply-accumulates of a network, for the same reason.
+const MOST_MACS: u64 = 1 << 50;
+
 /// Checks that every layer is one and reads from layers before it.
 ///
 /// # Errors
@@ -57,6 +60,7 @@ pub fn check(layers: &[Layer]) -> Result<(), CostError> {
     if layers.is_empty() {
         return Err(CostError::Empty);
     }
+    let mut macs = 0u64;
     for (index, layer) in layers.iter().enumerate() {
         let wrong = |problem: String| Err(CostError::layer(index, &layer.name, problem));
         let counts = [
@@ -71,8 +75,9 @@ pub fn check(layers: &[Layer]) -> Result<(), CostError> {
                 return wrong(format!("{what} is {count}; 1 to {MOST} are allowed"));
             }
         }
-        if layer.macs() > 1 << 60 || layer.values_out() > 1 << 50 {
-            return wrong("more than 1e18 multiply-accumulates a sample are beyond any chip".to_owned());
+        macs = macs.saturating_add(layer.macs()).saturating_add(layer.values_in);
+        if macs > MOST_MACS {
+            return wrong("the network comes to more than 1e15 multiply-accumulates a sample".to_owned());
         }
         if let Some(&before) = layer.after.iter().find(|&&before| before >= index) {
             return wrong(format!("it reads layer {before}, which does not come before it"));

@@ -101,3 +101,42 @@ fn chips_and_technologies_that_do_not_go_together_are_refused() {
     let fabric = Fabric::new(&chip, &isaac, Activity::default()).unwrap();
     assert!(map(&[], &fabric, &isaac, Default::default()).unwrap_err().to_string().contains("no layer"));
 }
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn nothing_that_passes_the_checks_panics_or_gives_no_number(
+        counts in proptest::collection::vec(1u32..5000, 8),
+        shapes in proptest::collection::vec((1u64..1 << 41, 1u64..1 << 30, 1u64..9, 1u64..1 << 20), 1..4),
+        scale in prop::sample::select(vec![300u64, 20_000, 1 << 41]), batch in 1u64..1 << 40, tile in (1u32..1 << 21, 1u32..1 << 21), area in -1.0f64..1e6,
+    ) {
+        let small = scale < 1000;
+        let mut technology = technology("neurosim_like_22nm").unwrap();
+        let o = &mut technology.organisation;
+        for (field, count) in [
+            &mut o.tiles, &mut o.cores_per_tile, &mut o.crossbars_per_core, &mut o.adcs_per_core,
+            &mut o.shift_adds_per_core, &mut o.shift_adds_per_tile, &mut o.activations_per_tile, &mut o.tiles_per_router,
+        ].into_iter().zip(&counts) {
+            *field = if small { count % 7 } else { count % 999 };
+        }
+        let layers: Vec<Layer> = shapes.iter().enumerate().map(|(i, &(rows, columns, groups, products))| {
+            let fold = |n: u64| 1 + n % scale;
+            let (rows, columns, products) = (fold(rows), fold(columns), fold(products));
+            let after = i.checked_sub(1).into_iter().collect();
+            Layer { name: "x".into(), rows, columns, groups, products, values_in: rows, after }
+        }).collect();
+        let chip = if scale < 1 << 40 { chip(64, 32) } else { chip(tile.0, tile.1) };
+        let Ok(fabric) = Fabric::new(&chip, &technology, Activity::default()) else { return Ok(()) };
+        let options = neurohm_cost::map::Options { duplicate: true, area_mm2: (area > 0.0).then_some(area), batch };
+        if let Ok(found) = map(&layers, &fabric, &technology, options) {
+            let e = found.efficiency(&fabric, &technology);
+            for number in [e.energy_j, e.latency_s, e.area_mm2, e.samples_per_s, e.tops_per_watt(), found.utilisation] {
+                prop_assert!(number.is_finite() && number > 0.0, "{:?}", e);
+            }
+        }
+        for b in neurohm_cost::baselines(&layers, batch).unwrap_or_default() {
+            prop_assert!(b.energy_j().is_finite() && b.time_s > 0.0, "{:?}", b);
+        }
+    }
+}

@@ -25,7 +25,15 @@ fn a_network_is_priced_and_its_parts_sum_to_the_whole() {
     assert_eq!(machines.len(), 5, "{machines:?}");
     // Every constant says where it comes from.
     assert!(table("constants").iter().all(|row| !row[3].as_str().unwrap().is_empty()));
-    for file in ["report.html", "bill.csv", "layers.csv", "baselines.csv", "constants.csv", "standby.csv"] {
+    for file in [
+        "report.html",
+        "bill.csv",
+        "layers.csv",
+        "baselines.csv",
+        "constants.csv",
+        "standby.csv",
+        "placement.csv",
+    ] {
         assert!(dir.path().join("c").join(file).is_file(), "{file}");
     }
     let command = record["command"].as_str().unwrap();

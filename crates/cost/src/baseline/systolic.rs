@@ -15,7 +15,8 @@ pub fn cycles(passes: u64, products: u64, rows: u64, columns: u64) -> u64 {
     if passes == 0 {
         return 0;
     }
-    rows + (passes - 1) * products.max(rows) + products + rows + columns - 2
+    let before_last = (passes - 1).saturating_mul(products.max(rows));
+    before_last.saturating_add(products).saturating_add(2 * rows + columns - 2)
 }
 
 pub(super) fn baseline(data: &Data, work: &Work) -> Baseline {

@@ -1,4 +1,5 @@
-//! The mapper: layers as shapes onto a chip of tiles, cores and crossbars with a mesh between them.
+//! The mapper: layers as shapes onto a chip of tiles, cores and crossbars with a mesh between them (the review's Figure
+//! 5).
 //!
 //! Each matrix is cut into crossbars; no crossbar holds more than one piece. Crossbars are filled in the order of the
 //! layers along a snake through the mesh, so that layers that follow one another are neighbours. Where there is room the
@@ -255,7 +256,7 @@ impl Attempt<'_> {
         events.link_bits = traffic.link_bits;
         let (interval_s, bottleneck, reload) = self.pace(&layers, &traffic);
         let weights: f64 = layers.iter().map(|l| (l.layer.weights() * l.copies) as f64).sum();
-        let cells = (tiles * per_tile * self.fabric.cells()) as f64 * self.rounds.len() as f64;
+        let cells = (tiles * per_tile) as f64 * self.fabric.cells() as f64 * self.rounds.len() as f64;
         Mapping {
             utilisation: weights * f64::from(self.fabric.lines_per_weight) / cells,
             layers,

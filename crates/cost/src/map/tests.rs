@@ -190,6 +190,6 @@ fn layers_that_are_none_are_named() {
     );
     let late = Layer { after: vec![3], ..layer(0, 4, 4, 1, 1) };
     assert!(message(&[late]).contains("reads layer 3"));
-    assert!(message(&[layer(0, 1 << 30, 1 << 20, 1, 1)]).contains("chip.tile"));
+    assert!(message(&[layer(0, 1 << 29, 1 << 20, 1, 1)]).contains("chip.tile"));
     assert!(message(&[]).contains("no layer"));
 }

@@ -5,9 +5,9 @@ use neurohm::cost::map::{Bottleneck, Mapping};
 use neurohm::cost::standby::{Bursts, Waiting, break_even_s};
 use neurohm::cost::{Baseline, Bill, Fabric, Known, Technology, program};
 use neurohm::report::number::{percent, quantity};
-use neurohm::study::digest;
 use neurohm::study::experiment::{Findings, plain};
 use neurohm::study::record::{Axis, Better, Cell, Column, Line, Record, Series, Table};
+use neurohm::study::{Finding, digest};
 
 use crate::failure::Failure;
 
@@ -35,8 +35,8 @@ fn text(words: impl Into<String>) -> Cell {
 }
 
 impl Found<'_> {
-    /// The record.
-    pub fn record(&self, command: &str) -> Result<Record, Failure> {
+    /// The record, and the placement beside it.
+    pub fn finding(&self, command: &str) -> Result<Finding, Failure> {
         let bill = self.mapping.bill(self.fabric, self.technology);
         let mut found = Findings::default();
         self.numbers(&mut found);
@@ -48,7 +48,9 @@ impl Found<'_> {
         let technology = self.technology.to_toml().map_err(described)?;
         let title = format!("{} on {} in {}", self.name, self.chip.name, self.technology.name);
         let id = digest(&serde_json::json!({ "chip": chip, "technology": technology, "command": command }));
-        Ok(Record {
+        found.files = vec![("placement.csv".to_owned(), self.placement().into_bytes())];
+        let files = found.files.clone();
+        let record = Record {
             id,
             device: self.chip.device.name.clone(),
             device_title: self.chip.device.title.clone(),
@@ -57,7 +59,24 @@ impl Found<'_> {
             sample: None,
             tally: named(&self.mapping.events.tally),
             ..plain("cost", &title, ABOUT, "energy", command, 1, found)
-        })
+        };
+        Ok(Finding { record, files })
+    }
+
+    /// Every piece of every layer with its crossbar.
+    fn placement(&self) -> String {
+        let mut out = String::from("layer,copy,group,strip_in,strip_out,round,tile,core,crossbar\n");
+        for (i, layer) in self.mapping.layers.iter().enumerate() {
+            for p in &layer.pieces {
+                let (s, at) = (p.site, (p.copy, p.group, p.strip_in, p.strip_out));
+                let line = format!(
+                    "{i},{},{},{},{},{},{},{},{}\n",
+                    at.0, at.1, at.2, at.3, p.round, s.tile, s.core, s.crossbar
+                );
+                out += &line;
+            }
+        }
+        out
     }
 
     fn numbers(&self, found: &mut Findings) {

@@ -13,7 +13,7 @@ use neurohm::cost::{
 use neurohm::num::quantity::{self, Dimension};
 use neurohm::report::number::quantity as written;
 use neurohm::study::record::{Cell, Level, Record, Table};
-use neurohm::study::{Disk, Finding, Inputs, named_chip, named_device};
+use neurohm::study::{Disk, Inputs, named_chip, named_device};
 
 use super::carry_out;
 use crate::args::quoted;
@@ -95,11 +95,12 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
         mapping: &mapping,
         baselines: &beside,
     };
-    let record = found.record(&command(&options))?;
+    let finding = found.finding(&command(&options))?;
+    let record = finding.record.clone();
     let page = neurohm::report::html(std::slice::from_ref(&record), &record.title)?;
     if let Some(folder) = folder {
         let report = folder.path().join("report.html");
-        let others = folder.write(&[Finding::from(record.clone())], Some(&page))?.len().saturating_sub(1);
+        let others = folder.write(&[finding], Some(&page))?.len().saturating_sub(1);
         terminal.tell(&format!("Wrote {} and {others} more files beside it.", report.display()));
     }
     if terminal.json() { terminal.print_json(&record) } else { terminal.print(&shown(&record, terminal)) }
