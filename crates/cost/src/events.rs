@@ -135,7 +135,7 @@ pub fn energy(events: &Events, fabric: &Fabric, technology: &Technology) -> Bill
 
 /// What a tally costs on so many crossbars: energy of its events, area of these crossbars with all that belongs to them,
 /// and the time that each part is busy, its units sharing the work evenly. The total time is that of parts which work one
-/// after the other: an upper bound, which a [mapping](crate::map) replaces by a pipeline's.
+/// after the other: an upper bound, which a [mapping](crate::Mapping) replaces by a pipeline's.
 pub fn price(tally: &Tally, crossbars: u64, fabric: &Fabric, technology: &Technology) -> Bill {
     let mut bill = energy(&Events::of(*tally), fabric, technology);
     let plan = crate::Floorplan::new(fabric, technology);

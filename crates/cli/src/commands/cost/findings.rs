@@ -304,9 +304,14 @@ impl Found<'_> {
             Bottleneck::Link => "the chip's link".to_owned(),
             Bottleneck::Reload => "writing the chip anew for each round".to_owned(),
         };
+        let tiles = if m.tiles == 1 { "1 tile".to_owned() } else { format!("{} tiles", m.tiles) };
+        let way = match m.traffic.most_hops {
+            0 => "data stays on it".to_owned(),
+            hops => format!("data passes {hops} routers at most"),
+        };
         found.info(format!(
-            "The bottleneck is {slow}. {} of {} crossbars on {} tiles; data passes {} routers at most.",
-            m.crossbars, m.room, m.tiles, m.traffic.most_hops
+            "The bottleneck is {slow}. {} of {} crossbars on {tiles}; {way}.",
+            m.crossbars, m.room
         ));
         if let Some(reload) = &m.reload {
             found.caution(format!(
