@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::program::{Programming, program};
 use crate::{CostError, Events, Fabric, Floorplan, Layer, Level, Technology, layer};
 
-pub use network::{BusyLink, Traffic};
+pub use network::{BusyLink, BusyTile, Traffic};
 pub use place::{Piece, Site};
 
 use place::{Shape, shapes};
@@ -66,6 +66,8 @@ pub enum Bottleneck {
     Reads(usize),
     /// Conversions of a layer, by its number.
     Conversions(usize),
+    /// Fetching inputs in a tile.
+    Buffer,
     /// A link of the network.
     Network,
     /// The chip's link.
@@ -252,6 +254,8 @@ impl Attempt<'_> {
             sum += Events::of_layer(&l.layer, self.fabric);
             sum
         });
+        let written: f64 = layers.iter().map(|l| l.layer.values_out() as f64).sum();
+        events.buffer_bits = traffic.fetched_bits + written * f64::from(self.fabric.input_bits);
         events.hop_bits = traffic.hop_bits;
         events.link_bits = traffic.link_bits;
         let (interval_s, bottleneck, reload) = self.pace(&layers, &traffic);
@@ -282,7 +286,9 @@ impl Attempt<'_> {
         let slowest = slowest.unwrap_or(0);
         let network = traffic.busiest.as_ref().map_or(0.0, |link| link.time_s);
         let link = traffic.link_bits / self.technology.link.bits_per_second.value;
-        let mut limits = vec![(network, Bottleneck::Network), (link, Bottleneck::Link)];
+        let fetching = traffic.busiest_tile.as_ref().map_or(0.0, |tile| tile.time_s);
+        let mut limits =
+            vec![(fetching, Bottleneck::Buffer), (network, Bottleneck::Network), (link, Bottleneck::Link)];
         if self.rounds.len() == 1 {
             limits.push((layers[slowest].interval_s, why(slowest)));
             let longest = limits.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
@@ -300,7 +306,7 @@ impl Attempt<'_> {
         limits.extend([(computing, why(slowest)), (reload.time_s, Bottleneck::Reload)]);
         let bottleneck = limits.into_iter().max_by(|a, b| a.0.total_cmp(&b.0));
         let bottleneck = bottleneck.map_or(Bottleneck::Reload, |(_, b)| b);
-        (computing.max(network).max(link) + reload.time_s, bottleneck, Some(reload))
+        (computing.max(fetching).max(network).max(link) + reload.time_s, bottleneck, Some(reload))
     }
 
     fn reload(&self) -> Reload {

@@ -23,6 +23,21 @@ pub struct Traffic {
     pub link_bits: f64,
     /// Most routers that an output of each layer passes on the way to its readers.
     pub hops: Vec<u32>,
+    /// Bits that cores fetch from the buffers of their tiles, each once for all cores of a tile that need it.
+    pub fetched_bits: f64,
+    /// The tile whose cores fetch most.
+    pub busiest_tile: Option<BusyTile>,
+}
+
+/// The tile whose cores fetch most.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct BusyTile {
+    /// The tile.
+    pub tile: u32,
+    /// Bits for one sample.
+    pub bits: f64,
+    /// How long its buffer or its bus takes for them, whichever is slower, s.
+    pub time_s: f64,
 }
 
 /// The link that carries most.
@@ -152,9 +167,15 @@ pub(crate) fn traffic(layers: &[Placed], fabric: &Fabric, technology: &Technolog
     flows.traffic.hops = vec![0; layers.len()];
     let homes: Vec<Spread> = layers.iter().map(outputs).collect();
     let mut read = vec![false; layers.len()];
+    let mut fetched = BTreeMap::<u32, f64>::new();
     for layer in layers {
         let bits = layer.layer.values_in as f64 * f64::from(fabric.input_bits);
         let needs = inputs(layer);
+        // A product takes all its inputs from the buffer, also those that the one before had.
+        let products = (layer.layer.rows * layer.layer.groups * layer.layer.products) as f64;
+        for (tile, share) in &needs {
+            *fetched.entry(*tile).or_default() += share * products * f64::from(fabric.input_bits);
+        }
         if layer.layer.after.is_empty() {
             flows.traffic.link_bits += bits;
             flows.spread(&gate, &needs, bits);
@@ -180,7 +201,11 @@ pub(crate) fn traffic(layers: &[Placed], fabric: &Fabric, technology: &Technolog
         let time_s = bits / technology.router.link_bits_per_s();
         BusyLink { from, to: beyond(from, way), bits, time_s }
     });
-    Traffic { busiest, ..flows.traffic }
+    let busiest_tile = fetched.iter().max_by(|a, b| a.1.total_cmp(b.1)).map(|(&tile, &bits)| {
+        let time_s = technology.buffer.time_s(bits).max(technology.bus.time_s(bits));
+        BusyTile { tile, bits, time_s }
+    });
+    Traffic { busiest, busiest_tile, fetched_bits: fetched.values().sum(), ..flows.traffic }
 }
 
 /// Sends the partial sums of pieces behind the first inputs to where those are.

@@ -135,6 +135,19 @@ fn where_conversions_are_slower_than_reads_they_are_the_bottleneck() {
 }
 
 #[test]
+fn a_tile_fetches_what_its_cores_need_and_no_faster_than_its_bus() {
+    let mut isaac = technology("isaac_32nm").unwrap();
+    isaac.set("bus.each.time", "1 us").unwrap();
+    let fabric = fabric(&isaac);
+    // Two crossbars side by side in one tile share their inputs: 100 x 8 bits, 384 at a time, for each of 10 products.
+    let found = map(&[layer(0, 100, 128, 1, 10)], &fabric, &isaac, Options::default()).unwrap();
+    assert!((found.traffic.fetched_bits - 8000.0).abs() < 1e-9);
+    assert_eq!(found.bottleneck, Bottleneck::Buffer);
+    assert!((found.interval_s / (8000.0 / 384.0 * 1e-6) - 1.0).abs() < 1e-12);
+    assert!((found.events.buffer_bits - (8000.0 + 10.0 * 128.0 * 8.0)).abs() < 1e-9);
+}
+
+#[test]
 fn a_network_beyond_the_chip_is_written_in_rounds() {
     let mut isaac = technology("isaac_32nm").unwrap();
     isaac.organisation.tiles = 1;

@@ -300,6 +300,7 @@ impl Found<'_> {
         let slow = match &m.bottleneck {
             Bottleneck::Reads(i) => format!("reads of layer {i} `{}`", layer(*i)),
             Bottleneck::Conversions(i) => format!("conversions of layer {i} `{}`", layer(*i)),
+            Bottleneck::Buffer => "fetching inputs from a tile's buffer".to_owned(),
             Bottleneck::Network => "a link of the network between tiles".to_owned(),
             Bottleneck::Link => "the chip's link".to_owned(),
             Bottleneck::Reload => "writing the chip anew for each round".to_owned(),
