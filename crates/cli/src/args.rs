@@ -43,6 +43,8 @@ pub enum Command {
     Run(commands::run::Options),
     /// Train a small network and write it as ONNX
     Train(commands::train::Options),
+    /// Price a network on a chip: energy, time and area by component, beside other machines
+    Cost(commands::cost::Options),
     /// Describe, measure and fit single devices
     Device(commands::device::Options),
     /// Hold the review's figures and claims against our simulations

@@ -4,6 +4,7 @@ use std::path::Path;
 
 use miette::{GraphicalReportHandler, GraphicalTheme, LabeledSpan, MietteDiagnostic, NamedSource, Report};
 use neurohm::array::SettingError;
+use neurohm::cost::CostError;
 use neurohm::data::DataError;
 use neurohm::device::DeviceError;
 use neurohm::nn::NnError;
@@ -194,6 +195,15 @@ impl From<DeviceError> for Failure {
 impl From<SettingError> for Failure {
     fn from(error: SettingError) -> Self {
         Failure::setting(&error)
+    }
+}
+
+impl From<CostError> for Failure {
+    fn from(error: CostError) -> Self {
+        match error {
+            CostError::Setting(setting) => Failure::setting(&setting),
+            error => Failure::request(chain(&error)),
+        }
     }
 }
 

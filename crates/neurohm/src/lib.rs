@@ -75,6 +75,7 @@
 
 pub use neurohm_array as array;
 pub use neurohm_circuit as circuit;
+pub use neurohm_cost as cost;
 pub use neurohm_data as data;
 pub use neurohm_device as device;
 pub use neurohm_lab as lab;

@@ -53,6 +53,10 @@ pub enum Purpose {
     Trap = 33,
     /// How many cycles a device lives.
     Life = 34,
+    /// Unit capacitors, offset and gain of a converter.
+    Converter = 35,
+    /// Noise of the measurements that a calibration averages.
+    Calibration = 36,
     /// Where fits start from.
     Start = 40,
     /// Which samples a bootstrap draws again.

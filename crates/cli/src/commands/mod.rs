@@ -1,6 +1,7 @@
 //! One file a command, named as it is typed.
 
 pub mod completions;
+pub mod cost;
 pub mod device;
 pub mod doctor;
 pub mod eval;
@@ -25,6 +26,7 @@ pub fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> {
         Command::Eval(options) => eval::run(options, terminal),
         Command::Run(options) => run::run(options, terminal),
         Command::Train(options) => train::run(options, terminal),
+        Command::Cost(options) => cost::run(options, terminal),
         Command::Device(options) => device::run(options, terminal),
         Command::Paper(options) => paper::run(options, terminal),
         Command::Studies => studies::run(terminal),

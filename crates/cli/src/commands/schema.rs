@@ -1,6 +1,7 @@
 //! `neurohm schema`: JSON Schema of what users write, for editors and other programs.
 
 use neurohm::array::ChipSpec;
+use neurohm::cost::Technology;
 use neurohm::device::DeviceSpec;
 use neurohm::studies::REGISTRY;
 use neurohm::study::find;
@@ -11,8 +12,8 @@ use crate::terminal::Terminal;
 
 #[derive(clap::Args)]
 pub struct Options {
-    /// device, chip, or the name of a study [default: all of them in one object]
-    #[arg(value_name = "device|chip|STUDY")]
+    /// device, chip, technology, or the name of a study [default: all of them in one object]
+    #[arg(value_name = "device|chip|technology|STUDY")]
     of: Option<String>,
 }
 
@@ -21,13 +22,14 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     let schema = match options.of.as_deref() {
         Some("device") => device(),
         Some("chip") => ChipSpec::schema().clone(),
+        Some("technology") => Technology::schema().clone(),
         Some(name) => find(REGISTRY, name)
-            .map_err(|error| Failure::from(error).help("`device` and `chip` have schemas too"))?
+            .map_err(|error| Failure::from(error).help("`device`, `chip` and `technology` have schemas too"))?
             .schema(),
         None => {
             let studies: serde_json::Map<String, Value> =
                 REGISTRY.iter().map(|study| (study.name().to_string(), study.schema())).collect();
-            json!({ "device": device(), "chip": ChipSpec::schema(), "studies": studies })
+            json!({ "device": device(), "chip": ChipSpec::schema(), "technology": Technology::schema(), "studies": studies })
         }
     };
     terminal.print_json(&schema)

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+mod cost;
 mod device;
 mod fit;
 #[cfg(unix)]
@@ -273,7 +274,7 @@ fn small_commands_answer_in_both_forms() {
         let json = run(dir.path(), args.iter().copied().chain(["--json"]));
         serde_json::from_slice::<Value>(&json.stdout).unwrap();
     }
-    for of in ["device", "chip", "mvm", "inference"] {
+    for of in ["device", "chip", "technology", "mvm", "inference"] {
         let schema: Value = serde_json::from_slice(&run(dir.path(), ["schema", of]).stdout).unwrap();
         assert!(schema["$schema"].is_string() && schema["properties"].is_object(), "{of}");
     }

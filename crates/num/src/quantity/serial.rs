@@ -129,5 +129,7 @@ fields! {
     ohm_per_square_volt, option_ohm_per_square_volt, vec_ohm_per_square_volt: OhmPerSquareVolt;
     ohm_per_volt_second, option_ohm_per_volt_second, vec_ohm_per_volt_second: OhmPerVoltSecond;
     square_metre_per_volt_second, option_square_metre_per_volt_second, vec_square_metre_per_volt_second: SquareMetrePerVoltSecond;
+    ohm_metre, option_ohm_metre, vec_ohm_metre: OhmMetre;
+    farad_per_metre, option_farad_per_metre, vec_farad_per_metre: FaradPerMetre;
     ratio, option_ratio, vec_ratio: Ratio;
 }

@@ -33,6 +33,9 @@ fn decimal_prefixes_are_exact() {
         ("0.5 1/V", Dimension::PerVolt, 0.5),
         ("18 meV", Dimension::ElectronVolt, 0.018),
         ("1e-14 m2/Vs", Dimension::SquareMetrePerVoltSecond, 1e-14),
+        ("20.1 nohm m", Dimension::OhmMetre, 20.1e-9),
+        ("0.2 nF/m", Dimension::FaradPerMetre, 2e-10),
+        ("1650 um2", Dimension::SquareMetre, 1.65e-9),
     ] {
         assert_eq!(parse(text, d), Ok(value), "{text}");
     }

@@ -60,6 +60,10 @@ pub enum Dimension {
     OhmPerVoltSecond,
     /// Mobility.
     SquareMetrePerVoltSecond,
+    /// Resistivity.
+    OhmMetre,
+    /// Capacitance of a line.
+    FaradPerMetre,
     /// A pure number; percent is read too.
     Ratio,
 }
@@ -79,7 +83,7 @@ impl Unit {
 
 impl Dimension {
     /// Every dimension.
-    pub const ALL: [Dimension; 29] = [
+    pub const ALL: [Dimension; 31] = [
         Dimension::Ohm,
         Dimension::Siemens,
         Dimension::Volt,
@@ -108,6 +112,8 @@ impl Dimension {
         Dimension::OhmPerSquareVolt,
         Dimension::OhmPerVoltSecond,
         Dimension::SquareMetrePerVoltSecond,
+        Dimension::OhmMetre,
+        Dimension::FaradPerMetre,
         Dimension::Ratio,
     ];
 
@@ -142,6 +148,8 @@ impl Dimension {
             Dimension::OhmPerSquareVolt => "ohm/V2",
             Dimension::OhmPerVoltSecond => "ohm/Vs",
             Dimension::SquareMetrePerVoltSecond => "m2/Vs",
+            Dimension::OhmMetre => "ohm m",
+            Dimension::FaradPerMetre => "F/m",
             Dimension::Ratio => "",
         }
     }
@@ -177,6 +185,8 @@ impl Dimension {
             Dimension::OhmPerSquareVolt => "a resistance per squared voltage",
             Dimension::OhmPerVoltSecond => "a rate of change of a resistance per voltage",
             Dimension::SquareMetrePerVoltSecond => "a mobility",
+            Dimension::OhmMetre => "a resistivity",
+            Dimension::FaradPerMetre => "a capacitance per length",
             Dimension::Ratio => "a ratio",
         }
     }
@@ -212,6 +222,8 @@ impl Dimension {
             Dimension::OhmPerSquareVolt => "1.973 kohm/V2",
             Dimension::OhmPerVoltSecond => "10 Tohm/Vs",
             Dimension::SquareMetrePerVoltSecond => "1e-14 m2/Vs",
+            Dimension::OhmMetre => "20 nohm m",
+            Dimension::FaradPerMetre => "0.2 nF/m",
             Dimension::Ratio => "5 %",
         }
     }
@@ -261,6 +273,8 @@ impl Dimension {
             Dimension::OhmPerSquareVolt => &["ohm/V2"],
             Dimension::OhmPerVoltSecond => &["ohm/Vs"],
             Dimension::SquareMetrePerVoltSecond => &["m2/Vs"],
+            Dimension::OhmMetre => &["ohm m"],
+            Dimension::FaradPerMetre => &["F/m"],
             Dimension::Ratio => &[],
         }
     }

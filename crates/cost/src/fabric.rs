@@ -1,0 +1,170 @@
+//! The crossbars of a chip, as far as they are priced.
+
+use neurohm_array::{Adc, ChipSpec, Dac, Resolution};
+use serde::Serialize;
+
+use crate::component::{Conversion, Operation};
+use crate::{CostError, Technology};
+
+/// What a network's inputs and weights are like, where only its shapes are known. Printed with results that use it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize)]
+pub struct Activity {
+    /// Mean square of the inputs, in units of the largest.
+    pub mean_square_input: f64,
+    /// Mean magnitude of the weights, in units of the largest.
+    pub mean_weight: f64,
+    /// Bits of inputs, where the chip's DAC is ideal.
+    pub input_bits: u32,
+    /// Bits of outputs, where the chip's ADC is ideal and the technology's has any number.
+    pub output_bits: u32,
+}
+
+impl Default for Activity {
+    /// Inputs and magnitudes of weights evenly spread from zero to the largest, 8 bits.
+    fn default() -> Self {
+        Self { mean_square_input: 1.0 / 3.0, mean_weight: 0.5, input_bits: 8, output_bits: 8 }
+    }
+}
+
+/// The crossbars of a chip of some technology.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+pub struct Fabric {
+    /// Word lines of a crossbar.
+    pub rows: u32,
+    /// Weights of a row.
+    pub columns: u32,
+    /// Bit lines that a weight takes: the two sides of a pair, times the devices of a side.
+    pub lines_per_weight: u32,
+    /// Bits of an input.
+    pub input_bits: u32,
+    /// Bits of a conversion.
+    pub output_bits: u32,
+    /// Turns in which an input comes: `ceil(input bits / DAC bits)`.
+    pub turns: u32,
+    /// Read voltage, V.
+    pub read_v: f64,
+    /// Mean conductance of a cell, S.
+    pub cell_s: f64,
+    /// Integration time of a read, s.
+    pub integration_s: f64,
+    /// Time of one read of a crossbar, s.
+    pub read_s: f64,
+    /// One turn of a word line.
+    #[serde(skip)]
+    pub dac: Operation,
+    /// One conversion of a bit line.
+    #[serde(skip)]
+    pub conversion: Operation,
+    /// Converters that a crossbar has to itself; below one where crossbars share one.
+    pub adcs: f64,
+    /// What inputs and weights are like.
+    pub activity: Activity,
+}
+
+/// Temperature at which converters are priced, K: that of the fits.
+const TEMPERATURE_K: f64 = 300.0;
+
+impl Fabric {
+    /// The crossbars of `chip`, priced in `technology`.
+    ///
+    /// # Errors
+    /// A device without statistics; converters of the chip and of the technology that do not go together.
+    pub fn new(chip: &ChipSpec, technology: &Technology, activity: Activity) -> Result<Self, CostError> {
+        chip.check()?;
+        technology.check()?;
+        let device =
+            chip.device.statistics().map_err(|e| CostError::mismatch("chip.device", e.to_string()))?;
+        let input_bits = match &chip.dac {
+            Dac::Ideal {} => activity.input_bits,
+            Dac::Uniform(dac) => bits(dac.resolution),
+        };
+        let output_bits = match &chip.adc {
+            Adc::Ideal {} => technology.adc.own_bits()?.unwrap_or(activity.output_bits),
+            Adc::Uniform(adc) => bits(adc.resolution),
+        };
+        // One side of a pair holds the weight, the other the lowest conductance.
+        let range_s = device.g_max_s - device.g_min_s;
+        let cell_s = device.g_min_s + range_s * activity.mean_weight / 2.0;
+        if cell_s.is_nan() || cell_s <= 0.0 {
+            return Err(CostError::mismatch(
+                "chip.device",
+                "its cells conduct nothing, so no read can be priced",
+            ));
+        }
+        let rows = chip.tile.rows;
+        let dac = technology.dac.point()?;
+        let conversion = technology.adc.operation(
+            Conversion {
+                bits: output_bits,
+                column_ohm: 1.0 / (cell_s * f64::from(rows)),
+                read_v: chip.read.voltage_v,
+                temperature_k: TEMPERATURE_K,
+            },
+            &technology.convention,
+        )?;
+        let lines_per_weight = 2 * chip.mapping.devices_per_polarity;
+        let organisation = &technology.organisation;
+        let read_s = technology.array.read_s(crate::component::ReadCell {
+            rows,
+            cell_ohm: 1.0 / cell_s,
+            integration_s: chip.read.integration_time_s,
+        });
+        Ok(Self {
+            rows,
+            columns: chip.tile.columns,
+            lines_per_weight,
+            input_bits,
+            output_bits,
+            turns: input_bits.div_ceil(dac.bits).max(1),
+            dac: dac.operation(),
+            read_v: chip.read.voltage_v,
+            cell_s,
+            integration_s: chip.read.integration_time_s,
+            read_s,
+            conversion,
+            adcs: f64::from(organisation.adcs_per_core) / f64::from(organisation.crossbars_per_core),
+            activity,
+        })
+    }
+
+    /// Bit lines of a crossbar.
+    pub fn bit_lines(&self) -> u64 {
+        u64::from(self.columns) * u64::from(self.lines_per_weight)
+    }
+
+    /// Cells of a crossbar.
+    pub fn cells(&self) -> u64 {
+        u64::from(self.rows) * self.bit_lines()
+    }
+
+    /// Time that the converters of a crossbar need for one turn of `columns` weights, s.
+    pub fn scan_s(&self, columns: u64) -> f64 {
+        (columns as f64 / self.adcs).ceil() * self.conversion.time_s
+    }
+
+    /// Time from one turn to the next, s: reads and conversions overlap, so the slower of both.
+    pub fn turn_s(&self, columns: u64) -> f64 {
+        self.read_s.max(self.scan_s(columns))
+    }
+
+    /// Energy of the cells' reads, J, where only their number is known: `G (V x)^2 t` on average.
+    pub fn cell_read_j(&self) -> f64 {
+        self.cell_s * self.read_v.powi(2) * self.activity.mean_square_input * self.integration_s
+    }
+}
+
+/// Bits that so many levels take.
+fn bits(resolution: Resolution) -> u32 {
+    match resolution {
+        Resolution::Bits(bits) => bits,
+        Resolution::Levels(levels) => levels.max(2).next_power_of_two().trailing_zeros(),
+    }
+}
+
+/// Bits of a converter that loses nothing of a sum over `rows` products of `weight_bits` and `input_bits`:
+/// `ceil(log2(rows (2^w - 1) (2^d - 1) + 1))`.
+pub fn lossless_bits(rows: u32, weight_bits: u32, input_bits: u32) -> u32 {
+    let largest = |bits: u32| (1u128 << bits.min(40)) - 1;
+    let values = u128::from(rows) * largest(weight_bits) * largest(input_bits) + 1;
+    values.next_power_of_two().trailing_zeros()
+}
