@@ -12,6 +12,7 @@ use serde::{Deserialize, Deserializer, Serialize};
 use crate::SettingError;
 use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
 use crate::converter::{not_negative, positive};
+use crate::lines::Lines;
 use crate::mapping::{Mapping, Per, Scale, Tile};
 
 /// Everything that decides what a matrix product on this chip gives.
@@ -37,6 +38,9 @@ pub struct ChipSpec {
     pub tile: Tile,
     /// From weights to conductances.
     pub mapping: Mapping,
+    /// Resistance of the crossbars' lines.
+    #[serde(default)]
+    pub wires: Lines,
     /// Converter in front of the word lines.
     pub dac: Dac,
     /// Converter behind the bit lines.
@@ -149,6 +153,7 @@ impl ChipSpec {
             output_noise: 0.0,
             tile: Tile { rows: 512, columns: 512 },
             mapping: Mapping { devices_per_polarity: 1, per: Per::Tile, scale: Scale::Maximum {} },
+            wires: Lines::Ideal {},
             dac: Dac::Ideal {},
             adc: Adc::Ideal {},
             read: Read { voltage_v: 0.2, integration_time_s: 1e-7, noise: ReadNoise::Frozen {} },
@@ -174,6 +179,7 @@ impl ChipSpec {
     pub fn idealised(&self) -> Self {
         let mut chip = self.clone();
         chip.device = chip.device.idealised();
+        chip.wires = Lines::Ideal {};
         (chip.dac, chip.adc) = (Dac::Ideal {}, Adc::Ideal {});
         (chip.input_noise, chip.output_noise) = (0.0, 0.0);
         chip
@@ -183,6 +189,12 @@ impl ChipSpec {
     /// weights to a percentile.
     pub fn is_exact(&self) -> bool {
         self.nonidealities().is_empty() && matches!(self.mapping.scale, Scale::Maximum {})
+    }
+
+    /// Whether cells, once programmed, look the same at every read.
+    pub(crate) fn stays(&self) -> bool {
+        let moves = ["device.retention", "device.noise"];
+        !self.nonidealities().iter().any(|n| moves.iter().any(|m| n.path.starts_with(m)))
     }
 
     /// Settings that can change nothing on this chip, by path, each with the reason. A user who wrote one of them meant
@@ -250,6 +262,7 @@ impl ChipSpec {
         not_negative("output_noise", self.output_noise)?;
         self.tile.check()?;
         self.mapping.check()?;
+        self.wires.check()?;
         self.dac.check()?;
         self.adc.check()?;
         positive("read.voltage", self.read.voltage_v)?;
@@ -275,7 +288,8 @@ impl ChipSpec {
 }
 
 /// What the chip adds to the device's own list.
-const OWN: [(&str, &str); 4] = [
+const OWN: [(&str, &str); 5] = [
+    ("wires", "resistance of the lines: voltages that fall along them, and currents that sneak"),
     ("dac", "rounding and clipping of the inputs"),
     ("adc", "rounding and clipping of the outputs"),
     ("input_noise", "noise on the read voltages"),
@@ -285,6 +299,7 @@ const OWN: [(&str, &str); 4] = [
 impl Nonidealities for ChipSpec {
     fn nonidealities(&self) -> Vec<Nonideality> {
         let has = |path: &str| match path {
+            "wires" => self.wires.resistive().is_some(),
             "dac" => self.dac != Dac::Ideal {},
             "adc" => self.adc != Adc::Ideal {},
             "input_noise" => self.input_noise > 0.0,
@@ -300,6 +315,7 @@ impl Nonidealities for ChipSpec {
             return false;
         }
         match path {
+            "wires" => self.wires = Lines::Ideal {},
             "dac" => self.dac = Dac::Ideal {},
             "adc" => self.adc = Adc::Ideal {},
             "input_noise" => self.input_noise = 0.0,
@@ -320,6 +336,7 @@ impl Nonidealities for ChipSpec {
         match (path, &mut self.dac, &mut self.adc) {
             ("dac", Dac::Uniform(dac), _) => dac.resolution = dac.resolution.coarser(factor),
             ("adc", _, Adc::Uniform(adc)) => adc.resolution = adc.resolution.coarser(factor),
+            ("wires", ..) => self.wires.scaled(factor),
             ("input_noise", ..) => self.input_noise *= factor,
             ("output_noise", ..) => self.output_noise *= factor,
             _ => return self.device.scale(path, factor),

@@ -8,6 +8,7 @@ use neurohm_num::{Key, Rows};
 use rayon::prelude::*;
 
 use crate::chip::ReadNoise;
+use crate::lines::ResistiveLines;
 use crate::{ArrayError, ChipSpec, kernel};
 
 /// Cells of a plane that are written or read at once: with its targets or conductances they fill a part of the
@@ -19,6 +20,7 @@ const AT_ONCE: usize = 8192;
 pub(crate) struct Crossbar {
     planes: Vec<Plane>,
     columns: usize,
+    lines: Option<ResistiveLines>,
     g_min_s: f32,
     g_max_s: f32,
     /// g_max - g_min, S.
@@ -37,6 +39,7 @@ pub(crate) struct Reading<'a> {
     /// Of each group of rows, each plane's sign, factor from conductance to weight, and cells.
     groups: Vec<Vec<(f32, Observation<'a>)>>,
     columns: usize,
+    lines: Option<&'a ResistiveLines>,
 }
 
 /// What a read of a crossbar writes: its rows of the weights, and of their variances where there are any.
@@ -68,7 +71,15 @@ impl Crossbar {
         };
         let planes = (0..2 * polarities).map(plane).collect::<Result<_, ArrayError>>()?;
         let range_s = (cell.g_max_s - cell.g_min_s) as f32;
-        Ok(Self { planes, columns, g_min_s: cell.g_min_s as f32, g_max_s: cell.g_max_s as f32, range_s })
+        let lines = chip.wires.resistive().cloned();
+        Ok(Self {
+            planes,
+            columns,
+            lines,
+            g_min_s: cell.g_min_s as f32,
+            g_max_s: cell.g_max_s as f32,
+            range_s,
+        })
     }
 
     /// Programs all planes to `weights`, one scale a column.
@@ -107,7 +118,7 @@ impl Crossbar {
         let cells = rows_at_once(columns) * columns;
         let factor = |p: &Plane| p.sign * p.significance / range;
         let planes = self.planes.iter_mut().map(|p| (factor(p), p.cells.observe_in(cells)));
-        Reading { groups: by_groups(planes), columns }
+        Reading { groups: by_groups(planes), columns, lines: self.lines.as_ref() }
     }
 
     /// Bytes of its devices' state.
@@ -123,12 +134,18 @@ impl Reading<'_> {
     }
 
     /// Reads all planes: writes the weights, and their variances if there are rows for them.
-    pub(crate) fn read(self, targets: Targets) -> LineSums {
+    ///
+    /// # Errors
+    /// Lines that cannot be solved.
+    pub(crate) fn read(self, targets: Targets) -> Result<LineSums, ArrayError> {
         let (columns, at_once) = (self.columns, rows_at_once(self.columns));
         let Targets { mut weights, mut variances } = targets;
         let mut rows = vec![0.0; weights.len()];
         // Rows without variances get none of them.
         variances.resize_with(weights.len(), Default::default);
+        if let Some(lines) = self.lines {
+            return read_behind(lines, self.groups, columns, &mut weights, &mut variances);
+        }
         let work = self.groups.into_par_iter();
         let work = work.zip(weights.par_chunks_mut(at_once)).zip(variances.par_chunks_mut(at_once));
         let partial: Vec<Vec<f32>> = work
@@ -141,8 +158,58 @@ impl Reading<'_> {
         for partial in partial {
             sums.iter_mut().zip(partial).for_each(|(sum, g)| *sum += g);
         }
-        LineSums { rows, columns: sums }
+        Ok(LineSums { rows, columns: sums })
     }
+}
+
+/// Reads all planes behind lines with resistance. What a cell's noise adds to an output is scaled as its weight is: that is how
+/// the output follows this cell's conductance but for currents that sneak through others. Summed conductances are those of
+/// the effective matrix, so that energy is what reaches the grounds.
+fn read_behind(
+    lines: &ResistiveLines,
+    groups: Vec<Vec<(f32, Observation)>>,
+    columns: usize,
+    weights: &mut [&mut [f32]],
+    variances: &mut [&mut [f32]],
+) -> Result<LineSums, ArrayError> {
+    let count = groups.first().map_or(0, Vec::len);
+    let factors: Vec<f32> = groups.first().map_or(Vec::new(), |planes| planes.iter().map(|p| p.0).collect());
+    let cells = weights.len() * columns;
+    let mut g = vec![vec![0.0f32; cells]; count];
+    let mut noise = vec![Vec::new(); count];
+    let mut at = 0;
+    for group in groups {
+        let rows = at..(at + rows_at_once(columns) * columns).min(cells);
+        for (plane, (_, observed)) in group.into_iter().enumerate() {
+            let g = &mut g[plane][rows.clone()];
+            if observed.has_variance() {
+                noise[plane].resize(cells, 0.0);
+                observed.read_with_variance(g, &mut noise[plane][rows.clone()]);
+            } else {
+                observed.read(g);
+            }
+        }
+        at = rows.end;
+    }
+    let bare = g.clone();
+    lines.behind(&mut g, weights.len(), columns)?;
+    let mut sums = LineSums { rows: vec![0.0; weights.len()], columns: vec![0.0; columns] };
+    for (plane, factor) in factors.into_iter().enumerate() {
+        for (row, weights) in weights.iter_mut().enumerate() {
+            let span = row * columns..(row + 1) * columns;
+            let effective = &g[plane][span.clone()];
+            sums.rows[row] += kernel::accumulate(effective, factor, plane > 0, weights, &mut sums.columns);
+            if noise[plane].is_empty() {
+                continue;
+            }
+            let scaled: Vec<f32> = (effective.iter().zip(&bare[plane][span.clone()]))
+                .zip(&noise[plane][span])
+                .map(|((w, g), noise)| if *g > 0.0 { noise * (w / g) * (w / g) } else { 0.0 })
+                .collect();
+            kernel::add_scaled(&scaled, factor * factor, plane > 0, variances[row]);
+        }
+    }
+    Ok(sums)
 }
 
 /// Reads some rows of all planes; returns what the rows contribute to the sums of columns.

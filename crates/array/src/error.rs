@@ -48,6 +48,9 @@ pub enum ArrayError {
     /// A buffer does not hold what it should.
     #[error(transparent)]
     Buffer(#[from] neurohm_num::ShapeError),
+    /// The lines of a crossbar could not be solved.
+    #[error("the lines of a crossbar: {0}")]
+    Wires(#[from] crate::wires::WireError),
     /// The cells refused.
     #[error(transparent)]
     Device(#[from] DeviceError),

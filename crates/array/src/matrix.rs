@@ -157,9 +157,9 @@ impl AnalogMatrix {
     /// drift, its probes are read too, and counted in [`events`](Self::events).
     ///
     /// # Errors
-    /// None but what the cells report.
+    /// Lines that cannot be solved.
     pub fn read(&mut self) -> Result<(), ArrayError> {
-        self.refresh();
+        self.refresh()?;
         let Some(mut baseline) = self.baseline.take() else { return Ok(()) };
         let mut tally = Tally::default();
         let factors = self.view(false, &Ranges::NONE).and_then(|bars| baseline.factors(&bars, &mut tally));
@@ -172,11 +172,15 @@ impl AnalogMatrix {
     }
 
     /// Observes the cells and updates what follows from them.
-    fn refresh(&mut self) {
-        self.was_read = true;
-        if self.crossbars.is_empty() {
-            return;
+    ///
+    /// # Errors
+    /// Lines that cannot be solved.
+    fn refresh(&mut self) -> Result<(), ArrayError> {
+        if self.crossbars.is_empty() || (self.was_read && self.chip.stays()) {
+            self.was_read = true;
+            return Ok(());
         }
+        self.was_read = true;
         let Self { rows, columns, crossbars, weights, variances, .. } = self;
         let readings: Vec<_> = crossbars.iter_mut().map(Crossbar::observe).collect();
         let size = self.inputs * self.outputs;
@@ -187,7 +191,8 @@ impl AnalogMatrix {
         let targets =
             weights.into_iter().zip(variances).map(|(weights, variances)| Targets { weights, variances });
         let work: Vec<_> = readings.into_iter().zip(targets).collect();
-        let sums: Vec<_> = work.into_par_iter().map(|(reading, targets)| reading.read(targets)).collect();
+        let read = work.into_par_iter().map(|(reading, targets)| reading.read(targets));
+        let sums = read.collect::<Result<Vec<_>, _>>()?;
         self.on_rows.fill(0.0);
         self.on_columns.fill(0.0);
         for (tile, sums) in sums.into_iter().enumerate() {
@@ -201,11 +206,12 @@ impl AnalogMatrix {
                 on_columns.iter_mut().zip(&sums.columns).for_each(|(sum, g)| *sum += g);
             }
         }
+        Ok(())
     }
 
     /// Reads the probes of drift compensation right after programming.
     fn take_baseline(&mut self) -> Result<(), ArrayError> {
-        self.refresh();
+        self.refresh()?;
         let mut tally = Tally::default();
         let bars = self.view(false, &Ranges::NONE)?;
         self.baseline = Some(Baseline::take(&bars, &self.chip, self.programmings, &mut tally)?);

@@ -22,6 +22,9 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
 mod back;
 mod block;
 mod cell;
@@ -66,7 +69,8 @@ pub struct Wires {
 }
 
 /// Which ends of a line are connected.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
 pub enum Ends {
     /// The first of a word line, the last of a bit line.
     #[default]

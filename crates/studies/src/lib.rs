@@ -21,8 +21,18 @@ use neurohm_study::{AnyStudy, Card, Draft, Inputs, StudyError};
 pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference];
 
 /// The chip's sections: what a study that programs crossbars and reads them uses.
-pub(crate) const ALL_SECTIONS: &[&str] =
-    &["device", "tile", "mapping", "dac", "adc", "output_noise", "input_noise", "read", "drift_compensation"];
+pub(crate) const ALL_SECTIONS: &[&str] = &[
+    "device",
+    "tile",
+    "mapping",
+    "wires",
+    "dac",
+    "adc",
+    "output_noise",
+    "input_noise",
+    "read",
+    "drift_compensation",
+];
 
 /// The report card: every study on the device or chip that `draft` names. See [`neurohm_study::score`].
 pub fn score(draft: &Draft, inputs: &dyn Inputs, watch: &dyn Watch) -> Result<Card, StudyError> {

@@ -48,10 +48,11 @@ fn one_thread_and_two_give_the_same_bits() {
 }
 
 /// Another value for every section of a chip.
-const CHANGES: [(&str, &str); 9] = [
+const CHANGES: [(&str, &str); 10] = [
     ("device", "chip.device=generic"),
     ("tile", "chip.tile.rows=8"),
     ("mapping", "chip.mapping.devices_per_polarity=2"),
+    ("wires", "chip.wires={resistive = {word_segment = \"20 ohm\", bit_segment = \"20 ohm\"}}"),
     ("dac", "chip.dac={ideal = {}}"),
     ("adc", "chip.adc={ideal = {}}"),
     ("output_noise", "chip.output_noise=0.11"),

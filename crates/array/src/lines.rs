@@ -1,0 +1,158 @@
+//! The lines of a chip's crossbars as its description has them, and what crossbars hold behind them.
+
+use neurohm_num::{Rows, Unwatched, quantity};
+use rayon::prelude::*;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use crate::converter::not_negative;
+use crate::wires::{Ends, LinearCrossbar, Wires, Workspace};
+use crate::{ArrayError, SettingError};
+
+/// The lines of a crossbar.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Lines {
+    /// Without resistance.
+    Ideal {},
+    /// With resistance: products see the effective matrix of the circuit, cells included as they are at each read.
+    Resistive(ResistiveLines),
+}
+
+/// Lines with resistance.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct ResistiveLines {
+    /// Of each word-line segment, ohm: one in front of every device.
+    #[serde(rename = "word_segment", with = "quantity::ohm")]
+    #[schemars(with = "String")]
+    pub word_segment_ohm: f64,
+    /// Of each bit-line segment, ohm: one behind every device.
+    #[serde(rename = "bit_segment", with = "quantity::ohm")]
+    #[schemars(with = "String")]
+    pub bit_segment_ohm: f64,
+    /// In series with each driver, ohm.
+    #[serde(rename = "driver", with = "quantity::ohm", default)]
+    #[schemars(with = "String")]
+    pub driver_ohm: f64,
+    /// In series with each sense amplifier, ohm.
+    #[serde(rename = "sense", with = "quantity::ohm", default)]
+    #[schemars(with = "String")]
+    pub sense_ohm: f64,
+    /// Where word lines are driven.
+    #[serde(default)]
+    pub drivers: Ends,
+    /// Where bit lines are sensed.
+    #[serde(default)]
+    pub grounds: Ends,
+    /// Where the devices of a weight lie.
+    #[serde(default)]
+    pub devices: Placement,
+}
+
+/// Where the devices of a weight lie: its positive, its negative and its parallel ones.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum Placement {
+    /// Each kind in an array of its own, as wide as the tile.
+    #[default]
+    Separate,
+    /// Side by side on one word line, each on its own bit line: the array is as many times as wide.
+    Interleaved,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self::Ideal {}
+    }
+}
+
+impl Lines {
+    pub(crate) fn check(&self) -> Result<(), SettingError> {
+        let Self::Resistive(r) = self else { return Ok(()) };
+        not_negative("wires.resistive.word_segment", r.word_segment_ohm)?;
+        not_negative("wires.resistive.bit_segment", r.bit_segment_ohm)?;
+        not_negative("wires.resistive.driver", r.driver_ohm)?;
+        not_negative("wires.resistive.sense", r.sense_ohm)
+    }
+
+    /// Its resistances, where there are any.
+    pub(crate) fn resistive(&self) -> Option<&ResistiveLines> {
+        let Self::Resistive(r) = self else { return None };
+        let all = [r.word_segment_ohm, r.bit_segment_ohm, r.driver_ohm, r.sense_ohm];
+        all.into_iter().any(|ohm| ohm > 0.0).then_some(r)
+    }
+
+    /// These lines with `factor` times the resistance.
+    pub(crate) fn scaled(&mut self, factor: f64) {
+        if let Self::Resistive(r) = self {
+            for ohm in [&mut r.word_segment_ohm, &mut r.bit_segment_ohm, &mut r.driver_ohm, &mut r.sense_ohm]
+            {
+                *ohm *= factor;
+            }
+        }
+    }
+}
+
+impl ResistiveLines {
+    fn wires(&self) -> Wires {
+        Wires {
+            word_ohm: self.word_segment_ohm,
+            bit_ohm: self.bit_segment_ohm,
+            driver_ohm: self.driver_ohm,
+            sense_ohm: self.sense_ohm,
+            drivers: self.drivers,
+            grounds: self.grounds,
+        }
+    }
+
+    /// What planes of conductances (S, rows x columns each) look like from their drivers and sense amplifiers: replaces each
+    /// by the effective matrix of its lines, in the same layout.
+    pub(crate) fn behind(
+        &self,
+        planes: &mut [Vec<f32>],
+        rows: usize,
+        columns: usize,
+    ) -> Result<(), ArrayError> {
+        let workspace = Workspace::default();
+        match self.devices {
+            Placement::Separate => planes
+                .par_iter_mut()
+                .try_for_each(|plane| self.replace(&mut [plane], rows, columns, &workspace)),
+            Placement::Interleaved => {
+                let mut all: Vec<&mut Vec<f32>> = planes.iter_mut().collect();
+                self.replace(&mut all, rows, columns, &workspace)
+            }
+        }
+    }
+
+    /// Solves one array whose bit lines belong to these planes in turn.
+    fn replace(
+        &self,
+        planes: &mut [&mut Vec<f32>],
+        rows: usize,
+        columns: usize,
+        workspace: &Workspace,
+    ) -> Result<(), ArrayError> {
+        let width = planes.len() * columns;
+        let mut g = vec![0.0; rows * width];
+        for (number, plane) in planes.iter().enumerate() {
+            for (g, plane) in g.chunks_exact_mut(width).zip(plane.chunks_exact(columns)) {
+                for (column, value) in plane.iter().enumerate() {
+                    g[column * planes.len() + number] = f64::from(value.max(0.0));
+                }
+            }
+        }
+        let crossbar = LinearCrossbar::new(Rows::new(&g, rows, width)?, self.wires())?;
+        let effective = crossbar.effective(workspace, &Unwatched)?;
+        let count = planes.len();
+        for (number, plane) in planes.iter_mut().enumerate() {
+            for (row, plane) in plane.chunks_exact_mut(columns).enumerate() {
+                for (column, value) in plane.iter_mut().enumerate() {
+                    *value = effective.w[(column * count + number) * rows + row] as f32;
+                }
+            }
+        }
+        Ok(())
+    }
+}
