@@ -34,6 +34,7 @@ mod lanes;
 mod leaf;
 mod linear;
 mod pool;
+mod spice;
 mod tree;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ mod tests;
 
 pub use error::WireError;
 pub use linear::{Effective, Eliminated, LinearCrossbar, Solution};
+pub use spice::Saved;
 pub use tree::Workspace;
 
 /// Resistances of the lines of a crossbar, and what stands at their ends.
