@@ -1,6 +1,7 @@
 //! One file a command, named as it is typed.
 
 pub mod completions;
+pub mod crossbar;
 pub mod device;
 pub mod doctor;
 pub mod eval;
@@ -26,6 +27,7 @@ pub fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> {
         Command::Run(options) => run::run(options, terminal),
         Command::Train(options) => train::run(options, terminal),
         Command::Device(options) => device::run(options, terminal),
+        Command::Crossbar(options) => crossbar::run(options, terminal),
         Command::Paper(options) => paper::run(options, terminal),
         Command::Studies => studies::run(terminal),
         Command::Report(options) => report::run(options, terminal),
