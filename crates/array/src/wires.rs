@@ -40,6 +40,7 @@ mod linear;
 mod newton;
 mod nonlinear;
 mod pool;
+mod spice;
 mod tree;
 
 #[cfg(test)]
@@ -49,6 +50,7 @@ pub use cell::{Access, CellLaw, Conduction};
 pub use error::WireError;
 pub use linear::{Effective, Eliminated, LinearCrossbar, Solution};
 pub use nonlinear::{NonlinearCrossbar, NonlinearSolution};
+pub use spice::Saved;
 pub use tree::Workspace;
 
 /// Resistances of the lines of a crossbar, and what stands at their ends.

@@ -47,6 +47,8 @@ pub enum Command {
     Cost(commands::cost::Options),
     /// Describe, measure and fit single devices
     Device(commands::device::Options),
+    /// Solve arrays with their wires, as circuits
+    Crossbar(commands::crossbar::Options),
     /// Hold the review's figures and claims against our simulations
     Paper(commands::paper::Options),
     /// List the studies

@@ -36,6 +36,14 @@ macro_rules! numbers {
                 }
             }
 
+            /// Every value as the nearest `f64`; booleans are 0 and 1.
+            pub fn into_f64(self) -> Vec<f64> {
+                match self {
+                    Self::F64(v) => v,
+                    $(#[allow(unreachable_patterns)] Self::$variant(v) => v.into_iter().map(Element::to_f64).collect()),+
+                }
+            }
+
             /// Value `i` as an `f64`; whole numbers beyond 2^53 are rounded.
             pub fn get(&self, i: usize) -> Option<f64> {
                 match self { $(Self::$variant(v) => v.get(i).map(|&x| x.to_f64())),+ }

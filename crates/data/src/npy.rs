@@ -6,11 +6,13 @@
 
 mod header;
 
-use std::io::Read;
+use std::fs::File;
+use std::io::{BufReader, Read};
+use std::path::Path;
 
 use crate::idx::count;
 use crate::unpack::Bytes;
-use crate::{Array, Element, FormatError, Values};
+use crate::{Array, DataError, Element, FormatError, Values};
 use header::{Header, Kind};
 
 const MAGIC: [u8; 6] = *b"\x93NUMPY";
@@ -24,8 +26,56 @@ pub fn read(bytes: &[u8]) -> Result<Array, FormatError> {
     read_from(&mut Bytes::plain(bytes))
 }
 
+/// A file whose header was read, and whose values wait: who asks for its shape first knows what memory they take.
+pub struct Npy {
+    bytes: Bytes<BufReader<File>>,
+    header: Header,
+}
+
+impl std::fmt::Debug for Npy {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Npy").field("header", &self.header).finish_non_exhaustive()
+    }
+}
+
+impl Npy {
+    /// Opens a file and reads its header.
+    ///
+    /// # Errors
+    /// A file that cannot be read or is no `.npy` of plain numbers.
+    pub fn open(path: &Path) -> Result<Self, DataError> {
+        let file = File::open(path).map_err(DataError::io(path))?;
+        let about = file.metadata().map_err(DataError::io(path))?;
+        if !about.is_file() {
+            let what = if about.is_dir() { "a folder" } else { "no regular file" };
+            return Err(DataError::content(path, format!("it is {what}, and an .npy file is needed")));
+        }
+        let mut bytes = Bytes::exact(BufReader::new(file), about.len());
+        let header = read_header(&mut bytes).map_err(|e| e.in_file(path))?;
+        Ok(Self { bytes, header })
+    }
+
+    /// Sizes of the dimensions.
+    pub fn shape(&self) -> &[usize] {
+        &self.header.shape
+    }
+
+    /// Reads the values.
+    ///
+    /// # Errors
+    /// Fewer or more bytes than the header declares, and no memory for them.
+    pub fn read(mut self) -> Result<Array, FormatError> {
+        read_values(&mut self.bytes, self.header)
+    }
+}
+
 pub(crate) fn read_from<R: Read>(bytes: &mut Bytes<R>) -> Result<Array, FormatError> {
-    let Header { kind, big_endian, fortran, shape } = read_header(bytes)?;
+    let header = read_header(bytes)?;
+    read_values(bytes, header)
+}
+
+fn read_values<R: Read>(bytes: &mut Bytes<R>, header: Header) -> Result<Array, FormatError> {
+    let Header { kind, big_endian, fortran, shape } = header;
     let overflow = || FormatError::new(10, format!("the shape {shape:?} does not fit into memory"));
     let n = count(&shape).ok_or_else(overflow)?;
     macro_rules! values {
@@ -101,6 +151,16 @@ pub fn write<T: Element>(shape: &[usize], values: &[T]) -> Result<Vec<u8>, Forma
     if count(shape) != Some(values.len()) {
         return Err(FormatError::new(0, format!("{} values do not fill the shape {shape:?}", values.len())));
     }
+    let mut out = header_of::<T>(shape)?;
+    out.reserve_exact(size_of_val(values));
+    for &value in values {
+        value.put(&mut out);
+    }
+    Ok(out)
+}
+
+/// What stands in front of the values of an array of `shape` in C order, for those who write them bit by bit.
+pub fn header_of<T: Element>(shape: &[usize]) -> Result<Vec<u8>, FormatError> {
     let sizes: Vec<String> = shape.iter().map(usize::to_string).collect();
     let comma = if shape.len() == 1 { "," } else { "" };
     let header = format!(
@@ -114,15 +174,12 @@ pub fn write<T: Element>(shape: &[usize], values: &[T]) -> Result<Vec<u8>, Forma
     let length = u16::try_from(header.len() + padding + 1).map_err(|_| {
         FormatError::new(8, format!("a shape of {} dimensions does not fit an npy header", shape.len()))
     })?;
-    let mut out = Vec::with_capacity(unpadded + padding + size_of_val(values));
+    let mut out = Vec::with_capacity(unpadded + padding);
     out.extend_from_slice(&MAGIC);
     out.extend_from_slice(&[1, 0]);
     out.extend_from_slice(&length.to_le_bytes());
     out.extend_from_slice(header.as_bytes());
     out.resize(out.len() + padding, b' ');
     out.push(b'\n');
-    for &value in values {
-        value.put(&mut out);
-    }
     Ok(out)
 }

@@ -40,6 +40,11 @@ impl<'a> Bytes<&'a [u8]> {
 }
 
 impl<R: Read> Bytes<R> {
+    /// A stream of exactly `available` bytes.
+    pub(crate) fn exact(reader: R, available: u64) -> Self {
+        Self { reader, offset: 0, available, exact: true }
+    }
+
     /// A stream that is unpacked on the way and ends after `available` bytes at the latest.
     pub(crate) fn unpacked(reader: R, available: u64) -> Self {
         Self { reader, offset: 0, available, exact: false }

@@ -58,6 +58,19 @@ fn versions_one_to_three() {
 }
 
 #[test]
+fn a_file_tells_its_shape_before_its_values_are_read() {
+    let file = npy::Npy::open(&fixture("version2.npy")).unwrap();
+    assert_eq!(file.shape(), [2, 3, 4]);
+    let array = file.read().unwrap();
+    assert_eq!(array.values.into_f64(), counting(1, |i| i as f64));
+    let said = |name: &str| npy::Npy::open(&fixture(name)).unwrap_err().to_string();
+    assert!(said("fields.npy").contains("each field") && said("fields.npy").contains("fields.npy"));
+    assert!(said("missing.npy").contains("missing.npy"));
+    assert!(said("").contains("folder"));
+    assert!(said("stored.npz").contains("not an npy array"));
+}
+
+#[test]
 fn what_is_not_numbers_is_refused_with_a_remedy() {
     for (file, remedy) in [
         ("objects.npy", "astype(numpy.float32)"),

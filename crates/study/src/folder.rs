@@ -91,6 +91,11 @@ impl RunFolder {
         Ok(beside)
     }
 
+    /// Keeps what was made on the way: it has been filled.
+    pub(crate) fn filled(mut self) {
+        self.made.clear();
+    }
+
     /// Where it is.
     pub fn path(&self) -> &Path {
         &self.dir
@@ -241,7 +246,7 @@ fn file_name(name: &str) -> String {
     if name.starts_with('.') || name.is_empty() { format!("_{name}") } else { name }
 }
 
-fn refused(path: &Path, e: &std::io::Error) -> StudyError {
+pub(crate) fn refused(path: &Path, e: &std::io::Error) -> StudyError {
     let problem = match e.kind() {
         ErrorKind::StorageFull => "the disk is full".to_string(),
         ErrorKind::QuotaExceeded => "the disk quota is used up".to_string(),
@@ -254,11 +259,18 @@ fn refused(path: &Path, e: &std::io::Error) -> StudyError {
 }
 
 /// Files under temporary names, removed unless all were finished.
-#[derive(Default)]
-struct Unfinished(Vec<(PathBuf, PathBuf)>);
+#[derive(Debug, Default)]
+pub(crate) struct Unfinished(Vec<(PathBuf, PathBuf)>);
 
 impl Unfinished {
-    fn add(&mut self, target: PathBuf, bytes: &[u8]) -> Result<(), StudyError> {
+    pub(crate) fn add(&mut self, target: PathBuf, bytes: &[u8]) -> Result<(), StudyError> {
+        let mut file = self.begin(&target)?;
+        file.write_all(bytes).and_then(|()| file.sync_all()).map_err(|e| refused(&target, &e))
+    }
+
+    /// An empty file that will be `target`.
+    pub(crate) fn begin(&mut self, target: &Path) -> Result<File, StudyError> {
+        let target = target.to_path_buf();
         if target.is_dir() {
             let problem = "a folder of that name is in the way".to_string();
             return Err(StudyError::Write { path: target, problem });
@@ -267,15 +279,11 @@ impl Unfinished {
         name.push(format!(".{}{UNFINISHED}", std::process::id()));
         let temporary = target.with_file_name(name);
         self.0.push((temporary.clone(), target.clone()));
-        let write = || {
-            let mut f = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary)?;
-            f.write_all(bytes)?;
-            f.sync_all()
-        };
-        write().map_err(|e| refused(&target, &e))
+        let made = OpenOptions::new().write(true).create(true).truncate(true).open(&temporary);
+        made.map_err(|e| refused(&target, &e))
     }
 
-    fn finish(mut self) -> Result<Vec<PathBuf>, StudyError> {
+    pub(crate) fn finish(mut self) -> Result<Vec<PathBuf>, StudyError> {
         let mut done = Vec::new();
         for (temporary, target) in &self.0 {
             fs::rename(temporary, target).map_err(|e| refused(target, &e))?;

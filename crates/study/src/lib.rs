@@ -6,6 +6,7 @@
 
 mod ablation;
 mod aggregate;
+mod arrays;
 mod chip;
 mod csv;
 mod engine;
@@ -21,6 +22,7 @@ mod run;
 mod score;
 mod study;
 
+pub use arrays::{ArrayFile, Arrays};
 pub use chip::{named_chip, named_device};
 pub use csv::{series as series_csv, table as table_csv};
 pub use engine::{Finding, execute};

@@ -2,6 +2,7 @@
 
 pub mod completions;
 pub mod cost;
+pub mod crossbar;
 pub mod device;
 pub mod doctor;
 pub mod eval;
@@ -28,6 +29,7 @@ pub fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> {
         Command::Train(options) => train::run(options, terminal),
         Command::Cost(options) => cost::run(options, terminal),
         Command::Device(options) => device::run(options, terminal),
+        Command::Crossbar(options) => crossbar::run(options, terminal),
         Command::Paper(options) => paper::run(options, terminal),
         Command::Studies => studies::run(terminal),
         Command::Report(options) => report::run(options, terminal),

@@ -1,6 +1,6 @@
 //! `neurohm device`: one device, its descriptions and what a probe station would measure of it.
 
-mod bench;
+pub(super) mod bench;
 mod cycle;
 mod derive;
 mod experiments;

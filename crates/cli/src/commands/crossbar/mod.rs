@@ -1,0 +1,54 @@
+//! `neurohm crossbar`: an array with its wires, as a circuit.
+
+mod circuit;
+mod export;
+mod memory;
+mod solve;
+
+use neurohm::array::wires::WireError;
+
+use crate::failure::Failure;
+use crate::terminal::Terminal;
+
+#[derive(clap::Args)]
+pub struct Options {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(clap::Subcommand)]
+enum Command {
+    /// Find all currents and node voltages, and the matrix that the array is
+    Solve(solve::Solve),
+    /// Write the array for a circuit simulator
+    Export(export::Export),
+}
+
+pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
+    match options.command {
+        Command::Solve(options) => solve::solve(&options, terminal),
+        Command::Export(options) => export::export(&options, terminal),
+    }
+}
+
+/// Rows, columns and inputs in messages are those of numpy.
+const COUNTED: &str = "rows, columns and inputs count from 0";
+
+impl From<WireError> for Failure {
+    fn from(error: WireError) -> Self {
+        let said = error.to_string();
+        match error {
+            WireError::Cancelled => Failure::failed("cancelled; nothing was written"),
+            WireError::Residual { .. } => Failure::failed(said)
+                .help("currents that break Kirchhoff's law are not written; wires or cells of less extreme values help"),
+            WireError::Singular { .. } => {
+                Failure::failed(said).help(format!("{COUNTED}; cells or wires of less extreme values help"))
+            }
+            WireError::Floating { .. } => Failure::request(said).help(format!(
+                "{COUNTED}; an open cell (inf) behind a cut wire (inf) does that: give either a large resistance instead"
+            )),
+            WireError::Conductance { .. } | WireError::Voltage { .. } => Failure::request(said).help(COUNTED),
+            _ => Failure::request(said),
+        }
+    }
+}

@@ -1,0 +1,350 @@
+//! `neurohm crossbar solve`: currents, node voltages and the effective matrix of an array with its wires.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use neurohm::array::wires::{Effective, Eliminated, LinearCrossbar, Wires, Workspace};
+use neurohm::num::{Rows, ShapeError, Watch};
+use neurohm::study::{ArrayFile, Arrays};
+use serde_json::{Value, json};
+
+use super::circuit::{Circuit, CircuitOptions};
+use super::memory;
+use crate::commands::carry_out;
+use crate::failure::Failure;
+use crate::progress::Progress;
+use crate::terminal::{Columns, Style, Terminal};
+
+#[derive(clap::Args)]
+#[command(after_help = "\
+Examples:
+  neurohm crossbar solve --resistance R.npy --voltages V.npy --word-line-ohm 1 --bit-line-ohm 0.5 --out DIR
+  neurohm crossbar solve --conductance G.npy --word-line-ohm 1 --bit-line-ohm 1 --effective --out DIR
+
+Writes currents.npy (inputs, columns); with --node-voltages word_line_v.npy and bit_line_v.npy (rows,
+columns, inputs); with --effective w_eff.npy (columns, rows), of which currents = voltages.T @ w_eff.T; and
+solve.json, what is printed. Sources drive the first column's side, grounds lie behind the last row.")]
+pub struct Solve {
+    #[command(flatten)]
+    circuit: CircuitOptions,
+    /// Voltages of the sources, V: a .npy file of (rows, inputs) or (rows,)
+    #[arg(long, value_name = "FILE.npy", required_unless_present = "effective")]
+    voltages: Option<PathBuf>,
+    /// Write the voltages of all nodes too
+    #[arg(long, requires = "voltages")]
+    node_voltages: bool,
+    /// Write the matrix from voltages to currents too, S; alone it needs no voltages
+    #[arg(long)]
+    effective: bool,
+    /// Write into DIR, made if need be [default: named after the cells; with --json: nothing is written]
+    #[arg(short, long, value_name = "DIR")]
+    out: Option<PathBuf>,
+}
+
+/// Inputs whose node voltages are computed to check a solution where nobody asks for them: a solution is linear, and checking
+/// all would take longer than solving them.
+const PROBES: usize = 4;
+/// Most bytes of node voltages that are held at a time; more inputs come in batches.
+const BATCH_BYTES: u64 = 512 << 20;
+
+/// An array solved, and how well.
+struct Solved {
+    /// Currents into the grounds, A, inputs x columns.
+    currents: Vec<f64>,
+    effective: Effective,
+    checks: Checks,
+    /// What a person should know.
+    notes: Vec<String>,
+}
+
+/// Properties of a solution, worst over the inputs that were checked.
+#[derive(Default)]
+struct Checks {
+    kcl: Option<f64>,
+    balance: Option<f64>,
+    reciprocity: Option<f64>,
+    inputs: usize,
+}
+
+pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
+    let started = Instant::now();
+    let circuit = &options.circuit;
+    let files = circuit.open(options.voltages.as_deref())?;
+    let (rows, columns, inputs) = (files.rows, files.columns, files.inputs);
+    let wires = circuit.wires();
+    let keep = way_back(options, wires, [rows, columns], inputs)?;
+    let name = format!("crossbar-{}", carry_out::stem(&circuit.name().to_string_lossy()));
+    let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
+    let mut arrays = folder.map(Arrays::new);
+    let Circuit { g, v } = circuit.read(files)?;
+    let crossbar = LinearCrossbar::new(matrix(&g, rows, columns)?, wires)?;
+    let progress = Progress::new(terminal);
+    let solving = Instant::now();
+    let nodes = if options.node_voltages { arrays.as_mut() } else { None };
+    // Other kinds of cells have a function of their own that gives the same.
+    let solved = linear(&crossbar, matrix(&v, inputs, rows)?, keep, nodes, options, &progress)?;
+    let solve_s = solving.elapsed().as_secs_f64();
+    progress.finish();
+
+    let mut files = Vec::new();
+    let mut summary = summary(options, &crossbar, inputs, &solved);
+    if let Some(mut arrays) = arrays {
+        if inputs > 0 {
+            arrays.write("currents.npy", &[inputs, columns], &solved.currents)?;
+        }
+        if options.effective {
+            arrays.write("w_eff.npy", &[columns, rows], &solved.effective.w)?;
+        }
+        summary["solve_s"] = json!(solve_s);
+        summary["wall_s"] = json!(started.elapsed().as_secs_f64());
+        files = arrays.finish("solve.json", summary.clone())?;
+        let shown: Vec<String> = files.iter().map(|file| file.display().to_string()).collect();
+        terminal.tell(&format!("Wrote {}.", shown.join(", ")));
+    }
+    let wall_s = started.elapsed().as_secs_f64();
+    if terminal.json() {
+        summary["solve_s"] = json!(solve_s);
+        summary["wall_s"] = json!(wall_s);
+        summary["files"] = files.iter().map(|file| file.display().to_string()).collect();
+        terminal.print_json(&summary)
+    } else {
+        terminal.print(&shown(&crossbar, inputs, &solved, [solve_s, wall_s], terminal))
+    }
+}
+
+fn matrix(values: &[f64], rows: usize, columns: usize) -> Result<Rows<'_, f64>, Failure> {
+    Rows::new(values, rows, columns).map_err(|e: ShapeError| Failure::failed(e.to_string()))
+}
+
+/// Bytes at the peak; with `keep` for a way back to the nodes of one input at a time.
+fn bytes([rows, columns]: [usize; 2], wires: Wires, inputs: usize, keep: bool) -> u64 {
+    let (m, n, inputs) = (rows as u64, columns as u64, inputs as u64);
+    let cells = m.saturating_mul(n);
+    let inside = match (wires.word_ohm > 0.0, wires.bit_ohm > 0.0) {
+        (true, true) => LinearCrossbar::bytes(rows, columns, keep),
+        // Closed forms: a dense system of the lines that have no resistance.
+        (false, _) => 16 * m.saturating_mul(m) + 16 * cells,
+        (true, false) => 16 * n.saturating_mul(n) + 24 * cells,
+    };
+    let planes = if keep { 32 * cells } else { 0 };
+    inside.saturating_add(24 * cells + planes).saturating_add(inputs.saturating_mul(24 * m + 8 * n))
+}
+
+/// Whether there is a way back to node voltages: where voltages are given and memory suffices. Without it the currents are the same,
+/// and Kirchhoff's law is not checked.
+fn way_back(options: &Solve, wires: Wires, size: [usize; 2], inputs: usize) -> Result<bool, Failure> {
+    let limit = memory::limit(options.circuit.max_memory);
+    if inputs > 0 && bytes(size, wires, inputs, true) <= limit {
+        return Ok(true);
+    }
+    let need = |m: usize, n: usize| bytes([m, n], wires, inputs, options.node_voltages);
+    let alone = bytes(size, wires, inputs, false) <= limit;
+    let less = if options.node_voltages && alone { "; without --node-voltages this one does" } else { "" };
+    memory::check(size, options.circuit.max_memory, need, less)?;
+    Ok(false)
+}
+
+/// Solves an array of linear cells: by elimination once, for any inputs.
+fn linear(
+    crossbar: &LinearCrossbar,
+    inputs: Rows<f64>,
+    keep: bool,
+    nodes: Option<&mut Arrays>,
+    options: &Solve,
+    watch: &dyn Watch,
+) -> Result<Solved, Failure> {
+    let workspace = Workspace::default();
+    watch.begin("eliminating", Some((crossbar.rows() * crossbar.columns()) as u64));
+    let mut notes = Vec::new();
+    let mut checks = Checks::default();
+    let effective = if keep {
+        let eliminated = crossbar.eliminate(&workspace, watch)?;
+        match nodes {
+            Some(arrays) => write_nodes(&eliminated, inputs, arrays, options, &mut checks, watch)?,
+            None => {
+                let count = inputs.rows().min(PROBES);
+                for probe in 0..count {
+                    watch.step(0).map_err(neurohm::array::wires::WireError::from)?;
+                    let at = probe * inputs.rows() / count;
+                    checks.take(&eliminated.solve(inputs.slice(at, 1))?, 1);
+                }
+            }
+        }
+        checks.reciprocity = Some(eliminated.reciprocity());
+        eliminated.effective().clone()
+    } else {
+        if inputs.rows() > 0 {
+            notes.push(
+                "Kirchhoff's law was not checked: memory does not suffice for node voltages. Currents are the same without."
+                    .to_owned(),
+            );
+        }
+        crossbar.effective(&workspace, watch)?
+    };
+    let currents = effective.currents(inputs)?;
+    Ok(Solved { currents, effective, checks, notes })
+}
+
+impl Checks {
+    fn take(&mut self, solution: &neurohm::array::wires::Solution, inputs: usize) {
+        let worse = |before: Option<f64>, now: f64| Some(before.map_or(now, |b| b.max(now)));
+        self.kcl = worse(self.kcl, solution.kcl);
+        self.balance = worse(self.balance, solution.balance);
+        self.inputs += inputs;
+    }
+}
+
+/// Writes the voltages of all nodes, rows x columns x inputs, a batch of inputs at a time.
+fn write_nodes(
+    eliminated: &Eliminated,
+    inputs: Rows<f64>,
+    arrays: &mut Arrays,
+    options: &Solve,
+    checks: &mut Checks,
+    watch: &dyn Watch,
+) -> Result<(), Failure> {
+    let Effective { rows, columns, .. } = *eliminated.effective();
+    let (cells, sets) = (rows * columns, inputs.rows());
+    let shape = [rows, columns, sets];
+    let mut files = [arrays.begin("word_line_v.npy", &shape)?, arrays.begin("bit_line_v.npy", &shape)?];
+    let used = bytes([rows, columns], options.circuit.wires(), sets, true);
+    let left = memory::limit(options.circuit.max_memory).saturating_sub(used);
+    // Voltages lie once in the solution, and about once on the way to it.
+    let batch = (left.min(BATCH_BYTES) / (32 * cells as u64)).clamp(1, sets as u64) as usize;
+    watch.begin("node voltages", Some(sets as u64));
+    for first in (0..sets).step_by(batch) {
+        let count = batch.min(sets - first);
+        let solution = eliminated.solve(inputs.slice(first, count))?;
+        checks.take(&solution, count);
+        for (file, planes) in files.iter_mut().zip([&solution.word_v, &solution.bit_v]) {
+            put(file, planes, [rows, columns, sets], first)?;
+        }
+        watch.step(count as u64).map_err(neurohm::array::wires::WireError::from)?;
+    }
+    files.into_iter().try_for_each(ArrayFile::end)?;
+    Ok(())
+}
+
+/// Puts planes of cells, one an input from `first` on, into an array of rows x columns x inputs.
+fn put(file: &mut ArrayFile, planes: &[f64], shape: [usize; 3], first: usize) -> Result<(), Failure> {
+    let [rows, columns, sets] = shape;
+    let cells = rows * columns;
+    let count = planes.len() / cells;
+    let mut line = vec![0.0; columns * count];
+    for row in 0..rows {
+        for (input, plane) in planes.chunks_exact(cells).enumerate() {
+            for (column, v) in plane[row * columns..(row + 1) * columns].iter().enumerate() {
+                line[column * count + input] = *v;
+            }
+        }
+        let at = |column: usize| ((row * columns + column) * sets + first) as u64;
+        if count == sets {
+            file.put(at(0), &line)?;
+        } else {
+            for (column, values) in line.chunks_exact(count).enumerate() {
+                file.put(at(column), values)?;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a difficulty means.
+fn meaning(chi: f64) -> String {
+    match chi {
+        chi if !chi.is_finite() => "lines are cut".to_owned(),
+        chi if chi < 1.0 => {
+            format!(
+                "to first order a uniform array loses {} of its currents to its wires",
+                percent(chi / 3.0)
+            )
+        }
+        _ => {
+            "wires dominate: above about 1 no approximation holds, and only an exact solution does".to_owned()
+        }
+    }
+}
+
+fn percent(part: f64) -> String {
+    let digits = if part.abs() < 0.0995 { 2 } else { 1 };
+    format!("{:.*} %", digits, 100.0 * part)
+}
+
+/// The part of the currents that wires cost where all sources have the same voltage.
+fn lost(crossbar: &LinearCrossbar, effective: &Effective) -> Option<f64> {
+    let ideal: f64 = (0..crossbar.rows()).map(|i| crossbar.conductances().row(i).iter().sum::<f64>()).sum();
+    (ideal > 0.0).then(|| 1.0 - effective.w.iter().sum::<f64>() / ideal)
+}
+
+fn summary(options: &Solve, crossbar: &LinearCrossbar, inputs: usize, solved: &Solved) -> Value {
+    let chi = crossbar.difficulty();
+    json!({
+        "version": neurohm::VERSION,
+        "request": options.circuit.json(options.voltages.as_deref()),
+        "cell": "linear",
+        "rows": crossbar.rows(),
+        "columns": crossbar.columns(),
+        "inputs": inputs,
+        "difficulty": chi,
+        "difficulty_means": meaning(chi),
+        "lost": lost(crossbar, &solved.effective),
+        "kcl": solved.checks.kcl,
+        "balance": solved.checks.balance,
+        "reciprocity": solved.checks.reciprocity,
+        "checked_inputs": solved.checks.inputs,
+        "notes": solved.notes,
+        "files": [],
+    })
+}
+
+fn shown(
+    crossbar: &LinearCrossbar,
+    inputs: usize,
+    solved: &Solved,
+    [solve_s, wall_s]: [f64; 2],
+    terminal: &Terminal,
+) -> String {
+    let title = format!("Crossbar of {} x {} cells", crossbar.rows(), crossbar.columns());
+    let given = match inputs {
+        0 => String::new(),
+        1 => ", 1 input".to_owned(),
+        inputs => format!(", {inputs} inputs"),
+    };
+    let mut columns = Columns::new(&[]);
+    let mut row = |name: &str, value: String, about: String| {
+        columns.row([(Style::Plain, name.to_owned()), (Style::Strong, value), (Style::Faint, about)]);
+    };
+    let chi = crossbar.difficulty();
+    row("difficulty chi", format!("{chi:.3}"), meaning(chi));
+    if let Some(lost) = lost(crossbar, &solved.effective) {
+        row("lost to wires", percent(lost), "of the currents, all sources at the same voltage".to_owned());
+    }
+    let checks = &solved.checks;
+    let of = if checks.inputs < inputs {
+        format!(", {} of {inputs} inputs checked", checks.inputs)
+    } else {
+        String::new()
+    };
+    let found = |value: Option<f64>| value.map_or_else(|| "not checked".to_owned(), |v| format!("{v:.1e}"));
+    row(
+        "Kirchhoff",
+        found(checks.kcl),
+        format!("largest sum of currents at a node, as a part of what its conductances carry{of}"),
+    );
+    row(
+        "balance",
+        found(checks.balance),
+        "what a bit line's cells give less its current, of the largest".to_owned(),
+    );
+    row(
+        "reciprocity",
+        found(checks.reciprocity),
+        "currents from sources to grounds, and the other way".to_owned(),
+    );
+    row("time", format!("{wall_s:.3} s"), format!("of which {solve_s:.3} s solving"));
+    let mut out = format!("{}{given}\n\n{}", terminal.styled(Style::Strong, &title), columns.show(terminal));
+    for note in &solved.notes {
+        out += &format!("  {} {note}\n", terminal.styled(Style::Open, "caution:"));
+    }
+    out
+}
