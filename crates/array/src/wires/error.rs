@@ -91,7 +91,7 @@ pub enum WireError {
     },
     /// Newton's iteration did not come to an end.
     #[error(
-        "the voltages of non-linear cells did not settle in {steps} steps (the last one moved a node by {left:.1e} of the largest          input): the law of the cells is too steep for these voltages"
+        "the voltages of non-linear cells did not settle in {steps} steps (the last one moved a node by {left:.1e} of the largest input): the law of the cells is too steep for these voltages"
     )]
     NotConverged {
         /// Steps taken.
@@ -101,7 +101,7 @@ pub enum WireError {
     },
     /// Threshold selectors none of which turns on.
     #[error(
-        "no selector turns on with input {input}: the most strained one, in row {row}, column {column}, has {across_v:.4} V across          it, less than its threshold of {threshold_v} V; raise the voltages or lower the threshold"
+        "no selector turns on with input {input}: the most strained one, in row {row}, column {column}, has {across_v:.4} V across it, less than its threshold of {threshold_v} V; raise the voltages or lower the threshold"
     )]
     NeverOn {
         /// Number of the input, from 0.
@@ -117,7 +117,7 @@ pub enum WireError {
     },
     /// Threshold selectors that turn on and off without end.
     #[error(
-        "the selectors do not come to rest with input {input}: some turn on, carry less than their holding current and turn          off again (a relaxation oscillator)"
+        "the selectors do not come to rest with input {input}: some turn on, carry less than their holding current and turn off again (a relaxation oscillator)"
     )]
     Oscillates {
         /// Number of the input, from 0.

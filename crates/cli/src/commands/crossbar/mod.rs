@@ -1,8 +1,10 @@
 //! `neurohm crossbar`: an array with its wires, as a circuit.
 
+mod cells;
 mod circuit;
 mod export;
 mod memory;
+mod nonlinear;
 mod solve;
 
 use neurohm::array::wires::WireError;

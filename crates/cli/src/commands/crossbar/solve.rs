@@ -8,8 +8,10 @@ use neurohm::num::{Rows, ShapeError, Watch};
 use neurohm::study::{ArrayFile, Arrays};
 use serde_json::{Value, json};
 
+use super::cells::CellOptions;
 use super::circuit::{Circuit, CircuitOptions};
 use super::memory;
+use super::nonlinear;
 use crate::commands::carry_out;
 use crate::failure::Failure;
 use crate::progress::Progress;
@@ -20,6 +22,7 @@ use crate::terminal::{Columns, Style, Terminal};
 Examples:
   neurohm crossbar solve --resistance R.npy --voltages V.npy --word-line-ohm 1 --bit-line-ohm 0.5 --out DIR
   neurohm crossbar solve --conductance G.npy --word-line-ohm 1 --bit-line-ohm 1 --effective --out DIR
+  neurohm crossbar solve --conductance G.npy --voltages V.npy --word-line-ohm 1 --bit-line-ohm 1 --cell sinh --nonlinearity 3.0
 
 Writes currents.npy (inputs, columns); with --node-voltages word_line_v.npy and bit_line_v.npy (rows,
 columns, inputs); with --effective w_eff.npy (columns, rows), of which currents = voltages.T @ w_eff.T; and
@@ -27,6 +30,8 @@ solve.json, what is printed. Sources drive the first column's side, grounds lie 
 pub struct Solve {
     #[command(flatten)]
     circuit: CircuitOptions,
+    #[command(flatten)]
+    cells: CellOptions,
     /// Voltages of the sources, V: a .npy file of (rows, inputs) or (rows,)
     #[arg(long, value_name = "FILE.npy", required_unless_present = "effective")]
     voltages: Option<PathBuf>,
@@ -48,22 +53,36 @@ const PROBES: usize = 4;
 const BATCH_BYTES: u64 = 512 << 20;
 
 /// An array solved, and how well.
-struct Solved {
+pub struct Solved {
     /// Currents into the grounds, A, inputs x columns.
-    currents: Vec<f64>,
-    effective: Effective,
-    checks: Checks,
+    pub currents: Vec<f64>,
+    /// The matrix of linear cells.
+    pub effective: Option<Effective>,
+    pub checks: Checks,
+    /// Of other cells.
+    pub newton: Option<NewtonSteps>,
     /// What a person should know.
-    notes: Vec<String>,
+    pub notes: Vec<String>,
+}
+
+/// How the voltages of non-linear cells were found.
+#[derive(Default)]
+pub struct NewtonSteps {
+    /// Over all inputs.
+    pub steps: u64,
+    /// Of the input that took most.
+    pub most: u32,
+    /// Threshold selectors that were on, of the input with most.
+    pub switched_on: usize,
 }
 
 /// Properties of a solution, worst over the inputs that were checked.
 #[derive(Default)]
-struct Checks {
-    kcl: Option<f64>,
-    balance: Option<f64>,
-    reciprocity: Option<f64>,
-    inputs: usize,
+pub struct Checks {
+    pub kcl: Option<f64>,
+    pub balance: Option<f64>,
+    pub reciprocity: Option<f64>,
+    pub inputs: usize,
 }
 
 pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
@@ -72,6 +91,13 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
     let files = circuit.open(options.voltages.as_deref())?;
     let (rows, columns, inputs) = (files.rows, files.columns, files.inputs);
     let wires = circuit.wires();
+    let cells = options.cells.nonlinear(rows)?;
+    if cells.is_some() && options.effective {
+        return Err(Failure::request(
+            "cells that are not linear have no effective matrix: their currents are no W V",
+        )
+        .help("take --effective out, or give the conductances at one voltage with --cell linear"));
+    }
     let keep = way_back(options, wires, [rows, columns], inputs)?;
     let name = format!("crossbar-{}", carry_out::stem(&circuit.name().to_string_lossy()));
     let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
@@ -81,8 +107,14 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
     let progress = Progress::new(terminal);
     let solving = Instant::now();
     let nodes = if options.node_voltages { arrays.as_mut() } else { None };
-    // Other kinds of cells have a function of their own that gives the same.
-    let solved = linear(&crossbar, matrix(&v, inputs, rows)?, keep, nodes, options, &progress)?;
+    let voltages = matrix(&v, inputs, rows)?;
+    let solved = match &cells {
+        None => linear(&crossbar, voltages, keep, nodes, options, &progress)?,
+        Some(cells) => {
+            let batch = batch(options, [rows, columns], inputs);
+            nonlinear::solve(&crossbar, cells, voltages, batch, nodes, &progress)?
+        }
+    };
     let solve_s = solving.elapsed().as_secs_f64();
     progress.finish();
 
@@ -92,8 +124,8 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
         if inputs > 0 {
             arrays.write("currents.npy", &[inputs, columns], &solved.currents)?;
         }
-        if options.effective {
-            arrays.write("w_eff.npy", &[columns, rows], &solved.effective.w)?;
+        if let (true, Some(effective)) = (options.effective, &solved.effective) {
+            arrays.write("w_eff.npy", &[columns, rows], &effective.w)?;
         }
         summary["solve_s"] = json!(solve_s);
         summary["wall_s"] = json!(started.elapsed().as_secs_f64());
@@ -182,14 +214,18 @@ fn linear(
         crossbar.effective(&workspace, watch)?
     };
     let currents = effective.currents(inputs)?;
-    Ok(Solved { currents, effective, checks, notes })
+    Ok(Solved { currents, effective: Some(effective), checks, newton: None, notes })
 }
 
 impl Checks {
     fn take(&mut self, solution: &neurohm::array::wires::Solution, inputs: usize) {
+        self.worst(solution.kcl, solution.balance, inputs);
+    }
+
+    pub fn worst(&mut self, kcl: f64, balance: f64, inputs: usize) {
         let worse = |before: Option<f64>, now: f64| Some(before.map_or(now, |b| b.max(now)));
-        self.kcl = worse(self.kcl, solution.kcl);
-        self.balance = worse(self.balance, solution.balance);
+        self.kcl = worse(self.kcl, kcl);
+        self.balance = worse(self.balance, balance);
         self.inputs += inputs;
     }
 }
@@ -204,13 +240,10 @@ fn write_nodes(
     watch: &dyn Watch,
 ) -> Result<(), Failure> {
     let Effective { rows, columns, .. } = *eliminated.effective();
-    let (cells, sets) = (rows * columns, inputs.rows());
+    let sets = inputs.rows();
     let shape = [rows, columns, sets];
     let mut files = [arrays.begin("word_line_v.npy", &shape)?, arrays.begin("bit_line_v.npy", &shape)?];
-    let used = bytes([rows, columns], options.circuit.wires(), sets, true);
-    let left = memory::limit(options.circuit.max_memory).saturating_sub(used);
-    // Voltages lie once in the solution, and about once on the way to it.
-    let batch = (left.min(BATCH_BYTES) / (32 * cells as u64)).clamp(1, sets as u64) as usize;
+    let batch = batch(options, [rows, columns], sets);
     watch.begin("node voltages", Some(sets as u64));
     for first in (0..sets).step_by(batch) {
         let count = batch.min(sets - first);
@@ -225,8 +258,17 @@ fn write_nodes(
     Ok(())
 }
 
+/// Inputs whose node voltages are held at a time.
+fn batch(options: &Solve, size: [usize; 2], sets: usize) -> usize {
+    let used = bytes(size, options.circuit.wires(), sets, true);
+    let left = memory::limit(options.circuit.max_memory).saturating_sub(used);
+    // Voltages lie once in the solution, and about once on the way to it.
+    let cells = (size[0] * size[1]) as u64;
+    (left.min(BATCH_BYTES) / (32 * cells)).clamp(1, sets.max(1) as u64) as usize
+}
+
 /// Puts planes of cells, one an input from `first` on, into an array of rows x columns x inputs.
-fn put(file: &mut ArrayFile, planes: &[f64], shape: [usize; 3], first: usize) -> Result<(), Failure> {
+pub fn put(file: &mut ArrayFile, planes: &[f64], shape: [usize; 3], first: usize) -> Result<(), Failure> {
     let [rows, columns, sets] = shape;
     let cells = rows * columns;
     let count = planes.len() / cells;
@@ -281,17 +323,20 @@ fn summary(options: &Solve, crossbar: &LinearCrossbar, inputs: usize, solved: &S
     json!({
         "version": neurohm::VERSION,
         "request": options.circuit.json(options.voltages.as_deref()),
-        "cell": "linear",
+        "cells": options.cells.json(),
         "rows": crossbar.rows(),
         "columns": crossbar.columns(),
         "inputs": inputs,
         "difficulty": chi,
         "difficulty_means": meaning(chi),
-        "lost": lost(crossbar, &solved.effective),
+        "lost": solved.effective.as_ref().and_then(|w| lost(crossbar, w)),
         "kcl": solved.checks.kcl,
         "balance": solved.checks.balance,
         "reciprocity": solved.checks.reciprocity,
         "checked_inputs": solved.checks.inputs,
+        "newton_steps": solved.newton.as_ref().map(|n| n.steps),
+        "most_newton_steps": solved.newton.as_ref().map(|n| n.most),
+        "switched_on": solved.newton.as_ref().map(|n| n.switched_on),
         "notes": solved.notes,
         "files": [],
     })
@@ -316,7 +361,7 @@ fn shown(
     };
     let chi = crossbar.difficulty();
     row("difficulty chi", format!("{chi:.3}"), meaning(chi));
-    if let Some(lost) = lost(crossbar, &solved.effective) {
+    if let Some(lost) = solved.effective.as_ref().and_then(|w| lost(crossbar, w)) {
         row("lost to wires", percent(lost), "of the currents, all sources at the same voltage".to_owned());
     }
     let checks = &solved.checks;
@@ -336,11 +381,17 @@ fn shown(
         found(checks.balance),
         "what a bit line's cells give less its current, of the largest".to_owned(),
     );
-    row(
-        "reciprocity",
-        found(checks.reciprocity),
-        "currents from sources to grounds, and the other way".to_owned(),
-    );
+    match &solved.newton {
+        None => row(
+            "reciprocity",
+            found(checks.reciprocity),
+            "currents from sources to grounds, and the other way".to_owned(),
+        ),
+        Some(n) => row("Newton steps", n.steps.to_string(), format!("at most {} an input", n.most)),
+    }
+    if let Some(n) = solved.newton.as_ref().filter(|n| n.switched_on > 0) {
+        row("selectors on", n.switched_on.to_string(), "of the input with most".to_owned());
+    }
     row("time", format!("{wall_s:.3} s"), format!("of which {solve_s:.3} s solving"));
     let mut out = format!("{}{given}\n\n{}", terminal.styled(Style::Strong, &title), columns.show(terminal));
     for note in &solved.notes {
