@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+mod crossbar;
 mod device;
 mod fit;
 #[cfg(unix)]
