@@ -9,7 +9,8 @@ is timed) and any other methods that hand results over. `serve(about, cases)` th
     {"ask": METHOD, "settings": {...}}            what that method returns
 
 with {"ok": ...} or {"error": "..."}. Arrays travel as {"shape": [...], "f32": base64 of little-endian C-order}
-and bytes as {"base64": ...}, in both directions, so both sides compute on the same bits.
+(those that `exact` wraps, and those sent so, as "f64") and bytes as {"base64": ...}, in both directions, so both sides
+compute on the same bits.
 
 Start the script as `python peer.py --threads N`; `threads()` sets the limits and must be called before
 numpy or torch is imported.
@@ -51,8 +52,16 @@ def encode(value):
     return value
 
 
+def exact(value):
+    """An array that travels in double precision."""
+    import numpy
+
+    value = numpy.asarray(value, dtype="<f8")
+    return {"shape": list(value.shape), "f64": base64.b64encode(value.tobytes(order="C")).decode()}
+
+
 def decode(value):
-    """The inverse of `encode`: arrays come back as numpy arrays of f32."""
+    """The inverse of `encode`: arrays come back as numpy arrays of f32 or f64."""
     if isinstance(value, list):
         return [decode(v) for v in value]
     if isinstance(value, dict):
@@ -62,6 +71,11 @@ def decode(value):
             import numpy
 
             data = numpy.frombuffer(base64.b64decode(value["f32"]), dtype="<f4")
+            return data.reshape(value["shape"]).copy()
+        if set(value) == {"shape", "f64"}:
+            import numpy
+
+            data = numpy.frombuffer(base64.b64decode(value["f64"]), dtype="<f8")
             return data.reshape(value["shape"]).copy()
         return {k: decode(v) for k, v in value.items()}
     return value

@@ -24,10 +24,30 @@ def section(path):
     if (machine["load_before"] or 0) > 0.5 * machine["cpus"]:
         text += " (**other programs were running: preliminary**)"
     text += "\n\n| case | threads | peer | neurohm | ratio | agree |\n|---|---|---|---|---|---|\n"
-    for line in lines:
+    # Agreement of exact answers is a table of errors, not of times.
+    errors = [line for line in lines if line["case"].startswith("agree_")]
+    for line in [line for line in lines if line not in errors]:
         agree = "yes" if line["agree"] else f"no: {line.get('finding', 'UNEXPLAINED')}"
         times = f"{seconds(line['peer_s'])} | {seconds(line['ours_s'])} | {line['ratio']:.2f}"
         text += f"| `{line['case']}` | {line['threads']} | {times} | {agree} |\n"
+    return text + differences(errors)
+
+
+def differences(lines):
+    """Largest differences of currents (of the largest) and of node voltages (V), from the peer, ngspice and the truth."""
+    if not lines:
+        return ""
+    sides = {
+        "badcrossbar": "beside badcrossbar",
+        "ngspice": "beside ngspice",
+        "our_error": "our error",
+        "peer_error": "badcrossbar's error",
+    }
+    text = f"\n| currents; node voltages | chi | {' | '.join(sides.values())} | agree |\n|---|---|{'---|' * len(sides)}---|\n"
+    for line in lines:
+        d = line["details"]
+        cells = [f"{d[f'{s}_currents']:.1e}; {d[f'{s}_nodes_v']:.1e} V" if f"{s}_currents" in d else "" for s in sides]
+        text += f"| `{line['case']}` | {d['chi']:.2g} | {' | '.join(cells)} | {'yes' if line['agree'] else 'no'} |\n"
     return text
 
 

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""ngspice's side: loops of single devices, on netlists that neurohm writes. Needs `ngspice` and no Python package."""
+"""ngspice's side: loops of single devices and crossbars, on netlists that neurohm writes. Needs `ngspice` and no Python package."""
 
 import pathlib
 import re
@@ -9,17 +9,18 @@ import tempfile
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 import protocol
+import spice
 
 MARK = "m_a_r_k"
 
 
-class Loop:
-    """A netlist in an ngspice that was started and has read it: a step is the transient and nothing else."""
+class Session:
+    """A netlist in an ngspice that was started and has read it: a step is the analysis and nothing else."""
 
-    def __init__(self, netlist, span_s):
+    def __init__(self, netlist):
         self.folder = tempfile.TemporaryDirectory()
         body = netlist[: netlist.index(".control")]
-        (pathlib.Path(self.folder.name) / "loop.cir").write_text(re.sub(r"(?m)^\.options.*$", "", body) + ".end\n")
+        (pathlib.Path(self.folder.name) / "circuit.cir").write_text(re.sub(r"(?m)^\.options.*$", "", body) + ".end\n")
         # Line by line: the answers go through a pipe.
         self.process = subprocess.Popen(
             ["stdbuf", "-oL", "ngspice", "-p"],
@@ -30,8 +31,7 @@ class Loop:
             text=True,
             bufsize=1,
         )
-        self.span_s = span_s
-        self.say("source loop.cir")
+        self.say("source circuit.cir")
 
     def say(self, command):
         self.process.stdin.write(f"{command}\necho {MARK}\n")
@@ -45,6 +45,20 @@ class Loop:
                 return text
             said.append(line)
         raise RuntimeError("ngspice is gone: " + "".join(said)[-500:])
+
+    def __del__(self):
+        process = getattr(self, "process", None)
+        if process:
+            process.kill()
+            process.wait()
+
+
+class Loop(Session):
+    """A transient of one device."""
+
+    def __init__(self, netlist, span_s):
+        super().__init__(netlist)
+        self.span_s = span_s
 
     def settings(self, step_s, reltol):
         """How exactly: the longest step and the relative tolerance."""
@@ -65,11 +79,21 @@ class Loop:
         path.unlink()
         return {"t_s": [float(r[0]) for r in rows], "i_a": [-float(r[1]) for r in rows]}
 
-    def __del__(self):
-        process = getattr(self, "process", None)
-        if process:
-            process.kill()
-            process.wait()
+
+class Crossbar(Session):
+    """The operating point of an array."""
+
+    def __init__(self, netlist):
+        super().__init__(netlist)
+        self.netlist = netlist
+
+    def step(self):
+        self.say("destroy all")
+        self.say("op")
+
+    def values(self):
+        """What the netlist's own control block writes."""
+        return spice.batch(self.netlist)
 
 
 def about():
@@ -79,4 +103,4 @@ def about():
 
 
 protocol.threads()
-protocol.serve(about, {"loop": Loop})
+protocol.serve(about, {"loop": Loop, "crossbar": Crossbar})

@@ -3,7 +3,9 @@
 
 mod agree;
 mod aihwkit;
+mod badcrossbar;
 mod chain;
+mod crossbar;
 mod ngspice;
 mod onnxruntime;
 mod peer;
@@ -49,8 +51,10 @@ enum Tool {
     Pytorch,
     /// onnxruntime: the same networks in float.
     Onnxruntime,
-    /// ngspice: loops of single devices, on netlists that we write.
+    /// ngspice: loops of single devices and crossbars, on netlists that we write.
     Ngspice,
+    /// badcrossbar: crossbars with resistance on their lines.
+    Badcrossbar,
 }
 
 impl Tool {
@@ -60,6 +64,7 @@ impl Tool {
             Tool::Pytorch => "pytorch",
             Tool::Onnxruntime => "onnxruntime",
             Tool::Ngspice => "ngspice",
+            Tool::Badcrossbar => "badcrossbar",
         }
     }
 
@@ -69,6 +74,7 @@ impl Tool {
             Tool::Pytorch => pytorch::CASES,
             Tool::Onnxruntime => onnxruntime::CASES,
             Tool::Ngspice => ngspice::CASES,
+            Tool::Badcrossbar => badcrossbar::CASES,
         }
     }
 }

@@ -102,6 +102,19 @@ pub fn tensor(v: &Value) -> Result<Tensor> {
     Ok(Tensor { shape, data })
 }
 
+/// An array in double precision, as the peer reads it.
+pub fn doubles(shape: &[usize], values: &[f64]) -> Value {
+    let bytes: Vec<u8> = values.iter().flat_map(|v| v.to_le_bytes()).collect();
+    json!({"shape": shape, "f64": STANDARD.encode(bytes)})
+}
+
+/// The values of an array in double precision in an answer.
+pub fn read_doubles(v: &Value) -> Result<Vec<f64>> {
+    let text = v["f64"].as_str().ok_or("the peer answered something else where an array belongs")?;
+    let bytes = STANDARD.decode(text)?;
+    Ok(bytes.as_chunks::<8>().0.iter().map(|b| f64::from_le_bytes(*b)).collect())
+}
+
 /// Bytes in an answer.
 pub fn bytes(v: &Value) -> Result<Vec<u8>> {
     let text = v["base64"].as_str().ok_or("the peer answered something else where bytes belong")?;

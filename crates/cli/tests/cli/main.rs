@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use serde_json::Value;
 
 mod cost;
+mod crossbar;
 mod device;
 mod fit;
 #[cfg(unix)]

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use neurohm::array::wires::{Ends, Wires};
+use neurohm::array::wires::{Ends, WireError, Wires};
 use neurohm::data::DataError;
 use neurohm::data::npy::Npy;
 use neurohm::num::quantity::{self, Dimension};
@@ -80,6 +80,9 @@ fn wire(text: &str) -> Result<f64, String> {
         Err(format!("{shown} is negative: give 0 (no resistance), a positive resistance or inf (cut)"))
     }
 }
+
+/// Most rows or columns; more are not looked at, not even to say what memory they would take.
+const LARGEST: usize = 65536;
 
 /// The files of cells and voltages, opened: shapes are known, values not yet read.
 pub struct Files {
@@ -160,6 +163,9 @@ impl CircuitOptions {
                 path.display(),
                 shape(cells.shape())
             )));
+        }
+        if rows > LARGEST || columns > LARGEST {
+            return Err(WireError::Size { rows, columns }.into());
         }
         let mut inputs = 0;
         let mut opened = None;

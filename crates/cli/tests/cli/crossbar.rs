@@ -1,0 +1,248 @@
+//! Crossbars at the command line.
+
+use std::path::Path;
+
+use serde_json::Value;
+
+use super::{files, folder, neurohm, run, text};
+
+const WIRES: [&str; 4] = ["--word-line-ohm", "10", "--bit-line-ohm", "5"];
+
+/// An npy file as numpy writes it, of 64-bit floats; in Fortran order the first index is the fastest.
+fn npy(dir: &Path, name: &str, fortran: bool, shape: &str, values: &[f64]) {
+    let order = if fortran { "True" } else { "False" };
+    let header = format!("{{'descr': '<f8', 'fortran_order': {order}, 'shape': {shape}, }}");
+    let header = format!("{header:<117}\n");
+    let mut bytes = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+    bytes.extend_from_slice(header.as_bytes());
+    bytes.extend(values.iter().flat_map(|v| v.to_le_bytes()));
+    std::fs::write(dir.join(name), bytes).unwrap();
+}
+
+/// Shape, as it is written, and values.
+fn read(path: &Path) -> (String, Vec<f64>) {
+    let bytes = std::fs::read(path).unwrap();
+    let header = String::from_utf8_lossy(&bytes[10..128]).into_owned();
+    assert!(header.contains("'<f8'") && header.contains("'fortran_order': False"), "{header}");
+    let shape = header.split_once("'shape': ").unwrap().1.split_once(", }").unwrap().0.to_owned();
+    (shape, bytes[128..].chunks(8).map(|b| f64::from_le_bytes(b.try_into().unwrap())).collect())
+}
+
+/// 2 x 3 cells, one of them open, and two inputs.
+fn array(dir: &Path) {
+    npy(dir, "R.npy", false, "(2, 3)", &[1e3, f64::INFINITY, 2e3, 5e3, 1e4, 1e5]);
+    npy(dir, "V.npy", false, "(2, 2)", &[0.3, 1.0, -0.2, 0.0]);
+}
+
+fn solve<'a>(dir: &Path, options: &[&'a str]) -> Value {
+    let args = ["crossbar", "solve", "--json"].into_iter().chain(WIRES).chain(options.iter().copied());
+    let out = run(dir, args.collect::<Vec<&'a str>>());
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    serde_json::from_slice(&out.stdout).unwrap()
+}
+
+#[test]
+fn arrays_are_solved_and_written_as_numpy_reads_them() {
+    let dir = folder();
+    array(dir.path());
+    let base = ["--resistance", "R.npy", "--voltages", "V.npy", "--out", "o"];
+    let value = solve(dir.path(), &[&base[..], &["--node-voltages", "--effective"]].concat());
+    let [currents, word, bit, w] = ["currents", "word_line_v", "bit_line_v", "w_eff"]
+        .map(|n| read(&dir.path().join(format!("o/{n}.npy"))));
+    assert_eq!((currents.0.as_str(), w.0.as_str()), ("(2, 3)", "(3, 2)"));
+    assert_eq!((word.0.as_str(), bit.0.as_str()), ("(2, 3, 2)", "(2, 3, 2)"));
+    // Ohm's law in the last segment of each bit line, and in the first of a word line; the matrix does the same.
+    for input in 0..2 {
+        for column in 0..3 {
+            let i = currents.1[input * 3 + column];
+            assert!((i - bit.1[(3 + column) * 2 + input] / 5.0).abs() < 1e-16);
+            let v = [[0.3, -0.2], [1.0, 0.0]][input];
+            assert!((i - w.1[column * 2] * v[0] - w.1[column * 2 + 1] * v[1]).abs() < 1e-16);
+        }
+    }
+    let flows = (0.3 - word.1[0]) / 10.0;
+    let cells = (word.1[0] - bit.1[0]) / 1e3 + (word.1[4] - bit.1[4]) / 2e3;
+    assert!((flows - cells).abs() < 1e-14, "{flows} into word line 0 and {cells} out of it");
+
+    assert_eq!((&value["rows"], &value["columns"], &value["inputs"]), (&2.into(), &3.into(), &2.into()));
+    for property in ["kcl", "balance", "reciprocity"] {
+        assert!(value[property].as_f64().unwrap() < 1e-12, "{property}: {value}");
+    }
+    let kept: Value =
+        serde_json::from_str(&std::fs::read_to_string(dir.path().join("o/solve.json")).unwrap()).unwrap();
+    assert_eq!((&kept["difficulty"], &kept["request"]), (&value["difficulty"], &value["request"]));
+    assert_eq!(value["files"].as_array().unwrap().len(), 5);
+}
+
+#[test]
+fn order_type_and_conductances_change_nothing() {
+    let dir = folder();
+    array(dir.path());
+    let g: Vec<f64> = [1e3, f64::INFINITY, 2e3, 5e3, 1e4, 1e5].iter().map(|r| 1.0 / r).collect();
+    npy(dir.path(), "G.npy", false, "(2, 3)", &g);
+    npy(dir.path(), "F.npy", true, "(2, 3)", &[1e3, 5e3, f64::INFINITY, 1e4, 2e3, 1e5]);
+    let currents = |options: &[&str]| {
+        solve(dir.path(), &[options, &["--voltages", "V.npy", "--out", "o"]].concat());
+        read(&dir.path().join("o/currents.npy"))
+    };
+    let plain = currents(&["--resistance", "R.npy"]);
+    assert_eq!(currents(&["--resistance", "F.npy"]), plain);
+    assert_eq!(currents(&["--conductance", "G.npy"]), plain);
+    assert_eq!(currents(&["--resistance", "R.npy", "--node-voltages"]), plain, "with a way to the nodes");
+    assert_eq!(currents(&["--resistance", "R.npy", "--threads", "1"]), plain);
+    assert_ne!(currents(&["--resistance", "R.npy", "--sense-ohm", "1 kohm"]), plain);
+    assert_ne!(currents(&["--resistance", "R.npy", "--drivers", "both"]), plain);
+    assert_ne!(currents(&["--resistance", "R.npy", "--grounds", "both"]), plain);
+}
+
+#[test]
+fn inputs_in_batches_are_inputs_at_once() {
+    let dir = folder();
+    let (m, n, p) = (40usize, 30usize, 50usize);
+    let r: Vec<f64> = (0..m * n).map(|k| 1e3 + (k * 7919 % 10007) as f64).collect();
+    let v: Vec<f64> = (0..m * p).map(|k| (k * 31 % 101) as f64 / 101.0).collect();
+    npy(dir.path(), "R.npy", false, "(40, 30)", &r);
+    npy(dir.path(), "V.npy", false, "(40, 50)", &v);
+    let base = ["--resistance", "R.npy", "--voltages", "V.npy", "--node-voltages"];
+    let whole = solve(dir.path(), &[&base[..], &["--out", "whole"]].concat());
+    // What a refusal says is needed is enough; what two inputs more take is 77 kB.
+    let args = [&["crossbar", "solve", "--max-memory", "1kB"], &base[..], &WIRES].concat();
+    let said = text(&run(dir.path(), args).stderr).replace(['│', '\n'], " ");
+    let need: Vec<&str> = said.split("needs ").nth(1).unwrap().split_whitespace().collect();
+    let unit = if need[1] == "MB" { 1e6 } else { 1e3 };
+    let tight = format!("{}", need[0].parse::<f64>().unwrap() * unit + 100e3);
+    let parts = solve(dir.path(), &[&base[..], &["--out", "parts", "--max-memory", &tight]].concat());
+    assert_eq!((&whole["checked_inputs"], &parts["checked_inputs"]), (&50.into(), &50.into()));
+    for name in ["word_line_v.npy", "bit_line_v.npy"] {
+        let [a, b] = ["whole", "parts"].map(|at| read(&dir.path().join(at).join(name)));
+        assert_eq!(a.0, b.0);
+        let apart = a.1.iter().zip(&b.1).fold(0.0f64, |t, (a, b)| t.max((a - b).abs()));
+        assert!(apart < 1e-14 && b.1.iter().all(|v| *v != 0.0), "{name}: {apart}");
+    }
+}
+
+#[test]
+fn a_folder_keeps_what_is_not_ours_and_loses_what_is_old() {
+    let dir = folder();
+    array(dir.path());
+    std::fs::create_dir(dir.path().join("o")).unwrap();
+    std::fs::write(dir.path().join("o/mine.npy"), "kept").unwrap();
+    let base = ["--resistance", "R.npy", "--voltages", "V.npy", "--out", "o"];
+    solve(dir.path(), &[&base[..], &["--node-voltages"]].concat());
+    solve(dir.path(), &base);
+    let names = files(&dir.path().join("o"));
+    let names: Vec<&str> = names.iter().map(|n| n.to_str().unwrap()).collect();
+    assert_eq!(names, ["currents.npy", "mine.npy", "solve.json"]);
+    let out = run(dir.path(), [&["crossbar", "solve"], &base[..4], &WIRES, &["--quiet"]].concat());
+    assert_eq!(text(&out.stderr), "");
+    assert!(text(&out.stdout).contains("difficulty chi") && text(&out.stdout).contains("Kirchhoff"));
+    assert!(dir.path().join("crossbar-R/currents.npy").is_file(), "named after the cells");
+    let before = files(dir.path());
+    solve(dir.path(), &base[..4]);
+    assert_eq!(files(dir.path()), before, "--json alone writes nothing");
+}
+
+#[test]
+fn the_matrix_alone_needs_no_voltages() {
+    let dir = folder();
+    array(dir.path());
+    let value = solve(dir.path(), &["--resistance", "R.npy", "--effective", "--out", "o"]);
+    assert_eq!((&value["inputs"], &value["kcl"]), (&0.into(), &Value::Null));
+    assert_eq!(files(&dir.path().join("o")).len(), 2);
+}
+
+#[test]
+fn an_exported_array_solves_to_the_same_in_ngspice() {
+    let dir = folder();
+    array(dir.path());
+    let base = ["--resistance", "R.npy", "--voltages", "V.npy"];
+    solve(dir.path(), &[&base[..], &["--out", "o"]].concat());
+    let args = [&["crossbar", "export"], &base[..], &WIRES, &["-o", "array.cir"]].concat();
+    let out = run(dir.path(), args);
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let printed = run(dir.path(), [&["crossbar", "export"], &base[..], &WIRES].concat());
+    assert_eq!(std::fs::read(dir.path().join("array.cir")).unwrap(), printed.stdout);
+    let spice =
+        std::process::Command::new("ngspice").args(["-b", "array.cir"]).current_dir(dir.path()).output();
+    if spice.is_err() {
+        // Not installed.
+        return;
+    }
+    let data = std::fs::read_to_string(dir.path().join("crossbar.data")).unwrap();
+    let found: Vec<f64> = data
+        .lines()
+        .flat_map(|line| line.split_whitespace().skip(1).map(|x| x.parse::<f64>().unwrap()))
+        .collect();
+    let (_, ours) = read(&dir.path().join("o/currents.npy"));
+    assert_eq!(found.len(), ours.len());
+    let largest = ours.iter().fold(0.0f64, |t, i| t.max(i.abs()));
+    for (a, b) in found.iter().zip(&ours) {
+        assert!((a - b).abs() < 1e-9 * largest, "{a} by ngspice, {b}");
+    }
+}
+
+/// What a person reads who gave the wrong array.
+#[test]
+fn mistakes_with_arrays_are_explained() {
+    let dir = folder();
+    array(dir.path());
+    let put = |name: &str, shape: &str, values: &[f64]| npy(dir.path(), name, false, shape, values);
+    put("wide.npy", "(3, 5)", &[0.1; 15]);
+    put("turned.npy", "(5, 2)", &[0.1; 10]);
+    put("hole.npy", "(2,)", &[0.1, f64::NAN]);
+    put("bad.npy", "(2, 2)", &[1e3, -5.0, f64::NAN, 0.0]);
+    put("short.npy", "(1, 2)", &[1e3, 0.0]);
+    put("flat.npy", "(4,)", &[1e3; 4]);
+    put("none.npy", "(2, 0)", &[]);
+    put("huge.npy", "(30000, 20000)", &[]);
+    put("absurd.npy", "(1000000000, 1000000000)", &[]);
+    let cut = std::fs::read(dir.path().join("R.npy")).unwrap();
+    std::fs::write(dir.path().join("cut.npy"), &cut[..150]).unwrap();
+    std::fs::write(dir.path().join("text.npy"), "1000 2000\n3000 4000\n").unwrap();
+    let fixture =
+        |name: &str| Path::new(env!("CARGO_MANIFEST_DIR")).join("../data/tests/fixtures").join(name);
+    for name in ["objects.npy", "fields.npy"] {
+        std::fs::copy(fixture(name), dir.path().join(name)).unwrap();
+    }
+    let mistakes: &[&str] = &[
+        "solve --resistance R.npy --voltages wide.npy",
+        "solve --resistance R.npy --voltages turned.npy",
+        "solve --resistance R.npy --voltages hole.npy",
+        "solve --resistance R.npy",
+        "solve --resistance R.npy --effective --node-voltages",
+        "solve --resistance R.npy --conductance R.npy --effective",
+        "solve --resistance bad.npy --effective",
+        "solve --resistance short.npy --effective",
+        "solve --conductance bad.npy --effective",
+        "solve --resistance flat.npy --effective",
+        "solve --resistance none.npy --effective",
+        "solve --resistance cut.npy --effective",
+        "solve --resistance text.npy --effective",
+        "solve --resistance objects.npy --effective",
+        "solve --resistance fields.npy --effective",
+        "solve --resistance missing.npy --effective",
+        "solve --resistance huge.npy --effective --max-memory 4GB",
+        "solve --resistance absurd.npy --effective",
+        "solve --resistance R.npy --voltages V.npy --max-memory 1kB",
+        "solve --resistance R.npy --voltages V.npy --max-memory lots",
+        "solve --resistance R.npy --effective --word-line-ohm 1 --bit-line-ohm inf",
+        "export --resistance R.npy --voltages wide.npy",
+    ];
+    let mut shown = String::new();
+    for line in mistakes {
+        let wires = if line.contains("-line-ohm") { &[][..] } else { &WIRES };
+        let args = ["crossbar"].into_iter().chain(line.split(' ')).chain(wires.iter().copied());
+        let out = run(dir.path(), args.chain(["--quiet"]));
+        assert_eq!(text(&out.stdout), "", "{line}");
+        let code = out.status.code().unwrap();
+        shown += &format!("$ neurohm crossbar {line}\n{}[exit code {code}]\n\n", text(&out.stderr));
+    }
+    let negative = neurohm(dir.path())
+        .args(["crossbar", "solve", "--resistance", "R.npy", "--effective", "--word-line-ohm", "-1"])
+        .args(["--bit-line-ohm", "1"])
+        .output()
+        .unwrap();
+    shown += text(&negative.stderr);
+    insta::assert_snapshot!(shown.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+    assert!(!dir.path().join("crossbar-R").exists(), "what fails leaves no folder");
+}
