@@ -25,6 +25,7 @@
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+mod approximate;
 mod back;
 mod block;
 mod cell;
@@ -46,6 +47,7 @@ mod tree;
 #[cfg(test)]
 mod tests;
 
+pub use approximate::{Approximation, ApproximationError};
 pub use cell::{Access, CellLaw, Conduction};
 pub use error::WireError;
 pub use linear::{Effective, Eliminated, LinearCrossbar, Solution};

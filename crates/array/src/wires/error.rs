@@ -123,6 +123,14 @@ pub enum WireError {
         /// Number of the input, from 0.
         input: usize,
     },
+    /// An approximation that does not know these lines.
+    #[error(
+        "the approximation {by} knows neither lines that are connected at both ends nor cut ones; the exact solution does"
+    )]
+    NotApproximated {
+        /// Its name.
+        by: &'static str,
+    },
     /// Rows were to be selected by gates that cells do not have.
     #[error("rows can be selected only where cells have transistors (1T1R)")]
     NoGates,

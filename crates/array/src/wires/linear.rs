@@ -348,6 +348,24 @@ impl Eliminated<'_> {
         Ok(Solution { currents, word_v, bit_v, kcl, balance })
     }
 
+    /// How the sum of the grounds' currents, each times its factor of `outputs`, follows every cell's conductance for voltages
+    /// `inputs` of the sources: its derivatives, A/S, rows x columns. Each is the voltage across the cell times the
+    /// voltage that the factors, applied to the grounds, cause across it (the adjoint network of Director and Rohrer, 1969).
+    ///
+    /// # Errors
+    /// Another number of voltages than word lines, or of factors than bit lines.
+    pub fn gradient(&self, inputs: &[f64], outputs: &[f64]) -> Result<Vec<f64>, WireError> {
+        let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
+        agree("word lines", m, inputs.len())?;
+        agree("bit lines", n, outputs.len())?;
+        let mut terminals = vec![0.0; 2 * (m + n)];
+        terminals[..m].copy_from_slice(inputs);
+        terminals[2 * m + n..].copy_from_slice(outputs);
+        let (word, bit) = self.crossbar.nodes(&self.way, self.workspace, &terminals, 2);
+        let across = |k: usize| word[k] - bit[k];
+        Ok((0..m * n).map(|k| -across(k) * across(m * n + k)).collect())
+    }
+
     /// Reciprocity: a current into a ground per volt at a source is a current into that source per volt at that ground. Drives
     /// sources with one pattern and grounds with another, and returns the difference of the two sums as a part of
     /// either.

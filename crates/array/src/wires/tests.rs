@@ -2,7 +2,7 @@
 
 use neurohm_num::{Key, Purpose, Rows, Unwatched};
 
-use super::{Eliminated, Ends, LinearCrossbar, Solution, WireError, Wires, Workspace};
+use super::{Approximation, Eliminated, Ends, LinearCrossbar, Solution, WireError, Wires, Workspace};
 
 /// Node voltages and currents by dense nodal analysis. Nodes that a wire without resistance joins are one node. Elimination
 /// adds positive numbers alone (a star becomes a mesh, node by node), so that every element has all its digits whatever
@@ -270,4 +270,67 @@ fn nonsense_is_refused_with_its_place() {
     assert!(matches!(eliminated.solve(rows(&[1.0, 2.0], 1, 2)), Err(WireError::Voltages { .. })));
     let nan = eliminated.solve(rows(&[0.1, f64::INFINITY], 2, 1));
     assert_eq!(nan, Err(WireError::Voltage { input: 1, line: 0, value: f64::INFINITY }));
+}
+
+#[test]
+fn gradients_are_those_of_finite_differences() {
+    let (m, n) = (18, 21);
+    let (g, v) = problem(55, m, n, 2.0);
+    let (_, y) = problem(56, n, 1, 1.0);
+    for wires in [
+        Wires::new(3.0, 2.0),
+        Wires { driver_ohm: 40.0, grounds: Ends::Both, ..Wires::new(0.0, 2.0) },
+        Wires { sense_ohm: 15.0, ..Wires::new(2.0, 0.0) },
+    ] {
+        let workspace = Workspace::default();
+        let merit = |g: &[f64]| {
+            let crossbar = LinearCrossbar::new(rows(g, m, n), wires).unwrap();
+            let w = crossbar.effective(&workspace, &Unwatched).unwrap();
+            w.currents(rows(&v, 1, m)).unwrap().iter().zip(&y).map(|(i, y)| i * y).sum::<f64>()
+        };
+        let crossbar = LinearCrossbar::new(rows(&g, m, n), wires).unwrap();
+        let found = crossbar.eliminate(&workspace, &Unwatched).unwrap().gradient(&v, &y).unwrap();
+        let top = largest(&found);
+        for cell in [0, 7, 100, 200, m * n - 1] {
+            let mut changed = g.clone();
+            let by = 1e-4 * g[cell].max(1e-6);
+            changed[cell] += by;
+            let difference = (merit(&changed) - merit(&g)) / by;
+            assert!(
+                (found[cell] - difference).abs() < 1e-3 * top,
+                "{wires:?} {cell}: {} {difference}",
+                found[cell]
+            );
+        }
+    }
+}
+
+#[test]
+fn approximations_are_good_where_wires_matter_little_and_wrong_where_they_dominate() {
+    let (m, n) = (32, 32);
+    let (g, _) = problem(3, m, n, 1.0);
+    let workspace = Workspace::default();
+    let error = |ohm: f64, by| {
+        let crossbar = LinearCrossbar::new(rows(&g, m, n), Wires::new(ohm, ohm)).unwrap();
+        (crossbar.difficulty(), crossbar.error_of(by, &workspace, &Unwatched).unwrap())
+    };
+    for by in Approximation::ALL {
+        let (chi, weak) = error(0.01, by);
+        assert!(chi < 1e-3 && weak.rms < chi, "{by:?}: {weak:?} at {chi}");
+        let (chi, strong) = error(1e3, by);
+        assert!(chi > 5.0 && strong.rms > 0.05, "{by:?}: {strong:?} at {chi}");
+        let ends = LinearCrossbar::new(rows(&g, m, n), Wires { drivers: Ends::Both, ..Wires::new(1.0, 1.0) });
+        assert!(ends.unwrap().approximate(by).is_err());
+    }
+    // To first order the mean lines have what a uniform array loses.
+    let uniform = vec![1e-6; m * n];
+    let crossbar = LinearCrossbar::new(rows(&uniform, m, n), Wires::new(1.0, 1.0)).unwrap();
+    let chi = crossbar.difficulty();
+    let error = crossbar.error_of(Approximation::MeanLines, &workspace, &Unwatched).unwrap();
+    let plain = crossbar.error_of(Approximation::NoWires, &workspace, &Unwatched).unwrap();
+    assert!((plain.sum / (chi / 3.0) - 1.0).abs() < 0.1, "{} and chi / 3 = {}", plain.sum, chi / 3.0);
+    assert!(error.sum.abs() < 0.1 * plain.sum, "{error:?} {plain:?}");
+    // A single cell is its own path.
+    let one = LinearCrossbar::new(rows(&[1e-3], 1, 1), Wires::new(100.0, 50.0)).unwrap();
+    assert!(one.error_of(Approximation::OwnPath, &workspace, &Unwatched).unwrap().rms < 1e-15);
 }

@@ -1,0 +1,125 @@
+//! The field's usual approximations of an array's effective matrix, by name, so that their error can be measured on any
+//! array.
+//!
+//! All take time and memory in proportion to the number of cells. Below a difficulty chi of about 0.1 some of them are good;
+//! [`LinearCrossbar::error_of`] says how good on a given array.
+
+use neurohm_num::Watch;
+
+use super::{Effective, Ends, LinearCrossbar, WireError, Workspace};
+
+/// An approximation of an effective matrix.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Approximation {
+    /// No wires at all: `W = G^T`.
+    NoWires,
+    /// Each cell in series with the segments of its own path, as if it were alone: `1 / W = 1 / G + r_word (j + 1) +
+    /// r_bit (rows - i)` (path lengths as in MNSIM; Jeong et al. 2018).
+    OwnPath,
+    /// Voltages fall along a word line and currents along a bit line as they would in one of the array's mean conductances:
+    /// `W = diag(b) G^T diag(a)`, first order in the conductances along each line (the decoupled model of mean rows and
+    /// columns).
+    MeanLines,
+}
+
+impl Approximation {
+    /// All of them.
+    pub const ALL: [Self; 3] = [Self::NoWires, Self::OwnPath, Self::MeanLines];
+
+    /// Its name in requests and records.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::NoWires => "no_wires",
+            Self::OwnPath => "own_path",
+            Self::MeanLines => "mean_lines",
+        }
+    }
+}
+
+/// How far an approximation is from the exact effective matrix.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct ApproximationError {
+    /// Root of the mean squared difference of elements, as a part of the root of their mean square.
+    pub rms: f64,
+    /// Largest difference of an element, as a part of the largest element.
+    pub largest: f64,
+    /// Difference of the sum of all currents for equal voltages, as a part of it; positive where the approximation gives more.
+    pub sum: f64,
+}
+
+impl LinearCrossbar<'_> {
+    /// The effective matrix by an approximation.
+    ///
+    /// # Errors
+    /// Lines that are connected at both ends, or cut: the approximations know neither.
+    pub fn approximate(&self, by: Approximation) -> Result<Effective, WireError> {
+        let (m, n, wires) = (self.rows(), self.columns(), self.wires());
+        let all = [wires.word_ohm, wires.bit_ohm, wires.driver_ohm, wires.sense_ohm];
+        if wires.drivers == Ends::Both || wires.grounds == Ends::Both || all.contains(&f64::INFINITY) {
+            return Err(WireError::NotApproximated { by: by.name() });
+        }
+        let g = |i: usize, j: usize| self.conductances().row(i)[j];
+        let mut w = vec![0.0; m * n];
+        match by {
+            Approximation::NoWires => (0..m * n).for_each(|k| w[k] = g(k % m, k / m)),
+            Approximation::OwnPath => {
+                for (k, w) in w.iter_mut().enumerate() {
+                    let (i, j) = (k % m, k / m);
+                    let path = wires.driver_ohm
+                        + wires.word_ohm * (j + 1) as f64
+                        + wires.bit_ohm * (m - i) as f64
+                        + wires.sense_ohm;
+                    *w = g(i, j) / (1.0 + g(i, j) * path);
+                }
+            }
+            Approximation::MeanLines => {
+                let row_mean = |i: usize| (0..n).map(|j| g(i, j)).sum::<f64>() / n as f64;
+                let column_mean = |j: usize| (0..m).map(|i| g(i, j)).sum::<f64>() / m as f64;
+                // From the open end of each line to its terminal.
+                let along_bit: Vec<f64> = (0..m).map(row_mean).collect();
+                let along_word: Vec<f64> = (0..n).rev().map(column_mean).collect();
+                let bit = shares(&along_bit, wires.bit_ohm, wires.sense_ohm);
+                let word = shares(&along_word, wires.word_ohm, wires.driver_ohm);
+                (0..m * n).for_each(|k| w[k] = g(k % m, k / m) * bit[k % m] * word[n - 1 - k / m]);
+            }
+        }
+        Ok(Effective { w, rows: m, columns: n })
+    }
+
+    /// How far an approximation is from the exact matrix of this array, which is computed for it.
+    ///
+    /// # Errors
+    /// As [`Self::approximate`] and [`Self::effective`].
+    pub fn error_of(
+        &self,
+        by: Approximation,
+        workspace: &Workspace,
+        watch: &dyn Watch,
+    ) -> Result<ApproximationError, WireError> {
+        let near = self.approximate(by)?;
+        let exact = self.effective(workspace, watch)?;
+        let largest = exact.w.iter().fold(f64::MIN_POSITIVE, |t, w| t.max(*w));
+        let pairs = || near.w.iter().zip(&exact.w);
+        let square: f64 = exact.w.iter().map(|w| w * w).sum::<f64>().max(f64::MIN_POSITIVE);
+        let sum: f64 = exact.w.iter().sum::<f64>().max(f64::MIN_POSITIVE);
+        Ok(ApproximationError {
+            rms: (pairs().map(|(a, b)| (a - b) * (a - b)).sum::<f64>() / square).sqrt(),
+            largest: pairs().fold(0.0f64, |t, (a, b)| t.max((a - b).abs())) / largest,
+            sum: near.w.iter().sum::<f64>() / sum - 1.0,
+        })
+    }
+}
+
+/// For each place on a line from its open end on, which part of a current that enters there leaves at the terminal, and by
+/// reciprocity which part of the terminal's voltage is there. To first order in the conductances to the side: `(1 + r sum
+/// of those behind times how far) / (1 + the same for the terminal)`.
+fn shares(g: &[f64], segment_ohm: f64, end_ohm: f64) -> Vec<f64> {
+    let n = g.len();
+    // Resistance between two places, the terminal behind the last one included.
+    let apart =
+        |from: usize, to: usize| segment_ohm * (to - from) as f64 + if to == n { end_ohm } else { 0.0 };
+    let at = |place: usize| 1.0 + (0..place).map(|k| g[k] * apart(k, place)).sum::<f64>();
+    let end = at(n);
+    (0..n).map(|place| at(place) / end).collect()
+}
