@@ -43,6 +43,7 @@ mod nonlinear;
 mod pool;
 mod spice;
 mod tree;
+mod update;
 
 #[cfg(test)]
 mod tests;

@@ -29,6 +29,20 @@ pub enum WireError {
         /// Its value, S.
         value: f64,
     },
+    /// A cell outside of the array.
+    #[error(
+        "there is no cell in row {row}, column {column} of {rows} rows and {columns} columns (counted from 0)"
+    )]
+    NoCell {
+        /// Row asked for.
+        row: usize,
+        /// Column asked for.
+        column: usize,
+        /// Rows there are.
+        rows: usize,
+        /// Columns there are.
+        columns: usize,
+    },
     /// A resistance of a wire that is negative or not a number.
     #[error("{what} is {value} ohm; it has to be zero, positive or infinite")]
     Resistance {

@@ -345,6 +345,8 @@ impl Merge {
                 let (child, pc, from) = if child == 0 { (a, pa, from[0]) } else { (b, pb, from[1]) };
                 to[column * p + row] = to[column * p + row].add(child[at * pc + from]);
             }
+            let own = a[from[0] * pa + from[0]].add(b[from[1] * pb + from[1]]);
+            to[row * p + row] = to[row * p + row].add(own);
         }
     }
 

@@ -334,3 +334,35 @@ fn approximations_are_good_where_wires_matter_little_and_wrong_where_they_domina
     let one = LinearCrossbar::new(rows(&[1e-3], 1, 1), Wires::new(100.0, 50.0)).unwrap();
     assert!(one.error_of(Approximation::OwnPath, &workspace, &Unwatched).unwrap().rms < 1e-15);
 }
+
+#[test]
+fn a_changed_cell_updates_the_matrix_as_a_new_elimination_would() {
+    for (m, n) in [(1, 1), (5, 4), (16, 16), (40, 33), (70, 150)] {
+        let (g, _) = problem(70, m, n, 2.0);
+        for wires in [
+            Wires::new(2.0, 1.0),
+            Wires { drivers: Ends::Both, grounds: Ends::Both, driver_ohm: 30.0, ..Wires::new(1.0, 4.0) },
+            Wires { driver_ohm: 9.0, ..Wires::new(0.0, 1.0) },
+        ] {
+            let workspace = Workspace::default();
+            let crossbar = LinearCrossbar::new(rows(&g, m, n), wires).unwrap();
+            let eliminated = crossbar.eliminate(&workspace, &Unwatched).unwrap();
+            for (cell, to) in
+                [(0, 1e-3), (m * n - 1, 0.0), (m * n / 2, 5e-5), (n - 1, 2e-4), ((m - 1) * n, 1e-2)]
+            {
+                let mut changed = g.clone();
+                changed[cell] = to;
+                let new = LinearCrossbar::new(rows(&changed, m, n), wires).unwrap();
+                let expected = new.effective(&workspace, &Unwatched).unwrap();
+                let found = eliminated.changed(cell / n, cell % n, to).unwrap();
+                let off = apart(&found.w, &expected.w);
+                assert!(
+                    off < 1e-13 * largest(&expected.w).max(1e-4),
+                    "{m} x {n} {wires:?} cell {cell}: {off:e}"
+                );
+            }
+            assert!(matches!(eliminated.changed(m, 0, 1.0), Err(WireError::NoCell { .. })));
+            assert!(matches!(eliminated.changed(0, 0, -1.0), Err(WireError::Conductance { .. })));
+        }
+    }
+}

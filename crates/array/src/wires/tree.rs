@@ -112,7 +112,7 @@ pub struct Workspace {
 }
 
 impl Workspace {
-    fn plan(&self, shape: Shape) -> Arc<Plan> {
+    pub(super) fn plan(&self, shape: Shape) -> Arc<Plan> {
         let mut plans = self.plans.lock().unwrap_or_else(PoisonError::into_inner);
         plans.entry(shape).or_insert_with(|| Arc::new(Plan::new(shape))).clone()
     }
