@@ -80,7 +80,7 @@ pub fn bytes(text: &str) -> Result<u64, String> {
         _ => return Err(wrong()),
     };
     let value = number * unit;
-    if value >= 1.0 && value < 1e18 { Ok(value as u64) } else { Err(wrong()) }
+    if (1.0..1e18).contains(&value) { Ok(value as u64) } else { Err(wrong()) }
 }
 
 #[cfg(test)]
