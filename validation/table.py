@@ -15,6 +15,10 @@ def seconds(s):
             return f"{s * factor:.3g} {unit}"
 
 
+def agreement(line):
+    return "yes" if line["agree"] else f"no: {line.get('finding', 'UNEXPLAINED')}"
+
+
 def section(path):
     header, *lines = map(json.loads, path.read_text().splitlines())
     machine, versions = header["machine"], header["versions"]
@@ -27,9 +31,8 @@ def section(path):
     # Agreement of exact answers is a table of errors, not of times.
     errors = [line for line in lines if line["case"].startswith("agree_")]
     for line in [line for line in lines if line not in errors]:
-        agree = "yes" if line["agree"] else f"no: {line.get('finding', 'UNEXPLAINED')}"
         times = f"{seconds(line['peer_s'])} | {seconds(line['ours_s'])} | {line['ratio']:.2f}"
-        text += f"| `{line['case']}` | {line['threads']} | {times} | {agree} |\n"
+        text += f"| `{line['case']}` | {line['threads']} | {times} | {agreement(line)} |\n"
     return text + differences(errors)
 
 
@@ -47,7 +50,7 @@ def differences(lines):
     for line in lines:
         d = line["details"]
         cells = [f"{d[f'{s}_currents']:.1e}; {d[f'{s}_nodes_v']:.1e} V" if f"{s}_currents" in d else "" for s in sides]
-        text += f"| `{line['case']}` | {d['chi']:.2g} | {' | '.join(cells)} | {'yes' if line['agree'] else 'no'} |\n"
+        text += f"| `{line['case']}` | {d['chi']:.2g} | {' | '.join(cells)} | {agreement(line)} |\n"
     return text
 
 

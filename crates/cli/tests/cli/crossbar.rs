@@ -9,7 +9,7 @@ use super::{files, folder, neurohm, run, text};
 const WIRES: [&str; 4] = ["--word-line-ohm", "10", "--bit-line-ohm", "5"];
 
 /// An npy file as numpy writes it, of 64-bit floats; in Fortran order the first index is the fastest.
-fn npy(dir: &Path, name: &str, fortran: bool, shape: &str, values: &[f64]) {
+pub fn npy(dir: &Path, name: &str, fortran: bool, shape: &str, values: &[f64]) {
     let order = if fortran { "True" } else { "False" };
     let header = format!("{{'descr': '<f8', 'fortran_order': {order}, 'shape': {shape}, }}");
     let header = format!("{header:<117}\n");

@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
-use super::{SMALL, files, folder, neurohm, run, text};
+use super::{SMALL, crossbar, files, folder, neurohm, run, text};
 
 fn interrupted(dir: &Path, args: &[&str], sign: Option<&str>) -> (Output, Duration) {
     use std::io::{BufRead, BufReader, Read};
@@ -46,6 +46,19 @@ fn an_interrupt_ends_a_run_cleanly() {
     assert!(text(&out.stderr).contains("cancelled; nothing was written"), "{}", text(&out.stderr));
     assert!(took < Duration::from_secs(30), "{took:?}");
     assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+}
+
+#[test]
+fn an_interrupt_ends_the_solution_of_an_array() {
+    let dir = folder();
+    // Not solved in a second by any build.
+    crossbar::npy(dir.path(), "R.npy", false, "(2048, 2048)", &vec![1e4; 2048 * 2048]);
+    let args = "crossbar solve --resistance R.npy --effective --word-line-ohm 1 --bit-line-ohm 1 --out o";
+    let (out, took) = interrupted(dir.path(), &args.split(' ').collect::<Vec<_>>(), None);
+    assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
+    assert!(text(&out.stderr).contains("cancelled; nothing was written"), "{}", text(&out.stderr));
+    assert!(took < Duration::from_secs(30), "{took:?}");
+    assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 1, "only what was given is there");
 }
 
 #[test]

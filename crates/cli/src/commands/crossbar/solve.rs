@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use neurohm::array::wires::{Effective, Eliminated, LinearCrossbar, Wires, Workspace};
+use neurohm::array::wires::{Effective, Eliminated, LinearCrossbar, Solution, WireError, Wires, Workspace};
 use neurohm::num::{Rows, ShapeError, Watch};
 use neurohm::study::{ArrayFile, Arrays};
 use serde_json::{Value, json};
@@ -46,9 +46,6 @@ pub struct Solve {
     out: Option<PathBuf>,
 }
 
-/// Inputs whose node voltages are computed to check a solution where nobody asks for them: a solution is linear, and checking
-/// all would take longer than solving them.
-const PROBES: usize = 4;
 /// Most bytes of node voltages that are held at a time; more inputs come in batches.
 const BATCH_BYTES: u64 = 512 << 20;
 
@@ -194,12 +191,8 @@ fn linear(
         match nodes {
             Some(arrays) => write_nodes(&eliminated, inputs, arrays, options, &mut checks, watch)?,
             None => {
-                let count = inputs.rows().min(PROBES);
-                for probe in 0..count {
-                    watch.step(0).map_err(neurohm::array::wires::WireError::from)?;
-                    let at = probe * inputs.rows() / count;
-                    checks.take(&eliminated.solve(inputs.slice(at, 1))?, 1);
-                }
+                watch.step(0).map_err(WireError::from)?;
+                checks.take(&eliminated.solve(inputs.slice(strongest(inputs), 1))?, 1);
             }
         }
         checks.reciprocity = Some(eliminated.reciprocity());
@@ -217,8 +210,15 @@ fn linear(
     Ok(Solved { currents, effective: Some(effective), checks, newton: None, notes })
 }
 
+/// The input with the largest voltages. Where nobody asks for node voltages it alone is walked back to all nodes: the circuit is
+/// linear, reciprocity looks at the whole matrix, and walking back every input would take longer than solving.
+fn strongest(inputs: Rows<f64>) -> usize {
+    let square = |input: usize| inputs.row(input).iter().map(|v| v * v).sum::<f64>();
+    (0..inputs.rows()).max_by(|a, b| square(*a).total_cmp(&square(*b))).unwrap_or(0)
+}
+
 impl Checks {
-    fn take(&mut self, solution: &neurohm::array::wires::Solution, inputs: usize) {
+    fn take(&mut self, solution: &Solution, inputs: usize) {
         self.worst(solution.kcl, solution.balance, inputs);
     }
 
@@ -252,7 +252,7 @@ fn write_nodes(
         for (file, planes) in files.iter_mut().zip([&solution.word_v, &solution.bit_v]) {
             put(file, planes, [rows, columns, sets], first)?;
         }
-        watch.step(count as u64).map_err(neurohm::array::wires::WireError::from)?;
+        watch.step(count as u64).map_err(WireError::from)?;
     }
     files.into_iter().try_for_each(ArrayFile::end)?;
     Ok(())
