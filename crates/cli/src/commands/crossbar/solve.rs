@@ -46,6 +46,8 @@ pub struct Solve {
     out: Option<PathBuf>,
 }
 
+/// What the program takes without any array, bytes, measured.
+const PROGRAM_BYTES: u64 = 24 << 20;
 /// Most bytes of node voltages that are held at a time; more inputs come in batches.
 const BATCH_BYTES: u64 = 512 << 20;
 
@@ -150,13 +152,17 @@ fn bytes([rows, columns]: [usize; 2], wires: Wires, inputs: usize, keep: bool) -
     let (m, n, inputs) = (rows as u64, columns as u64, inputs as u64);
     let cells = m.saturating_mul(n);
     let inside = match (wires.word_ohm > 0.0, wires.bit_ohm > 0.0) {
-        (true, true) => LinearCrossbar::bytes(rows, columns, keep),
+        (true, true) if keep => LinearCrossbar::bytes(rows, columns, true),
+        // Buffers that are kept for the next merge: measured at 512 and 1024 cells a side, a quarter more.
+        (true, true) => LinearCrossbar::bytes(rows, columns, false) / 10 * 13,
         // Closed forms: a dense system of the lines that have no resistance.
         (false, _) => 16 * m.saturating_mul(m) + 16 * cells,
         (true, false) => 16 * n.saturating_mul(n) + 24 * cells,
     };
     let planes = if keep { 32 * cells } else { 0 };
-    inside.saturating_add(24 * cells + planes).saturating_add(inputs.saturating_mul(24 * m + 8 * n))
+    inside
+        .saturating_add(PROGRAM_BYTES + 24 * cells + planes)
+        .saturating_add(inputs.saturating_mul(24 * m + 8 * n))
 }
 
 /// Whether there is a way back to node voltages: where voltages are given and memory suffices. Without it the currents are the same,
