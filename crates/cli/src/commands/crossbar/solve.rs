@@ -165,11 +165,11 @@ fn bytes([rows, columns]: [usize; 2], wires: Wires, inputs: usize, keep: bool) -
         .saturating_add(inputs.saturating_mul(24 * m + 8 * n))
 }
 
-/// Whether there is a way back to node voltages: where voltages are given and memory suffices. Without it the currents are the same,
+/// Whether there is a way back to node voltages: where memory suffices. Without it the currents are the same,
 /// and Kirchhoff's law is not checked.
 fn way_back(options: &Solve, wires: Wires, size: [usize; 2], inputs: usize) -> Result<bool, Failure> {
     let limit = memory::limit(options.circuit.max_memory);
-    if inputs > 0 && bytes(size, wires, inputs, true) <= limit {
+    if bytes(size, wires, inputs, true) <= limit {
         return Ok(true);
     }
     let need = |m: usize, n: usize| bytes([m, n], wires, inputs, options.node_voltages);
@@ -196,6 +196,11 @@ fn linear(
         let eliminated = crossbar.eliminate(&workspace, watch)?;
         match nodes {
             Some(arrays) => write_nodes(&eliminated, inputs, arrays, options, &mut checks, watch)?,
+            None if inputs.rows() == 0 => {
+                // A volt at every source, where nobody gave voltages.
+                let ones = vec![1.0; crossbar.rows()];
+                checks.take(&eliminated.solve(matrix(&ones, 1, ones.len())?)?, 0);
+            }
             None => {
                 watch.step(0).map_err(WireError::from)?;
                 checks.take(&eliminated.solve(inputs.slice(strongest(inputs), 1))?, 1);
@@ -204,12 +209,10 @@ fn linear(
         checks.reciprocity = Some(eliminated.reciprocity());
         eliminated.effective().clone()
     } else {
-        if inputs.rows() > 0 {
-            notes.push(
-                "Kirchhoff's law was not checked: memory does not suffice for node voltages. Currents are the same without."
-                    .to_owned(),
-            );
-        }
+        notes.push(
+            "Kirchhoff's law was not checked: memory does not suffice for node voltages. Results are the same without."
+                .to_owned(),
+        );
         crossbar.effective(&workspace, watch)?
     };
     let currents = effective.currents(inputs)?;
