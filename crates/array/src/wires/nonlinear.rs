@@ -23,7 +23,7 @@ pub struct NonlinearCrossbar<'a> {
 }
 
 /// Currents and voltages of a crossbar of non-linear cells.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq)]
 pub struct NonlinearSolution {
     /// Current into the ground of each bit line, A; inputs x columns.
     pub currents: Vec<f64>,
@@ -43,6 +43,20 @@ pub struct NonlinearSolution {
     /// The largest difference between what the cells of a bit line give and what flows out of it, as a part of the
     /// largest current of that input; less what rounding explains.
     pub balance: f64,
+}
+
+impl NonlinearSolution {
+    /// Adds the inputs that follow.
+    fn append(&mut self, more: Self) {
+        self.currents.extend(more.currents);
+        self.word_v.extend(more.word_v);
+        self.bit_v.extend(more.bit_v);
+        self.cells_a.extend(more.cells_a);
+        self.steps.extend(more.steps);
+        self.switched_on.extend(more.switched_on);
+        self.kcl = self.kcl.max(more.kcl);
+        self.balance = self.balance.max(more.balance);
+    }
 }
 
 impl<'a> NonlinearCrossbar<'a> {
@@ -87,7 +101,7 @@ impl<'a> NonlinearCrossbar<'a> {
         workspace: &Workspace,
         watch: &dyn Watch,
     ) -> Result<NonlinearSolution, WireError> {
-        let (m, n, sets) = (self.crossbar.rows(), self.crossbar.columns(), inputs.rows());
+        let sets = inputs.rows();
         check::inputs(&self.crossbar, inputs)?;
         let chunks: Vec<usize> = (0..sets).step_by(TOGETHER).collect();
         let quiet = Quiet(watch);
@@ -98,26 +112,8 @@ impl<'a> NonlinearCrossbar<'a> {
                 self.chunk(inputs.slice(first, count), first, workspace, watch, &quiet)
             })
             .collect::<Result<_, _>>()?;
-        let mut all = NonlinearSolution {
-            currents: Vec::with_capacity(sets * n),
-            word_v: Vec::with_capacity(sets * m * n),
-            bit_v: Vec::with_capacity(sets * m * n),
-            cells_a: Vec::with_capacity(sets * m * n),
-            steps: Vec::with_capacity(sets),
-            switched_on: Vec::with_capacity(sets),
-            kcl: 0.0,
-            balance: 0.0,
-        };
-        for part in parts {
-            all.currents.extend(part.currents);
-            all.word_v.extend(part.word_v);
-            all.bit_v.extend(part.bit_v);
-            all.cells_a.extend(part.cells_a);
-            all.steps.extend(part.steps);
-            all.switched_on.extend(part.switched_on);
-            all.kcl = all.kcl.max(part.kcl);
-            all.balance = all.balance.max(part.balance);
-        }
+        let mut all = NonlinearSolution::default();
+        parts.into_iter().for_each(|part| all.append(part));
         Ok(all)
     }
 
@@ -129,16 +125,7 @@ impl<'a> NonlinearCrossbar<'a> {
         watch: &dyn Watch,
         quiet: &Quiet,
     ) -> Result<NonlinearSolution, WireError> {
-        let mut found = NonlinearSolution {
-            currents: Vec::new(),
-            word_v: Vec::new(),
-            bit_v: Vec::new(),
-            cells_a: Vec::new(),
-            steps: Vec::new(),
-            switched_on: Vec::new(),
-            kcl: 0.0,
-            balance: 0.0,
-        };
+        let mut found = NonlinearSolution::default();
         let mut newton = Newton::new(&self.crossbar, workspace, quiet);
         let mut cells = StaticCells::new(self);
         let mut at = Point::default();

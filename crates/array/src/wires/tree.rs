@@ -314,16 +314,27 @@ impl<'a> Elimination<'a> {
         [a.k, b.k, spare].into_iter().for_each(|b| self.pool.numbers.give(b));
         dense::less_square(Mat::new(&x, p, s, p), MatMut::new(&mut k, p, p, p));
         let block = Block { shape: join.shape, k };
-        let tree = match (tree_a, tree_b) {
-            (Some(a), Some(b)) => {
+        let tree = self.kept(join, shapes, [x, l, inverse], [tree_a, tree_b]);
+        Ok((block, tree))
+    }
+
+    /// What a merge leaves for the way back, where there is one; otherwise its couplings and factor are given back.
+    fn kept(
+        &self,
+        join: Join,
+        shapes: [Shape; 2],
+        [x, l, inverse]: [Vec<f64>; 3],
+        children: [Option<Tree>; 2],
+    ) -> Option<Tree> {
+        match children {
+            [Some(a), Some(b)] => {
                 Some(Tree::Merge(Box::new(Kept { join, shapes, x, l, inverse, children: [a, b] })))
             }
             _ => {
                 [x, l, inverse].into_iter().for_each(|b| self.pool.numbers.give(b));
                 None
             }
-        };
-        Ok((block, tree))
+        }
     }
 
     fn leaf(&self, region: &Region, leaves: &Leaves) -> (Block, Option<Tree>) {
@@ -475,15 +486,7 @@ impl<'a> Elimination<'a> {
         }
         let shapes = [a.shape, b.shape];
         [a.k, b.k, spare].into_iter().for_each(|b| self.pool.numbers.give(b));
-        let tree = match (tree_a, tree_b) {
-            (Some(a), Some(b)) => {
-                Some(Tree::Merge(Box::new(Kept { join, shapes, x, l, inverse, children: [a, b] })))
-            }
-            _ => {
-                [x, l, inverse].into_iter().for_each(|b| self.pool.numbers.give(b));
-                None
-            }
-        };
+        let tree = self.kept(join, shapes, [x, l, inverse], [tree_a, tree_b]);
         Ok((w, tree))
     }
 }
