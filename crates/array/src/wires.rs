@@ -32,6 +32,7 @@ mod cell;
 mod check;
 mod couple;
 mod dense;
+mod dynamic;
 mod error;
 mod gather;
 mod ladder;
@@ -50,6 +51,7 @@ mod tests;
 
 pub use approximate::{Approximation, ApproximationError};
 pub use cell::{Access, CellLaw, Conduction};
+pub use dynamic::{DynamicCrossbar, Instant, Passed};
 pub use error::WireError;
 pub use linear::{Effective, Eliminated, LinearCrossbar, Solution};
 pub use nonlinear::{NonlinearCrossbar, NonlinearSolution};

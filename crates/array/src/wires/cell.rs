@@ -167,7 +167,7 @@ impl Conduction {
 
 impl Access {
     /// Its current for a voltage across it; `None` where there is nothing.
-    fn branch(&self, v: f64, place: &Place) -> Option<Branch> {
+    pub(super) fn branch(&self, v: f64, place: &Place) -> Option<Branch> {
         Some(match *self {
             Self::None => return None,
             Self::Exponential { scale_a, scale_v } => {
@@ -208,7 +208,7 @@ impl Access {
         })
     }
 
-    fn check(&self) -> Result<(), WireError> {
+    pub(super) fn check(&self) -> Result<(), WireError> {
         match *self {
             Self::None => Ok(()),
             Self::Exponential { scale_a, scale_v } => {

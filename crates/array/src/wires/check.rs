@@ -112,10 +112,10 @@ impl Segments {
     }
 }
 
-/// Inputs fit the crossbar and are numbers.
-pub(super) fn inputs(crossbar: &LinearCrossbar, inputs: Rows<f64>) -> Result<(), WireError> {
-    if inputs.cols() != crossbar.rows() {
-        let (what, expected, found) = ("word lines", crossbar.rows(), inputs.cols());
+/// Inputs have a number for each of `expected` lines.
+pub(super) fn inputs(what: &'static str, expected: usize, inputs: Rows<f64>) -> Result<(), WireError> {
+    if inputs.cols() != expected {
+        let found = inputs.cols();
         return Err(WireError::Voltages { what, expected, found });
     }
     for input in 0..inputs.rows() {
@@ -126,10 +126,11 @@ pub(super) fn inputs(crossbar: &LinearCrossbar, inputs: Rows<f64>) -> Result<(),
     Ok(())
 }
 
-/// Kirchhoff's current law at every node of linear cells, and the balance of every bit line, of every input.
+/// Kirchhoff's current law at every node of linear cells, and the balance of every bit line, of every input: voltages of all
+/// sources and sinks.
 pub(super) fn kirchhoff(
     crossbar: &LinearCrossbar,
-    inputs: Rows<f64>,
+    lines: Rows<f64>,
     currents: &[f64],
     word: &[f64],
     bit: &[f64],
@@ -137,25 +138,25 @@ pub(super) fn kirchhoff(
     let (m, n) = (crossbar.rows(), crossbar.columns());
     let g: Vec<f64> = (0..m).flat_map(|i| crossbar.conductances().row(i)).copied().collect();
     let (mut kcl, mut balance) = (0.0f64, 0.0f64);
-    for input in 0..inputs.rows() {
+    for input in 0..lines.rows() {
         let plane = input * m * n..(input + 1) * m * n;
         let (word, bit) = (word[plane.clone()].to_vec(), bit[plane].to_vec());
         let i = g.iter().zip(word.iter().zip(&bit)).map(|(g, (w, b))| g * (w - b)).collect();
         let at = Point { word, bit, i, g: g.clone(), scale_v: 0.0 };
-        let (k, b) = kirchhoff_of(crossbar, inputs.row(input), &currents[input * n..(input + 1) * n], &at)?;
+        let (k, b) = kirchhoff_of(crossbar, lines.row(input), &currents[input * n..(input + 1) * n], &at)?;
         (kcl, balance) = (kcl.max(k), balance.max(b));
     }
     Ok((kcl, balance))
 }
 
-/// Kirchhoff's current law at every node of one input, and the balance of every bit line.
+/// Kirchhoff's current law at every node, and the balance of every bit line, for the voltages of all sources and sinks.
 pub(super) fn kirchhoff_of(
     crossbar: &LinearCrossbar,
-    inputs: &[f64],
+    terminals: &[f64],
     currents: &[f64],
     at: &Point,
 ) -> Result<(f64, f64), WireError> {
-    let (kcl, balance) = (node_sums(crossbar, inputs, at), line_sums(crossbar, currents, at));
+    let (kcl, balance) = (node_sums(crossbar, terminals, at), line_sums(crossbar, currents, at));
     for (what, value) in [
         ("the largest sum of currents at a node, as a part of what its conductances carry,", kcl),
         ("the largest imbalance of a bit line, as a part of the largest current,", balance),
@@ -169,9 +170,10 @@ pub(super) fn kirchhoff_of(
 
 /// Largest sum of currents at a node as a part of the sum of its conductances times the voltages around it. Lines without
 /// resistance are one node, whose currents [`line_sums`] has.
-fn node_sums(crossbar: &LinearCrossbar, inputs: &[f64], at: &Point) -> f64 {
+fn node_sums(crossbar: &LinearCrossbar, terminals: &[f64], at: &Point) -> f64 {
     let (m, n) = (crossbar.rows(), crossbar.columns());
     let s = Segments::of(crossbar);
+    let (inputs, sinks) = terminals.split_at(m);
     let mut worst = 0.0f64;
     for row in 0..m {
         for column in 0..n {
@@ -190,8 +192,8 @@ fn node_sums(crossbar: &LinearCrossbar, inputs: &[f64], at: &Point) -> f64 {
             };
             let left = if column == 0 { (s.first_word, inputs[row]) } else { (s.word, at.word[k - 1]) };
             let right = if column + 1 == n { (s.end_word, inputs[row]) } else { (s.word, at.word[k + 1]) };
-            let above = if row == 0 { (s.end_bit, 0.0) } else { (s.bit, at.bit[k - n]) };
-            let below = if row + 1 == m { (s.last_bit, 0.0) } else { (s.bit, at.bit[k + n]) };
+            let above = if row == 0 { (s.end_bit, sinks[column]) } else { (s.bit, at.bit[k - n]) };
+            let below = if row + 1 == m { (s.last_bit, sinks[column]) } else { (s.bit, at.bit[k + n]) };
             if s.word.is_finite() {
                 worst = larger(worst, node(w, -at.i[k], [left, right]));
             }
@@ -234,8 +236,9 @@ fn given(n: usize, at: &Point) -> (Vec<f64>, Vec<f64>) {
     (given, rounding)
 }
 
-/// Current into the ground of each bit line, A: of the two ways to sum it that which rounding harms less.
-pub(super) fn out_currents(crossbar: &LinearCrossbar, at: &Point) -> Vec<f64> {
+/// Current into the sink of each bit line, A, at the voltages `sinks`: of the two ways to sum it that which rounding harms
+/// less.
+pub(super) fn out_currents(crossbar: &LinearCrossbar, sinks: &[f64], at: &Point) -> Vec<f64> {
     let (m, n) = (crossbar.rows(), crossbar.columns());
     let s = Segments::of(crossbar);
     let (given, rounding) = given(n, at);
@@ -243,7 +246,7 @@ pub(super) fn out_currents(crossbar: &LinearCrossbar, at: &Point) -> Vec<f64> {
         .map(|j| {
             let (first, last) = (at.bit[j], at.bit[(m - 1) * n + j]);
             if (s.last_bit + s.end_bit) * at.scale_v < rounding[j] {
-                s.last_bit * last + s.end_bit * first
+                s.last_bit * (last - sinks[j]) + s.end_bit * (first - sinks[j])
             } else {
                 given[j]
             }

@@ -103,6 +103,46 @@ pub enum WireError {
         /// Its column.
         column: usize,
     },
+    /// A device whose equations have no answer.
+    #[error("the device in row {row}, column {column} cannot be followed {t_s:e} s after its lines were driven: {source}")]
+    Device {
+        /// Its row, from 0.
+        row: usize,
+        /// Its column.
+        column: usize,
+        /// When, s after the voltages of the lines changed.
+        t_s: f64,
+        /// What went wrong.
+        source: neurohm_device::compact::ModelError,
+    },
+    /// Devices that change faster than anyone follows.
+    #[error("{steps} steps follow the devices for {t_s:e} of {of_s:e} s only: they change too fast for pulses of that length")]
+    TooManySteps {
+        /// Steps made.
+        steps: u32,
+        /// Time that they reach, s.
+        t_s: f64,
+        /// Time asked for, s.
+        of_s: f64,
+    },
+    /// A number of devices that is not that of the cells.
+    #[error("{devices} devices for the cells of {rows} rows and {columns} columns")]
+    Devices {
+        /// Devices given.
+        devices: usize,
+        /// Word lines.
+        rows: usize,
+        /// Bit lines.
+        columns: usize,
+    },
+    /// Lines or selectors for which time has no meaning here.
+    #[error("an array of devices in time cannot have {what}; {instead}")]
+    NotInTime {
+        /// What it has.
+        what: &'static str,
+        /// What to do.
+        instead: &'static str,
+    },
     /// Newton's iteration did not come to an end.
     #[error(
         "the voltages of non-linear cells did not settle in {steps} steps (the last one moved a node by {left:.1e} of the largest input): the law of the cells is too steep for these voltages"

@@ -247,7 +247,7 @@ impl<'a> LinearCrossbar<'a> {
         Ok((done.effective, done.back.map_or(Way::Cut, Way::Tree)))
     }
 
-    fn size(&self) -> WireError {
+    pub(super) fn size(&self) -> WireError {
         WireError::Size { rows: self.rows(), columns: self.columns() }
     }
 
@@ -337,14 +337,15 @@ impl Eliminated<'_> {
     /// more than rounding explains.
     pub fn solve(&self, inputs: Rows<f64>) -> Result<Solution, WireError> {
         let (m, n, sets) = (self.crossbar.rows(), self.crossbar.columns(), inputs.rows());
-        check::inputs(&self.crossbar, inputs)?;
+        check::inputs("word lines", m, inputs)?;
         let mut terminals = vec![0.0; sets * (m + n)];
         for (input, terminals) in terminals.chunks_exact_mut(m + n).enumerate() {
             terminals[..m].copy_from_slice(inputs.row(input));
         }
         let (word_v, bit_v) = self.crossbar.nodes(&self.way, self.workspace, &terminals, sets);
         let currents = self.effective.currents(inputs)?;
-        let (kcl, balance) = check::kirchhoff(&self.crossbar, inputs, &currents, &word_v, &bit_v)?;
+        let lines = Rows::new(&terminals, sets, m + n).map_err(|_| self.crossbar.size())?;
+        let (kcl, balance) = check::kirchhoff(&self.crossbar, lines, &currents, &word_v, &bit_v)?;
         Ok(Solution { currents, word_v, bit_v, kcl, balance })
     }
 

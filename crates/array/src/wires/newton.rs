@@ -16,8 +16,8 @@ use super::{WireError, Wires, Workspace};
 /// Newton steps at most.
 const STEPS: u32 = 100;
 
-/// Error of the voltages that is small enough, as a part of the largest input.
-const ENOUGH: f64 = 1e-15;
+/// Error of the voltages that is small enough, as a part of the largest input: all digits.
+pub(super) const EXACT: f64 = 1e-15;
 
 /// Steps that are that small need no shortening: their slopes are rounding.
 const SMALL: f64 = 1e-6;
@@ -51,6 +51,8 @@ pub(super) struct Newton<'a> {
     columns: usize,
     wires: Wires,
     segments: Segments,
+    /// Error of the voltages that is small enough, as a part of the largest input.
+    enough: f64,
     workspace: &'a Workspace,
     watch: &'a dyn Watch,
     /// The last linearised network: conductances and added currents.
@@ -60,30 +62,33 @@ pub(super) struct Newton<'a> {
 }
 
 impl<'a> Newton<'a> {
-    pub(super) fn new(crossbar: &LinearCrossbar, workspace: &'a Workspace, watch: &'a dyn Watch) -> Self {
+    pub(super) fn new(
+        crossbar: &LinearCrossbar,
+        enough: f64,
+        workspace: &'a Workspace,
+        watch: &'a dyn Watch,
+    ) -> Self {
         let (rows, columns) = (crossbar.rows(), crossbar.columns());
         let (g, source) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
         let (wires, segments) = (crossbar.wires(), Segments::of(crossbar));
-        Self { rows, columns, wires, segments, workspace, watch, g, source, way: None }
+        Self { rows, columns, wires, segments, enough, workspace, watch, g, source, way: None }
     }
 
-    /// Solves for the voltages of sources `inputs`. Starts where the last solution of this iteration would be if cells stayed
+    /// Solves for the voltages of all sources and sinks. Starts where the last solution of this iteration would be if cells stayed
     /// as they were linearised there, or at rest. Returns the number of steps.
     pub(super) fn solve(
         &mut self,
         cells: &mut dyn Cells,
-        inputs: &[f64],
+        terminals: &[f64],
         at: &mut Point,
     ) -> Result<u32, WireError> {
         let count = self.rows * self.columns;
-        let top = inputs.iter().fold(f64::MIN_POSITIVE, |t, v| t.max(v.abs()));
-        let mut terminals = inputs.to_vec();
-        terminals.resize(self.rows + self.columns, 0.0);
+        let top = terminals.iter().fold(f64::MIN_POSITIVE, |t, v| t.max(v.abs()));
         at.i.resize(count, 0.0);
         at.g.resize(count, 0.0);
         at.scale_v = top;
         if self.way.is_some() {
-            (at.word, at.bit) = self.linear(&terminals);
+            (at.word, at.bit) = self.linear(terminals);
         } else {
             (at.word, at.bit) = (vec![0.0; count], vec![0.0; count]);
         }
@@ -98,9 +103,9 @@ impl<'a> Newton<'a> {
                 self.source[k] = i - self.g[k] * (w - b);
             }
             self.eliminate()?;
-            let (word, bit) = self.linear(&terminals);
+            let (word, bit) = self.linear(terminals);
             let moved = largest_step(at, &word, &bit) / top;
-            let whole = if moved < SMALL { 1.0 } else { self.length(cells, inputs, at, &word, &bit)? };
+            let whole = if moved < SMALL { 1.0 } else { self.length(cells, terminals, at, &word, &bit)? };
             for (to, from) in [(&mut at.word, &word), (&mut at.bit, &bit)] {
                 to.iter_mut().zip(from).for_each(|(u, v)| *u += whole * (v - *u));
             }
@@ -108,7 +113,7 @@ impl<'a> Newton<'a> {
             // What the next step would be.
             let next =
                 if cells.lags() { moved * ratio / (1.0 - ratio.min(0.99)) } else { moved * ratio * ratio };
-            if whole == 1.0 && (moved <= ENOUGH || (ratio < 0.5 && moved < 1e-3 && next <= ENOUGH)) {
+            if whole == 1.0 && (moved <= self.enough || (ratio < 0.5 && moved < 1e-3 && next <= self.enough)) {
                 cells.branches(&at.word, &at.bit, &mut at.i, &mut at.g)?;
                 return Ok(step);
             }
@@ -151,12 +156,12 @@ impl<'a> Newton<'a> {
     fn length(
         &self,
         cells: &mut dyn Cells,
-        inputs: &[f64],
+        terminals: &[f64],
         at: &Point,
         word: &[f64],
         bit: &[f64],
     ) -> Result<f64, WireError> {
-        let (constant, linear) = self.wire_slope(inputs, at, word, bit);
+        let (constant, linear) = self.wire_slope(terminals, at, word, bit);
         let count = at.word.len();
         let (mut w, mut b) = (vec![0.0; count], vec![0.0; count]);
         let (mut i, mut g) = (vec![0.0; count], vec![0.0; count]);
@@ -196,8 +201,9 @@ impl<'a> Newton<'a> {
     }
 
     /// Slope of the wires' part of the co-content along the step, at its start and per length.
-    fn wire_slope(&self, inputs: &[f64], at: &Point, word: &[f64], bit: &[f64]) -> (f64, f64) {
+    fn wire_slope(&self, terminals: &[f64], at: &Point, word: &[f64], bit: &[f64]) -> (f64, f64) {
         let (m, n, s) = (self.rows, self.columns, &self.segments);
+        let (inputs, sinks) = terminals.split_at(m);
         let (mut constant, mut linear) = (0.0, 0.0);
         let mut add = |g: f64, before: f64, moved: f64| {
             if g.is_finite() {
@@ -219,12 +225,12 @@ impl<'a> Newton<'a> {
                     add(s.end_word, at.word[k] - inputs[i], dw);
                 }
                 if i == 0 {
-                    add(s.end_bit, at.bit[k], db);
+                    add(s.end_bit, at.bit[k] - sinks[j], db);
                 } else {
                     add(s.bit, at.bit[k] - at.bit[k - n], db - (bit[k - n] - at.bit[k - n]));
                 }
                 if i + 1 == m {
-                    add(s.last_bit, at.bit[k], db);
+                    add(s.last_bit, at.bit[k] - sinks[j], db);
                 }
             }
         }

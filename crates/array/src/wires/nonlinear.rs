@@ -6,7 +6,7 @@ use rayon::prelude::*;
 use super::cell::{Access, Branch, CellLaw, Place};
 use super::check;
 use super::linear::LinearCrossbar;
-use super::newton::{Cells, Newton, Point};
+use super::newton::{self, Cells, Newton, Point};
 use super::{WireError, Wires, Workspace};
 
 /// Inputs that follow one another, each from where the last one ended. By their number alone: the number of threads changes
@@ -101,15 +101,35 @@ impl<'a> NonlinearCrossbar<'a> {
         workspace: &Workspace,
         watch: &dyn Watch,
     ) -> Result<NonlinearSolution, WireError> {
-        let sets = inputs.rows();
-        check::inputs(&self.crossbar, inputs)?;
+        check::inputs("word lines", self.crossbar.rows(), inputs)?;
+        let grounds = vec![0.0; self.crossbar.columns()];
+        let lines: Vec<f64> =
+            (0..inputs.rows()).flat_map(|k| inputs.row(k).iter().chain(&grounds).copied()).collect();
+        let all = self.crossbar.rows() + self.crossbar.columns();
+        let lines = Rows::new(&lines, inputs.rows(), all).map_err(|_| self.crossbar.size())?;
+        self.solve_between(lines, workspace, watch)
+    }
+
+    /// Solves for voltages of all lines, V, one input a row: the sources of the word lines, and behind them the voltages at which
+    /// bit lines are held instead of at ground.
+    ///
+    /// # Errors
+    /// As for [`Self::solve`].
+    pub fn solve_between(
+        &self,
+        lines: Rows<f64>,
+        workspace: &Workspace,
+        watch: &dyn Watch,
+    ) -> Result<NonlinearSolution, WireError> {
+        let sets = lines.rows();
+        check::inputs("lines", self.crossbar.rows() + self.crossbar.columns(), lines)?;
         let chunks: Vec<usize> = (0..sets).step_by(TOGETHER).collect();
         let quiet = Quiet(watch);
         let parts: Vec<NonlinearSolution> = chunks
             .into_par_iter()
             .map(|first| {
                 let count = TOGETHER.min(sets - first);
-                self.chunk(inputs.slice(first, count), first, workspace, watch, &quiet)
+                self.chunk(lines.slice(first, count), first, workspace, watch, &quiet)
             })
             .collect::<Result<_, _>>()?;
         let mut all = NonlinearSolution::default();
@@ -119,20 +139,20 @@ impl<'a> NonlinearCrossbar<'a> {
 
     fn chunk(
         &self,
-        inputs: Rows<f64>,
+        lines: Rows<f64>,
         first: usize,
         workspace: &Workspace,
         watch: &dyn Watch,
         quiet: &Quiet,
     ) -> Result<NonlinearSolution, WireError> {
         let mut found = NonlinearSolution::default();
-        let mut newton = Newton::new(&self.crossbar, workspace, quiet);
+        let mut newton = Newton::new(&self.crossbar, newton::EXACT, workspace, quiet);
         let mut cells = StaticCells::new(self);
         let mut at = Point::default();
-        for number in 0..inputs.rows() {
-            let v = inputs.row(number);
+        for number in 0..lines.rows() {
+            let v = lines.row(number);
             let steps = self.input(&mut newton, &mut cells, v, first + number, &mut at)?;
-            let currents = check::out_currents(&self.crossbar, &at);
+            let currents = check::out_currents(&self.crossbar, &v[self.crossbar.rows()..], &at);
             let (kcl, balance) = check::kirchhoff_of(&self.crossbar, v, &currents, &at)?;
             found.kcl = found.kcl.max(kcl);
             found.balance = found.balance.max(balance);
