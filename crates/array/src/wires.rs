@@ -45,6 +45,7 @@ mod pool;
 mod spice;
 mod tree;
 mod update;
+mod write;
 
 #[cfg(test)]
 mod tests;
@@ -57,6 +58,7 @@ pub use linear::{Effective, Eliminated, LinearCrossbar, Solution};
 pub use nonlinear::{NonlinearCrossbar, NonlinearSolution};
 pub use spice::Saved;
 pub use tree::Workspace;
+pub use write::{Bias, Disturbed, Line, Together, Verify, Writing, Written};
 
 /// Resistances of the lines of a crossbar, and what stands at their ends.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -104,7 +104,9 @@ pub enum WireError {
         column: usize,
     },
     /// A device whose equations have no answer.
-    #[error("the device in row {row}, column {column} cannot be followed {t_s:e} s after its lines were driven: {source}")]
+    #[error(
+        "the device in row {row}, column {column} cannot be followed {t_s:e} s after its lines were driven: {source}"
+    )]
     Device {
         /// Its row, from 0.
         row: usize,
@@ -116,7 +118,9 @@ pub enum WireError {
         source: neurohm_device::compact::ModelError,
     },
     /// Devices that change faster than anyone follows.
-    #[error("{steps} steps follow the devices for {t_s:e} of {of_s:e} s only: they change too fast for pulses of that length")]
+    #[error(
+        "{steps} steps follow the devices for {t_s:e} of {of_s:e} s only: they change too fast for pulses of that length"
+    )]
     TooManySteps {
         /// Steps made.
         steps: u32,
@@ -124,6 +128,16 @@ pub enum WireError {
         t_s: f64,
         /// Time asked for, s.
         of_s: f64,
+    },
+    /// A matrix of another size than the array.
+    #[error("{found} numbers for {expected} {what}")]
+    Cells {
+        /// What they are.
+        what: &'static str,
+        /// Cells of the array.
+        expected: usize,
+        /// Numbers given.
+        found: usize,
     },
     /// A number of devices that is not that of the cells.
     #[error("{devices} devices for the cells of {rows} rows and {columns} columns")]

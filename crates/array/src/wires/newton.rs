@@ -113,7 +113,8 @@ impl<'a> Newton<'a> {
             // What the next step would be.
             let next =
                 if cells.lags() { moved * ratio / (1.0 - ratio.min(0.99)) } else { moved * ratio * ratio };
-            if whole == 1.0 && (moved <= self.enough || (ratio < 0.5 && moved < 1e-3 && next <= self.enough)) {
+            if whole == 1.0 && (moved <= self.enough || (ratio < 0.5 && moved < 1e-3 && next <= self.enough))
+            {
                 cells.branches(&at.word, &at.bit, &mut at.i, &mut at.g)?;
                 return Ok(step);
             }

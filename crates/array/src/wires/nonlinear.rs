@@ -215,7 +215,7 @@ impl<'a> NonlinearCrossbar<'a> {
 }
 
 /// Passes on that work is to stop, and nothing of its progress.
-struct Quiet<'a>(&'a dyn Watch);
+pub(super) struct Quiet<'a>(pub(super) &'a dyn Watch);
 
 impl Watch for Quiet<'_> {
     fn step(&self, _done: u64) -> Result<(), neurohm_num::Cancelled> {

@@ -1,6 +1,7 @@
 //! Many cells of one model, stepped implicitly.
 
 use neurohm_num::{Key, Purpose};
+use rayon::prelude::*;
 
 use super::wiener::wiener;
 use super::{CellBank, CompactModel, MAX_CHANNELS, MAX_STATES, ModelError, Response};
@@ -10,6 +11,9 @@ mod step;
 use step::{Asked, Pair, Trial, Voltage, solve_step};
 
 pub use step::INNER;
+
+/// Cells from which on all threads share a step: below, handing out costs as much as it saves.
+const MANY: usize = 256;
 
 /// Relative tolerance of a step's states: of each state's scale.
 const TOLERANCE: f64 = 1e-5;
@@ -144,28 +148,44 @@ impl<M: CompactModel> Bank<M> {
     ) -> Result<(), (usize, ModelError)> {
         self.solved = false;
         let slope = !g_total.is_empty();
-        for (id, life) in self.cells.iter().enumerate() {
-            let (Some(v), Some(i)) = (v.get(id), i.get_mut(id)) else { break };
-            let x = &self.x[id * M::N..(id + 1) * M::N];
-            let end_s = self.clock_s + dt_s;
+        let end_s = self.clock_s + dt_s;
+        let count = self.cells.len().min(v.len()).min(i.len());
+        let (model, tolerance) = (&self.model, self.tolerance);
+        let one = |id: usize, life: &Life<M::Cell>, x: &[f64], trial: &mut Trial| {
             let asked = Asked {
                 x,
-                v: Voltage::new(life.v, inner_v.and_then(|inner| inner.get(id)).copied(), *v),
+                v: Voltage::new(life.v, inner_v.and_then(|inner| inner.get(id)).copied(), v[id]),
                 begin: life.begin.as_ref().filter(|b| b.t_k == t_k).map(|b| &b.at),
                 t_k,
                 dt_s,
                 guess: life.guess,
-                tolerance: self.tolerance,
+                tolerance,
                 slope,
                 w: &life.w,
                 to_w: &|state| wiener(life.key, state, end_s),
             };
-            let trial = solve_step(&Pair(&self.model, &life.cell), &asked).map_err(|e| (id, e))?;
-            *i = trial.end.i_a;
-            if let Some(g) = g_total.get_mut(id) {
-                *g = trial.g;
+            *trial = solve_step(&Pair(model, &life.cell), &asked).map_err(|e| (id, e))?;
+            Ok(())
+        };
+        let state = |id: usize| &self.x[id * M::N..(id + 1) * M::N];
+        if count < MANY {
+            for (id, (life, trial)) in self.cells.iter().zip(&mut self.trials).take(count).enumerate() {
+                one(id, life, state(id), trial)?;
             }
-            self.trials[id] = trial;
+        } else {
+            let cells = self.cells[..count].par_iter().zip(&mut self.trials[..count]).enumerate();
+            // Of several cells without an answer always the same one.
+            let failed = cells
+                .with_min_len(MANY / 4)
+                .filter_map(|(id, (life, trial))| one(id, life, state(id), trial).err())
+                .min_by_key(|(id, _)| *id);
+            failed.map_or(Ok(()), Err)?;
+        }
+        for (i, trial) in i.iter_mut().zip(&self.trials[..count]) {
+            *i = trial.end.i_a;
+        }
+        for (g, trial) in g_total.iter_mut().zip(&self.trials[..count]) {
+            *g = trial.g;
         }
         (self.dt_s, self.t_k) = (dt_s, t_k);
         self.solved = true;
