@@ -9,7 +9,7 @@ use toml::{Table as Settings, Value};
 use crate::engine::Finding;
 use crate::error::StudyError;
 use crate::id::digest;
-use crate::record::{Better, Level, Note, Record, Scalar, Series, Table};
+use crate::record::{Better, Level, Map, Note, Record, Scalar, Series, Table};
 
 /// What an experiment found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Findings {
     pub series: Vec<Series>,
     /// Tables.
     pub tables: Vec<Table>,
+    /// Matrices, drawn as maps.
+    pub maps: Vec<Map>,
     /// What a reader should know.
     pub notes: Vec<Note>,
     /// Files beside the record, by name.
@@ -150,7 +152,7 @@ pub fn plain(
         scalars: found.scalars,
         series: found.series,
         tables: found.tables,
-        maps: Vec::new(),
+        maps: found.maps,
         ablation: Vec::new(),
         all_off: None,
         notes: found.notes,

@@ -53,6 +53,8 @@ pub(super) struct Newton<'a> {
     segments: Segments,
     /// Error of the voltages that is small enough, as a part of the largest input.
     enough: f64,
+    /// Newton steps at most.
+    pub(super) patience: u32,
     workspace: &'a Workspace,
     watch: &'a dyn Watch,
     /// The last linearised network: conductances and added currents.
@@ -71,7 +73,19 @@ impl<'a> Newton<'a> {
         let (rows, columns) = (crossbar.rows(), crossbar.columns());
         let (g, source) = (vec![0.0; rows * columns], vec![0.0; rows * columns]);
         let (wires, segments) = (crossbar.wires(), Segments::of(crossbar));
-        Self { rows, columns, wires, segments, enough, workspace, watch, g, source, way: None }
+        Self {
+            rows,
+            columns,
+            wires,
+            segments,
+            enough,
+            patience: STEPS,
+            workspace,
+            watch,
+            g,
+            source,
+            way: None,
+        }
     }
 
     /// Solves for the voltages of all sources and sinks. Starts where the last solution of this iteration would be if cells stayed
@@ -93,7 +107,7 @@ impl<'a> Newton<'a> {
             (at.word, at.bit) = (vec![0.0; count], vec![0.0; count]);
         }
         let mut before = f64::INFINITY;
-        for step in 1..=STEPS {
+        for step in 1..=self.patience {
             self.watch.step(0)?;
             cells.begin(&at.word, &at.bit);
             cells.branches(&at.word, &at.bit, &mut at.i, &mut at.g)?;
@@ -125,7 +139,7 @@ impl<'a> Newton<'a> {
             }
             before = moved;
         }
-        Err(WireError::NotConverged { steps: STEPS, left: before })
+        Err(WireError::NotConverged { steps: self.patience, left: before })
     }
 
     fn eliminate(&mut self) -> Result<(), WireError> {

@@ -99,8 +99,8 @@ pub struct Writing {
 pub struct Verify {
     /// Voltage of the chosen word line in a read, V; all other lines are at 0 V. Reads do not move devices.
     pub read_v: f64,
-    /// Largest error that counts as reached, S.
-    pub tolerance_s: f64,
+    /// Largest error that counts as reached, as a part of the target.
+    pub tolerance: f64,
     /// Voltage of the first pulse in a direction, as a part of that of [`Writing`].
     pub first: f64,
     /// What is added to that part from pulse to pulse.
@@ -126,6 +126,8 @@ pub struct Written {
     pub missed: Vec<usize>,
     /// Reads of lines.
     pub reads: u64,
+    /// Cells that were written before the watch said stop; none where all were.
+    pub stopped_after: Option<usize>,
     /// Time and energy of pulses and rests.
     pub passed: Passed,
 }
@@ -168,7 +170,8 @@ enum Way {
 
 impl Writing {
     /// One pulse for each cell that is to be set (true) or reset (false), without a read. `read_v` is the voltage at which
-    /// conductances are told. Steps `watch` by one a group of cells.
+    /// conductances are told. Steps `watch` by one a group of cells; where it says stop, what was written until then is
+    /// returned.
     ///
     /// # Errors
     /// As for [`DynamicCrossbar::hold`]; another number of cells than the array has.
@@ -283,13 +286,22 @@ impl Writing {
             ..Written::default()
         };
         watch.begin("writing", Some(groups.len() as u64));
+        let mut done = 0;
         for group in &groups {
-            write(array, group, &mut written)?;
+            let outcome = write(array, group, &mut written);
+            // Of a group that was broken off too, how its cells stand now.
             let after = array.conductances(read_v)?;
             for cell in group.places.iter().map(|place| group.cell(n, *place)) {
                 written.left_s[cell] = after[cell];
             }
-            watch.step(1)?;
+            match outcome.and_then(|()| Ok(watch.step(1)?)) {
+                Ok(()) => done += group.places.len(),
+                Err(WireError::Cancelled) => {
+                    written.stopped_after = Some(done);
+                    break;
+                }
+                Err(error) => return Err(error),
+            }
         }
         Ok(written)
     }
@@ -377,7 +389,7 @@ impl Writing {
             let mut left = Vec::new();
             for (mut cell, g) in pending.into_iter().zip(seen) {
                 let error = targets_s[group.cell(n, cell.place)] - g;
-                if error.abs() <= verify.tolerance_s {
+                if error.abs() <= verify.tolerance * targets_s[group.cell(n, cell.place)] {
                     continue;
                 }
                 let way = if error > 0.0 { Way::Up } else { Way::Down };

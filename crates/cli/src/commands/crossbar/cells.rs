@@ -20,14 +20,44 @@ pub struct CellOptions {
     /// b (1/V) and c (1/V^2) of polynomial, as b,c
     #[arg(long, value_name = "B,C", value_parser = pair, allow_hyphen_values = true)]
     coefficients: Option<(f64, f64)>,
+    #[command(flatten)]
+    selector: SelectorOption,
+    /// Rows whose transistors are on, counted from 0, such as 0,3,5 [default: all]
+    #[arg(long, value_name = "ROWS", value_delimiter = ',')]
+    rows_on: Option<Vec<usize>>,
+}
+
+/// The option for what is in series with a cell.
+#[derive(clap::Args)]
+pub struct SelectorOption {
     /// What is in series with each cell, with its parameters, such as exponential:i0=1nA,v0=60mV;
     /// diode:i0=1pA,v0=40mV,leak=100pS; threshold:on-at=0.5V,hold=1uA,off=1nS,on=1mS; or
     /// transistor:gate=1.8V,threshold=0.5V,gain=400uA,lambda=0.05,off=1pS (gain in A/V^2, lambda in 1/V)
     #[arg(long, value_name = "KIND:PARAMETERS", value_parser = selector)]
-    selector: Option<Access>,
-    /// Rows whose transistors are on, counted from 0, such as 0,3,5 [default: all]
-    #[arg(long, value_name = "ROWS", value_delimiter = ',')]
-    rows_on: Option<Vec<usize>>,
+    selector: Option<Selector>,
+}
+
+/// A selector, and how it was asked for.
+#[derive(Clone, Debug, PartialEq)]
+struct Selector {
+    access: Access,
+    text: String,
+}
+
+impl SelectorOption {
+    pub fn access(&self) -> Access {
+        self.selector.as_ref().map_or(Access::None, |selector| selector.access)
+    }
+
+    /// As it was asked for.
+    pub fn text(&self) -> String {
+        self.selector.as_ref().map_or_else(|| "none".to_owned(), |selector| selector.text.clone())
+    }
+
+    /// The same as words of a command.
+    pub fn words(&self) -> Vec<String> {
+        self.selector.iter().flat_map(|s| ["--selector".to_owned(), s.text.clone()]).collect()
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -73,7 +103,7 @@ impl CellOptions {
                 .help("for instance --nonlinearity 3.0"));
             }
         };
-        let access = self.selector.unwrap_or(Access::None);
+        let access = self.selector.access();
         let law = CellLaw { conduction, access };
         law.check()?;
         let rows_on = match &self.rows_on {
@@ -109,7 +139,7 @@ impl CellOptions {
             LawName::Polynomial => "polynomial",
             LawName::PooleFrenkel => "poole_frenkel",
         };
-        let selector = self.selector.map(|access| format!("{access:?}"));
+        let selector = self.selector.selector.as_ref().map(|s| &s.text);
         json!({
             "cell": name,
             "nonlinearity": self.nonlinearity,
@@ -151,8 +181,12 @@ const KINDS: [(&str, &[(&str, Dimension)]); 4] = [
     ),
 ];
 
+fn selector(text: &str) -> Result<Selector, String> {
+    Ok(Selector { access: access(text)?, text: text.to_owned() })
+}
+
 /// A selector as `kind:name=value,...`, every parameter once.
-fn selector(text: &str) -> Result<Access, String> {
+fn access(text: &str) -> Result<Access, String> {
     let (kind, given) = text.split_once(':').unwrap_or((text, ""));
     let kinds = || KINDS.map(|k| k.0).join(", ");
     let (kind, names) = KINDS
@@ -198,10 +232,10 @@ mod tests {
 
     #[test]
     fn selectors_are_read_with_their_units() {
-        let found = selector("threshold:on-at=0.5V, hold=1uA,off=1nS,on=1mS");
+        let found = access("threshold:on-at=0.5V, hold=1uA,off=1nS,on=1mS");
         let wanted = Access::Threshold { threshold_v: 0.5, hold_a: 1e-6, off_s: 1e-9, on_s: 1e-3 };
         assert_eq!(found, Ok(wanted));
-        let found = selector("transistor:gate=1.8V,threshold=0.5V,gain=400uA,lambda=0.05,off=1pS");
+        let found = access("transistor:gate=1.8V,threshold=0.5V,gain=400uA,lambda=0.05,off=1pS");
         assert!(matches!(found, Ok(Access::Transistor { lambda_per_v: 0.05, .. })), "{found:?}");
     }
 
@@ -214,7 +248,7 @@ mod tests {
             ("exponential:i0=1nA,i0=2nA,v0=1V", "given twice"),
             ("exponential:i0=1V,v0=1V", "i0: "),
         ] {
-            let error = selector(text).unwrap_err();
+            let error = access(text).unwrap_err();
             assert!(error.contains(says), "{text}: {error}");
         }
     }

@@ -17,6 +17,17 @@ use crate::failure::Failure;
 pub struct CircuitOptions {
     #[command(flatten)]
     cells: CellFile,
+    #[command(flatten)]
+    lines: WireOptions,
+    /// Refuse arrays that need more memory, such as 4GB [default: what is available]
+    #[arg(long, value_name = "BYTES", value_parser = super::memory::bytes, allow_hyphen_values = true)]
+    pub max_memory: Option<u64>,
+}
+
+/// Options for the lines of an array.
+#[derive(clap::Args)]
+#[command(next_help_heading = "Line options")]
+pub struct WireOptions {
     /// Resistance of a word-line segment, one in front of every cell of a row; 0 for none
     #[arg(long, value_name = "RESISTANCE", value_parser = wire, allow_hyphen_values = true)]
     word_line_ohm: f64,
@@ -35,9 +46,6 @@ pub struct CircuitOptions {
     /// Where bit lines are grounded: behind the last row, or at both ends
     #[arg(long, value_name = "ENDS", default_value = "one")]
     grounds: EndsName,
-    /// Refuse arrays that need more memory, such as 4GB [default: what is available]
-    #[arg(long, value_name = "BYTES", value_parser = super::memory::bytes, allow_hyphen_values = true)]
-    pub max_memory: Option<u64>,
 }
 
 /// Where the cells are: one of the two.
@@ -102,6 +110,48 @@ pub struct Circuit {
     pub v: Vec<f64>,
 }
 
+impl WireOptions {
+    pub fn wires(&self) -> Wires {
+        Wires {
+            word_ohm: self.word_line_ohm,
+            bit_ohm: self.bit_line_ohm,
+            driver_ohm: self.driver_ohm,
+            sense_ohm: self.sense_ohm,
+            drivers: self.drivers.into(),
+            grounds: self.grounds.into(),
+        }
+    }
+
+    /// The same as words of a command.
+    pub fn words(&self) -> Vec<String> {
+        let ohms = [
+            ("--word-line-ohm", self.word_line_ohm, true),
+            ("--bit-line-ohm", self.bit_line_ohm, true),
+            ("--driver-ohm", self.driver_ohm, self.driver_ohm != 0.0),
+            ("--sense-ohm", self.sense_ohm, self.sense_ohm != 0.0),
+        ];
+        let ohms = ohms.into_iter().filter(|(_, _, given)| *given).map(|(name, r, _)| (name, r.to_string()));
+        let ends = [("--drivers", self.drivers), ("--grounds", self.grounds)];
+        let ends = ends.into_iter().filter(|(_, ends)| *ends == EndsName::Both);
+        let all = ohms.chain(ends.map(|(name, _)| (name, "both".to_owned())));
+        all.flat_map(|(name, value)| [name.to_owned(), value]).collect()
+    }
+
+    /// The request as data, added to another.
+    pub fn json(&self) -> [(&'static str, Value); 6] {
+        let ohm = |r: f64| if r.is_finite() { json!(r) } else { json!("inf") };
+        let ends = |ends: EndsName| json!(if ends == EndsName::Both { "both" } else { "one" });
+        [
+            ("word_line_ohm", ohm(self.word_line_ohm)),
+            ("bit_line_ohm", ohm(self.bit_line_ohm)),
+            ("driver_ohm", ohm(self.driver_ohm)),
+            ("sense_ohm", ohm(self.sense_ohm)),
+            ("drivers", ends(self.drivers)),
+            ("grounds", ends(self.grounds)),
+        ]
+    }
+}
+
 impl CircuitOptions {
     /// The file of the cells, and whether it holds conductances.
     fn cell_file(&self) -> (&Path, bool) {
@@ -119,54 +169,28 @@ impl CircuitOptions {
     }
 
     pub fn wires(&self) -> Wires {
-        Wires {
-            word_ohm: self.word_line_ohm,
-            bit_ohm: self.bit_line_ohm,
-            driver_ohm: self.driver_ohm,
-            sense_ohm: self.sense_ohm,
-            drivers: self.drivers.into(),
-            grounds: self.grounds.into(),
-        }
+        self.lines.wires()
     }
 
     /// The request as data.
     pub fn json(&self, voltages: Option<&Path>) -> Value {
         let path = |path: &Path| path.display().to_string();
-        let ohm = |r: f64| if r.is_finite() { json!(r) } else { json!("inf") };
-        let ends = |ends: EndsName| if ends == EndsName::Both { "both" } else { "one" };
-        json!({
+        let mut request = json!({
             "resistance": self.cells.resistance.as_deref().map(path),
             "conductance": self.cells.conductance.as_deref().map(path),
             "voltages": voltages.map(path),
-            "word_line_ohm": ohm(self.word_line_ohm),
-            "bit_line_ohm": ohm(self.bit_line_ohm),
-            "driver_ohm": ohm(self.driver_ohm),
-            "sense_ohm": ohm(self.sense_ohm),
-            "drivers": ends(self.drivers),
-            "grounds": ends(self.grounds),
-        })
+        });
+        for (name, value) in self.lines.json() {
+            request[name] = value;
+        }
+        request
     }
 
     /// Opens the files and holds their shapes against each other.
     pub fn open(&self, voltages: Option<&Path>) -> Result<Files, Failure> {
         let path = self.name();
         let cells = open(path)?;
-        let &[rows, columns] = cells.shape() else {
-            let shape = shape(cells.shape());
-            let message = format!("{} is no array of rows and columns: its shape is {shape}", path.display());
-            return Err(Failure::request(message)
-                .help("one row of cells is R[None, :] in numpy, one column R[:, None]"));
-        };
-        if rows == 0 || columns == 0 {
-            return Err(Failure::request(format!(
-                "{} holds no cell: its shape is {}",
-                path.display(),
-                shape(cells.shape())
-            )));
-        }
-        if rows > LARGEST || columns > LARGEST {
-            return Err(WireError::Size { rows, columns }.into());
-        }
+        let (rows, columns) = rows_and_columns(path, &cells)?;
         let mut inputs = 0;
         let mut opened = None;
         if let Some(at) = voltages {
@@ -231,6 +255,35 @@ impl CircuitOptions {
         };
         Ok(Circuit { g, v })
     }
+}
+
+/// The shape of a file that has a number for each cell.
+fn rows_and_columns(path: &Path, cells: &Npy) -> Result<(usize, usize), Failure> {
+    let &[rows, columns] = cells.shape() else {
+        let shape = shape(cells.shape());
+        let message = format!("{} is no array of rows and columns: its shape is {shape}", path.display());
+        return Err(
+            Failure::request(message).help("one row of cells is R[None, :] in numpy, one column R[:, None]")
+        );
+    };
+    if rows == 0 || columns == 0 {
+        return Err(Failure::request(format!(
+            "{} holds no cell: its shape is {}",
+            path.display(),
+            shape(cells.shape())
+        )));
+    }
+    if rows > LARGEST || columns > LARGEST {
+        return Err(WireError::Size { rows, columns }.into());
+    }
+    Ok((rows, columns))
+}
+
+/// A number for each cell, with rows and columns.
+pub fn matrix_file(path: &Path) -> Result<(Vec<f64>, usize, usize), Failure> {
+    let file = open(path)?;
+    let (rows, columns) = rows_and_columns(path, &file)?;
+    Ok((values(path, file)?, rows, columns))
 }
 
 fn open(path: &Path) -> Result<Npy, Failure> {

@@ -2,10 +2,13 @@
 
 mod cells;
 mod circuit;
+mod devices;
+mod disturb;
 mod export;
 mod memory;
 mod nonlinear;
 mod solve;
+mod write;
 
 use neurohm::array::wires::WireError;
 
@@ -22,6 +25,10 @@ pub struct Options {
 enum Command {
     /// Find all currents and node voltages, and the matrix that the array is
     Solve(solve::Solve),
+    /// Write states into an array of devices, through its lines
+    Write(Box<write::Write>),
+    /// Find what writing one cell again and again does to the others
+    Disturb(Box<disturb::Disturb>),
     /// Write the array for a circuit simulator
     Export(export::Export),
 }
@@ -29,6 +36,8 @@ enum Command {
 pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     match options.command {
         Command::Solve(options) => solve::solve(&options, terminal),
+        Command::Write(options) => write::write(&options, terminal),
+        Command::Disturb(options) => disturb::disturb(&options, terminal),
         Command::Export(options) => export::export(&options, terminal),
     }
 }
