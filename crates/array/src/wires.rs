@@ -35,6 +35,7 @@ mod dense;
 mod dynamic;
 mod error;
 mod gather;
+mod iterate;
 mod ladder;
 mod lanes;
 mod leaf;

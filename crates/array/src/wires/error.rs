@@ -92,6 +92,11 @@ pub enum WireError {
         /// Its column.
         column: usize,
     },
+    /// An array that only elimination solves to all digits.
+    #[error(
+        "conjugate gradients need resistance in both kinds of lines, and not a billion times less of it than in the cells;          eliminate the array instead"
+    )]
+    TooStiff,
     /// Elimination met a pivot that is not a positive number.
     #[error(
         "the circuit is numerically singular around row {row}, column {column}: its conductances differ by too many orders of \

@@ -410,9 +410,7 @@ impl Eliminated<'_> {
     /// either.
     pub fn reciprocity(&self) -> f64 {
         let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
-        // Patterns without a symmetry of the array.
-        let x: Vec<f64> = (0..m).map(|i| 1.0 + (i * 7 % 11) as f64 / 11.0).collect();
-        let y: Vec<f64> = (0..n).map(|j| 1.0 + (j * 5 % 13) as f64 / 13.0).collect();
+        let (x, y) = (check::pattern(m), check::pattern(n));
         let mut terminals = vec![0.0; m + n];
         terminals[m..].copy_from_slice(&y);
         let (word, bit) = self.crossbar.nodes(&self.way, self.workspace, &terminals, 1);

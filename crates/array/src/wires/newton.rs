@@ -1,7 +1,7 @@
 //! Non-linear cells: Newton's iteration on all node voltages.
 //!
 //! At given voltages every cell is a conductance with a current source beside it, and that network is linear: it is eliminated
-//! by the tree. The step to its solution is the Newton step. The circuit of cells whose currents grow with their
+//! by the tree, or solved by conjugate gradients where that is faster. The step to its solution is the Newton step. The circuit of cells whose currents grow with their
 //! voltages has one solution, the minimum of a convex function (the co-content, Millar 1951), whose slope along a step is the
 //! sum of currents into the nodes times how they move: a step that overshoots is shortened until that slope is small, so that
 //! the iteration converges from anywhere.
@@ -10,6 +10,7 @@ use neurohm_num::{Rows, Watch};
 
 use super::back::Back;
 use super::check::Segments;
+use super::iterate::{Start, System};
 use super::linear::{LinearCrossbar, Way};
 use super::{WireError, Wires, Workspace};
 
@@ -60,8 +61,19 @@ pub(super) struct Newton<'a> {
     /// The last linearised network: conductances and added currents.
     g: Vec<f64>,
     source: Vec<f64>,
-    way: Option<Way>,
+    solver: Option<Solver>,
 }
+
+/// How linearised networks are solved.
+enum Solver {
+    /// By elimination, for every network anew.
+    Eliminated(Way),
+    /// By conjugate gradients, which start where the cells were linearised.
+    Iterated(Box<System>),
+}
+
+/// Part of an error that conjugate gradients leave in a step: small beside what the step itself leaves, until the last ones.
+const LEFT: f64 = 1e-4;
 
 impl<'a> Newton<'a> {
     pub(super) fn new(
@@ -84,7 +96,7 @@ impl<'a> Newton<'a> {
             watch,
             g,
             source,
-            way: None,
+            solver: None,
         }
     }
 
@@ -101,8 +113,8 @@ impl<'a> Newton<'a> {
         at.i.resize(count, 0.0);
         at.g.resize(count, 0.0);
         at.scale_v = top;
-        if self.way.is_some() {
-            (at.word, at.bit) = self.linear(terminals);
+        if self.solver.is_some() && at.bit.len() == count {
+            (at.word, at.bit) = self.linear(terminals, &at.bit)?;
         } else {
             (at.word, at.bit) = (vec![0.0; count], vec![0.0; count]);
         }
@@ -116,8 +128,8 @@ impl<'a> Newton<'a> {
                 self.g[k] = slope(*g);
                 self.source[k] = i - self.g[k] * (w - b);
             }
-            self.eliminate()?;
-            let (word, bit) = self.linear(terminals);
+            self.factor()?;
+            let (word, bit) = self.linear(terminals, &at.bit)?;
             let moved = largest_step(at, &word, &bit) / top;
             let whole = if moved < SMALL { 1.0 } else { self.length(cells, terminals, at, &word, &bit)? };
             for (to, from) in [(&mut at.word, &word), (&mut at.bit, &bit)] {
@@ -125,8 +137,12 @@ impl<'a> Newton<'a> {
             }
             let ratio = moved / before;
             // What the next step would be.
-            let next =
-                if cells.lags() { moved * ratio / (1.0 - ratio.min(0.99)) } else { moved * ratio * ratio };
+            let next = if cells.lags() {
+                moved * ratio / (1.0 - ratio.min(0.99))
+            } else {
+                let inexact = matches!(self.solver, Some(Solver::Iterated(_)));
+                moved * (ratio * ratio).max(if inexact { LEFT } else { 0.0 })
+            };
             if whole == 1.0 && (moved <= self.enough || (ratio < 0.5 && moved < 1e-3 && next <= self.enough))
             {
                 cells.branches(&at.word, &at.bit, &mut at.i, &mut at.g)?;
@@ -142,13 +158,23 @@ impl<'a> Newton<'a> {
         Err(WireError::NotConverged { steps: self.patience, left: before })
     }
 
-    fn eliminate(&mut self) -> Result<(), WireError> {
-        if let Some(Way::Tree(back)) = self.way.take() {
-            Back::give_back(back, self.workspace);
+    /// Makes the network of the cells as they are linearised now solvable.
+    fn factor(&mut self) -> Result<(), WireError> {
+        let mut system = None;
+        match self.solver.take() {
+            Some(Solver::Eliminated(Way::Tree(back))) => Back::give_back(back, self.workspace),
+            Some(Solver::Iterated(kept)) => system = Some(kept),
+            _ => {}
         }
         let crossbar = self.crossbar()?;
-        let way = crossbar.way(true, self.workspace, self.watch)?.1;
-        self.way = Some(way);
+        let solver = if crossbar.iterates_faster(1) {
+            let mut system = system.unwrap_or_else(|| Box::new(System::new(&crossbar)));
+            system.factor(crossbar.conductances());
+            Solver::Iterated(system)
+        } else {
+            Solver::Eliminated(crossbar.way(true, self.workspace, self.watch)?.1)
+        };
+        self.solver = Some(solver);
         Ok(())
     }
 
@@ -158,11 +184,16 @@ impl<'a> Newton<'a> {
         Ok(LinearCrossbar::linearised(rows(&self.g)?, rows(&self.source)?, self.wires))
     }
 
-    /// Voltages of the network as it was linearised last.
-    fn linear(&self, terminals: &[f64]) -> (Vec<f64>, Vec<f64>) {
-        match (&self.way, self.crossbar()) {
-            (Some(way), Ok(crossbar)) => crossbar.nodes(way, self.workspace, terminals, 1),
-            _ => (vec![0.0; self.g.len()], vec![0.0; self.g.len()]),
+    /// Voltages of the network as it was linearised last; `near` are voltages of its bit lines that are not far from them.
+    fn linear(&self, terminals: &[f64], near: &[f64]) -> Result<(Vec<f64>, Vec<f64>), WireError> {
+        match &self.solver {
+            Some(Solver::Eliminated(way)) => Ok(self.crossbar()?.nodes(way, self.workspace, terminals, 1)),
+            Some(Solver::Iterated(system)) => {
+                let start = Start { added: Some(&self.source), bit: Some(near), left: LEFT };
+                let (word, bit, _) = system.solve(terminals, &start, self.watch)?;
+                Ok((word, bit))
+            }
+            None => Ok((vec![0.0; self.g.len()], vec![0.0; self.g.len()])),
         }
     }
 

@@ -366,3 +366,44 @@ fn a_changed_cell_updates_the_matrix_as_a_new_elimination_would() {
         }
     }
 }
+
+#[test]
+fn conjugate_gradients_agree_with_nodal_analysis() {
+    for (k, (m, n)) in [(1, 1), (1, 7), (9, 1), (8, 8), (13, 6), (17, 24)].into_iter().enumerate() {
+        for (r, decades) in [(1e-2, 2.0), (1.0, 2.0), (30.0, 2.0), (1e4, 2.0), (1.0, 5.0)] {
+            let ends = [Ends::One, Ends::Both][k % 2];
+            let wires = Wires {
+                driver_ohm: 3.0 * k as f64,
+                sense_ohm: r,
+                drivers: ends,
+                grounds: ends,
+                ..Wires::new(r, 0.7 * r)
+            };
+            let (g, v) = problem(k as u64, m, n, decades);
+            let expected = reference(&g, m, n, wires, &v);
+            let crossbar = LinearCrossbar::new(rows(&g, m, n), wires).unwrap();
+            assert!(crossbar.can_iterate());
+            let (found, steps) = crossbar.iterate(rows(&v, 1, m), &Unwatched).unwrap();
+            let what = format!("{m} x {n}, {r} ohm, {decades} decades, {steps:?} steps");
+            assert!(
+                apart(&found.currents, &expected.currents) <= 1e-11 * largest(&expected.currents),
+                "{what}"
+            );
+            let volts = largest(&v);
+            assert!(apart(&found.word_v, &expected.word) < 1e-11 * volts, "{what}");
+            assert!(apart(&found.bit_v, &expected.bit) < 1e-11 * volts, "{what}");
+            let reciprocity = crossbar.iterated_reciprocity(&v, &found.currents, &Unwatched).unwrap();
+            assert!(reciprocity < 1e-9, "{what}: {reciprocity:e}");
+        }
+    }
+}
+
+#[test]
+fn conjugate_gradients_say_what_they_cannot_solve() {
+    let (g, v) = problem(5, 4, 4, 2.0);
+    for wires in [Wires::new(0.0, 1.0), Wires::new(1e-9, 1.0)] {
+        let crossbar = LinearCrossbar::new(rows(&g, 4, 4), wires).unwrap();
+        assert!(!crossbar.can_iterate());
+        assert_eq!(crossbar.iterate(rows(&v, 1, 4), &Unwatched).unwrap_err(), WireError::TooStiff);
+    }
+}

@@ -20,7 +20,7 @@ pub fn npy(dir: &Path, name: &str, fortran: bool, shape: &str, values: &[f64]) {
 }
 
 /// Shape, as it is written, and values.
-fn read(path: &Path) -> (String, Vec<f64>) {
+pub fn read(path: &Path) -> (String, Vec<f64>) {
     let bytes = std::fs::read(path).unwrap();
     let header = String::from_utf8_lossy(&bytes[10..128]).into_owned();
     assert!(header.contains("'<f8'") && header.contains("'fortran_order': False"), "{header}");

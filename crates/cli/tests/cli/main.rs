@@ -12,6 +12,7 @@ mod device;
 mod fit;
 #[cfg(unix)]
 mod interrupt;
+mod write;
 
 /// The smallest `mvm` that still is one.
 const SMALL: [&str; 9] = [

@@ -4,7 +4,8 @@ use neurohm_num::Unwatched;
 
 use super::{apart, largest, problem, rows, solve};
 use crate::wires::{
-    Access, CellLaw, Conduction, Ends, NonlinearCrossbar, NonlinearSolution, WireError, Wires, Workspace,
+    Access, CellLaw, Conduction, Ends, LinearCrossbar, NonlinearCrossbar, NonlinearSolution, WireError,
+    Wires, Workspace,
 };
 
 const SINH: Conduction = Conduction::Sinh { per_v: 3.0 };
@@ -171,5 +172,28 @@ fn threshold_selectors_turn_on_where_a_rising_voltage_strains_them_most() {
     match never {
         Err(WireError::NeverOn { input: 0, row: 1, across_v, .. }) => assert!((across_v - 0.4).abs() < 1e-3),
         other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn large_arrays_are_solved_by_conjugate_gradients_to_the_same_digits() {
+    let (m, n) = (96, 120);
+    let (g, v) = problem(11, m, n, 2.0);
+    let crossbar = LinearCrossbar::new(rows(&g, m, n), Wires::new(0.3, 0.4)).unwrap();
+    assert!(crossbar.iterates_faster(1), "the test would test nothing");
+    let workspace = Workspace::default();
+    let inputs: Vec<f64> = [&v[..], &v.iter().map(|v| 0.9 * v + 0.01).collect::<Vec<_>>()].concat();
+    for conduction in [Conduction::Linear, Conduction::Sinh { per_v: 4.0 }] {
+        let law = CellLaw::passive(conduction);
+        let array = NonlinearCrossbar::new(rows(&g, m, n), crossbar.wires(), law).unwrap();
+        let found = array.solve(rows(&inputs, 2, m), &workspace, &Unwatched).unwrap();
+        assert!(found.kcl < 1e-13 && found.balance < 1e-11, "{} {}", found.kcl, found.balance);
+        assert!(found.steps.iter().all(|s| *s <= 6), "{:?}", found.steps);
+        if conduction == Conduction::Linear {
+            let eliminated = crossbar.eliminate(&workspace, &Unwatched).unwrap();
+            let exact = eliminated.solve(rows(&inputs, 2, m)).unwrap();
+            assert!(apart(&found.currents, &exact.currents) < 1e-12 * largest(&exact.currents));
+            assert!(apart(&found.word_v, &exact.word_v) < 1e-12 && apart(&found.bit_v, &exact.bit_v) < 1e-12);
+        }
     }
 }

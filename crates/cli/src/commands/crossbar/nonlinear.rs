@@ -35,6 +35,7 @@ pub fn solve(
         currents: Vec::with_capacity(sets * columns),
         effective: None,
         checks: Checks::default(),
+        iterated: None,
         newton: None,
         notes: Vec::new(),
     };

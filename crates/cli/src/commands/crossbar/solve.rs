@@ -41,9 +41,20 @@ pub struct Solve {
     /// Write the matrix from voltages to currents too, S; alone it needs no voltages
     #[arg(long)]
     effective: bool,
+    /// How linear cells are solved: by elimination, once for all inputs; by conjugate gradients, anew for each; or whichever is
+    /// expected to be faster, and fits into memory
+    #[arg(long, value_name = "METHOD", default_value = "auto")]
+    method: Method,
     /// Write into DIR, made if need be [default: named after the cells; with --json: nothing is written]
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+enum Method {
+    Auto,
+    Eliminate,
+    Iterate,
 }
 
 /// What the program takes without any array, bytes, measured.
@@ -58,6 +69,8 @@ pub struct Solved {
     /// The matrix of linear cells.
     pub effective: Option<Effective>,
     pub checks: Checks,
+    /// Steps of conjugate gradients over all inputs, and of the input that took most, where they solved it.
+    pub iterated: Option<(u64, u32)>,
     /// Of other cells.
     pub newton: Option<NewtonSteps>,
     /// What a person should know.
@@ -97,7 +110,21 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
         )
         .help("take --effective out, or give the conductances at one voltage with --cell linear"));
     }
-    let keep = way_back(options, wires, [rows, columns], inputs)?;
+    let iterable = cells.is_none() && !options.effective && inputs > 0;
+    if options.method == Method::Iterate && !iterable {
+        let message =
+            "--method iterate finds currents of linear cells for given voltages, and no effective matrix";
+        return Err(Failure::request(message).help("give --voltages, and take --effective and --cell out"));
+    }
+    // Where memory does not suffice for elimination, iteration may do with less.
+    let keep = match way_back(options, wires, [rows, columns], inputs) {
+        Err(_)
+            if iterable && options.method != Method::Eliminate && fits(options, [rows, columns], inputs) =>
+        {
+            None
+        }
+        found => Some(found?),
+    };
     let name = format!("crossbar-{}", carry_out::stem(&circuit.name().to_string_lossy()));
     let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
     let mut arrays = folder.map(Arrays::new);
@@ -108,7 +135,16 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
     let nodes = if options.node_voltages { arrays.as_mut() } else { None };
     let voltages = matrix(&v, inputs, rows)?;
     let solved = match &cells {
-        None => linear(&crossbar, voltages, keep, nodes, options, &progress)?,
+        None if iterable && iterates(&crossbar, options.method, inputs, keep) => {
+            iterate(&crossbar, voltages, nodes, options, &progress)?
+        }
+        None => {
+            let keep = match keep {
+                Some(keep) => keep,
+                None => way_back(options, wires, [rows, columns], inputs)?,
+            };
+            linear(&crossbar, voltages, keep, nodes, options, &progress)?
+        }
         Some(cells) => {
             let batch = batch(options, [rows, columns], inputs);
             nonlinear::solve(&crossbar, cells, voltages, batch, nodes, &progress)?
@@ -216,7 +252,69 @@ fn linear(
         crossbar.effective(&workspace, watch)?
     };
     let currents = effective.currents(inputs)?;
-    Ok(Solved { currents, effective: Some(effective), checks, newton: None, notes })
+    Ok(Solved { currents, effective: Some(effective), checks, iterated: None, newton: None, notes })
+}
+
+/// Bytes of conjugate gradients for a batch of one input on each thread.
+fn iteration_bytes([rows, columns]: [usize; 2], inputs: usize) -> u64 {
+    let cells = (rows as u64).saturating_mul(columns as u64);
+    let threads = rayon::current_num_threads().min(inputs) as u64;
+    // Conductances and factors once; voltages, residuals and directions for each input at work.
+    PROGRAM_BYTES.saturating_add(cells.saturating_mul(8 * (7 + 10 * threads)))
+}
+
+fn fits(options: &Solve, size: [usize; 2], inputs: usize) -> bool {
+    iteration_bytes(size, inputs) <= memory::limit(options.circuit.max_memory)
+}
+
+/// Whether conjugate gradients are the method.
+fn iterates(crossbar: &LinearCrossbar, method: Method, inputs: usize, keep: Option<bool>) -> bool {
+    match method {
+        Method::Eliminate => false,
+        Method::Iterate => true,
+        // Reciprocity takes one solution more.
+        Method::Auto => (keep.is_none() && crossbar.can_iterate()) || crossbar.iterates_faster(inputs + 1),
+    }
+}
+
+/// Solves an array of linear cells by conjugate gradients, input by input.
+fn iterate(
+    crossbar: &LinearCrossbar,
+    inputs: Rows<f64>,
+    nodes: Option<&mut Arrays>,
+    options: &Solve,
+    watch: &dyn Watch,
+) -> Result<Solved, Failure> {
+    let (rows, columns, sets) = (crossbar.rows(), crossbar.columns(), inputs.rows());
+    let shape = [rows, columns, sets];
+    let mut files = match nodes {
+        Some(arrays) => {
+            vec![arrays.begin("word_line_v.npy", &shape)?, arrays.begin("bit_line_v.npy", &shape)?]
+        }
+        None => Vec::new(),
+    };
+    watch.begin("solving", Some(sets as u64));
+    let mut checks = Checks::default();
+    let mut currents = Vec::with_capacity(sets * columns);
+    let (mut steps, mut most) = (0, 0);
+    let batch = batch(options, [rows, columns], sets).min(rayon::current_num_threads());
+    for first in (0..sets).step_by(batch) {
+        let count = batch.min(sets - first);
+        let (solution, taken) = crossbar.iterate(inputs.slice(first, count), watch)?;
+        checks.take(&solution, count);
+        for (file, planes) in files.iter_mut().zip([&solution.word_v, &solution.bit_v]) {
+            put(file, planes, shape, first)?;
+        }
+        currents.extend(solution.currents);
+        steps += taken.iter().map(|s| u64::from(*s)).sum::<u64>();
+        most = taken.into_iter().fold(most, u32::max);
+    }
+    files.into_iter().try_for_each(ArrayFile::end)?;
+    let strongest = strongest(inputs);
+    let out = &currents[strongest * columns..(strongest + 1) * columns];
+    checks.reciprocity = Some(crossbar.iterated_reciprocity(inputs.row(strongest), out, watch)?);
+    let iterated = Some((steps, most));
+    Ok(Solved { currents, effective: None, checks, iterated, newton: None, notes: Vec::new() })
 }
 
 /// The input with the largest voltages. Where nobody asks for node voltages it alone is walked back to all nodes: the circuit is
@@ -343,6 +441,12 @@ fn summary(options: &Solve, crossbar: &LinearCrossbar, inputs: usize, solved: &S
         "balance": solved.checks.balance,
         "reciprocity": solved.checks.reciprocity,
         "checked_inputs": solved.checks.inputs,
+        "method": match (&solved.newton, solved.iterated) {
+            (Some(_), _) => "newton",
+            (None, Some(_)) => "conjugate_gradients",
+            (None, None) => "elimination",
+        },
+        "iterations": solved.iterated.map(|i| i.0),
         "newton_steps": solved.newton.as_ref().map(|n| n.steps),
         "most_newton_steps": solved.newton.as_ref().map(|n| n.most),
         "switched_on": solved.newton.as_ref().map(|n| n.switched_on),
@@ -397,6 +501,9 @@ fn shown(
             "currents from sources to grounds, and the other way".to_owned(),
         ),
         Some(n) => row("Newton steps", n.steps.to_string(), format!("at most {} an input", n.most)),
+    }
+    if let Some((steps, most)) = solved.iterated {
+        row("iterations", steps.to_string(), format!("of conjugate gradients, at most {most} an input"));
     }
     if let Some(n) = solved.newton.as_ref().filter(|n| n.switched_on > 0) {
         row("selectors on", n.switched_on.to_string(), "of the input with most".to_owned());
