@@ -13,7 +13,7 @@ use rayon::prelude::*;
 use super::check::{self, Segments};
 use super::linear::{LinearCrossbar, Solution};
 use super::newton::Point;
-use super::{WireError, Wires};
+use super::{WireError, Wires, Workspace};
 
 /// Error of bit-line voltages that is small enough, as a part of the largest in a first approximation.
 const ENOUGH: f64 = 1e-14;
@@ -52,6 +52,24 @@ impl LinearCrossbar<'_> {
         // Measured from chi = 0.001 to 1000.
         let steps = 4.0 + 1.7 * chi.sqrt();
         self.can_iterate() && STEP_NS * steps * (inputs as f64) < ELIMINATION_NS * longer
+    }
+
+    /// Currents into the grounds, A (inputs x columns), for voltages of the sources, V, one input a row: by elimination or by
+    /// conjugate gradients, whichever is expected to be faster.
+    ///
+    /// # Errors
+    /// As for [`Self::effective`] and [`Self::iterate`].
+    pub fn currents(
+        &self,
+        inputs: Rows<f64>,
+        workspace: &Workspace,
+        watch: &dyn Watch,
+    ) -> Result<Vec<f64>, WireError> {
+        if self.iterates_faster(inputs.rows()) {
+            Ok(self.iterate(inputs, watch)?.0.currents)
+        } else {
+            self.effective(workspace, watch)?.currents(inputs)
+        }
     }
 
     /// Currents and voltages for voltages of the sources, V, one input a row, by conjugate gradients, and the number of steps

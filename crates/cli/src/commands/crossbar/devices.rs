@@ -238,5 +238,8 @@ impl Ready {
         found.info(
             "Lines have resistance and no capacitance: all of a pulse's voltage is there at once, and edges take no time.",
         );
+        found.caution(
+            "Heat stays in its cell: that a written cell warms its neighbours (thermal crosstalk) is not modelled.",
+        );
     }
 }

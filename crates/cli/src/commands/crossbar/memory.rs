@@ -4,8 +4,21 @@ use crate::failure::Failure;
 
 /// Memory that a program may take without pushing others out, bytes; `None` where the system does not say.
 fn available() -> Option<u64> {
-    let text = std::fs::read_to_string("/proc/meminfo").ok()?;
-    of_meminfo(&text)
+    let read = |path: &str| std::fs::read_to_string(path).ok();
+    let machine = read("/proc/meminfo").and_then(|text| of_meminfo(&text));
+    let group = || {
+        let file = |name: &str| read(&format!("/sys/fs/cgroup/{name}"));
+        of_group(&file("memory.max")?, &file("memory.current")?, &file("memory.stat")?)
+    };
+    machine.into_iter().chain(group()).min()
+}
+
+/// What a container's limit leaves (control groups, version 2); files that it has read and can drop are not in use.
+fn of_group(most: &str, current: &str, stat: &str) -> Option<u64> {
+    let number = |text: &str| text.trim().parse::<u64>().ok();
+    let dropped = stat.lines().find_map(|line| line.strip_prefix("inactive_file ")).and_then(number);
+    let used = number(current)?.saturating_sub(dropped.unwrap_or(0));
+    Some(number(most)?.saturating_sub(used))
 }
 
 fn of_meminfo(text: &str) -> Option<u64> {
@@ -86,6 +99,15 @@ pub fn bytes(text: &str) -> Result<u64, String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_container_leaves_its_limit_less_what_is_used_and_not_droppable() {
+        let stat = "anon 300\ninactive_file 200\nactive_file 10\n";
+        assert_eq!(of_group("1000\n", "600\n", stat), Some(600));
+        assert_eq!(of_group("1000\n", "600\n", "anon 300\n"), Some(400));
+        assert_eq!(of_group("100\n", "600\n", stat), Some(0));
+        assert_eq!(of_group("max\n", "600\n", stat), None);
+    }
 
     #[test]
     fn amounts_are_read_and_shown() {

@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use neurohm::array::wires::{Together, Verify, Workspace, Written};
 use neurohm::data::npy;
+use neurohm::num::quantity::Dimension;
 use neurohm::num::stats;
 use neurohm::study::experiment::{Asked, Findings};
 use neurohm::study::record::{Axis, Better, Line, Map, Series};
@@ -18,7 +19,6 @@ use crate::commands::device::bench::{chosen, second, text};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
-use neurohm::num::quantity::Dimension;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -319,9 +319,9 @@ impl Cells {
         if let Some(k) =
             (0..disturbed.len()).max_by(|a, b| disturbed[*a].abs().total_cmp(&disturbed[*b].abs()))
         {
+            let place = if disturbed[k] == 0.0 { "none moved".to_owned() } else { self.place(k) };
             let about = format!(
-                "Largest change of a conductance by other cells' pulses, after the cell's own write: {}",
-                self.place(k)
+                "Largest change of a conductance by other cells' pulses, after the cell's own write: {place}"
             );
             found.scalar("disturbed", percent(disturbed[k].abs()), None, "%", Some(Better::Lower), about);
         }
