@@ -212,8 +212,8 @@ struct StaticCells<'a> {
     on: Vec<bool>,
     /// Voltage across each memristor.
     inner: Vec<f64>,
-    /// Voltage of the lower node of each cell where a gate looks at it.
-    low: Vec<f64>,
+    /// Voltage of the bit-line node of each cell as its gate sees it.
+    seen: Vec<f64>,
 }
 
 impl<'a> StaticCells<'a> {
@@ -228,7 +228,7 @@ impl<'a> StaticCells<'a> {
             columns: of.crossbar.columns(),
             on: vec![false; count],
             inner: vec![0.0; count],
-            low: vec![0.0; count],
+            seen: vec![0.0; count],
         }
     }
 
@@ -238,11 +238,9 @@ impl<'a> StaticCells<'a> {
 }
 
 impl Cells for StaticCells<'_> {
-    fn begin(&mut self, word: &[f64], bit: &[f64]) {
+    fn begin(&mut self, _word: &[f64], bit: &[f64]) {
         if self.law.sees_ground() {
-            for (low, (w, b)) in self.low.iter_mut().zip(word.iter().zip(bit)) {
-                *low = w.min(*b);
-            }
+            self.seen.copy_from_slice(bit);
         }
     }
 
@@ -251,7 +249,7 @@ impl Cells for StaticCells<'_> {
         for k in 0..self.g.len() {
             let on =
                 if gates { self.rows_on.get(k / self.columns).copied().unwrap_or(true) } else { self.on[k] };
-            let place = Place { word_v: word[k], bit_v: bit[k], low_v: self.low[k], on };
+            let place = Place { word_v: word[k], bit_v: bit[k], seen_v: self.seen[k], on };
             let Branch { i: current, g: slope } = self.law.branch(self.g[k], &place, &mut self.inner[k]);
             (i[k], g[k]) = (current, slope);
         }
