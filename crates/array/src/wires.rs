@@ -53,7 +53,7 @@ pub use cell::{Access, CellLaw, Conduction};
 pub use error::WireError;
 pub use linear::{Effective, Eliminated, LinearCrossbar, Solution};
 pub use nonlinear::{NonlinearCrossbar, NonlinearSolution};
-pub use spice::Saved;
+pub use spice::{Pulsed, Saved};
 pub use tree::Workspace;
 
 /// Resistances of the lines of a crossbar, and what stands at their ends.

@@ -9,7 +9,7 @@ use super::WireError;
 
 /// Voltage times slope from which on an exponential goes on as a straight line: no solution lies there, and nothing
 /// overflows on the way to it.
-const STEEPEST: f64 = 80.0;
+pub(super) const STEEPEST: f64 = 80.0;
 
 /// Current through a memristor at a frozen state for a voltage.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -90,6 +90,36 @@ impl<'a> NonlinearCrossbar<'a> {
         self.crossbar
     }
 
+    /// What its cells are.
+    pub fn law(&self) -> CellLaw {
+        self.law
+    }
+
+    /// For each row whether its transistors are on; empty where all are.
+    pub(super) fn rows_on(&self) -> &[bool] {
+        &self.rows_on
+    }
+
+    /// Whether each threshold selector is on for each input: inputs x rows x columns.
+    pub(super) fn switches(
+        &self,
+        inputs: Rows<f64>,
+        workspace: &Workspace,
+        watch: &dyn Watch,
+    ) -> Result<Vec<bool>, WireError> {
+        let quiet = Quiet(watch);
+        let mut newton = Newton::new(&self.crossbar, workspace, &quiet);
+        let mut cells = StaticCells::new(self);
+        let mut at = Point::default();
+        let mut on = Vec::with_capacity(inputs.rows() * cells.on.len());
+        for number in 0..inputs.rows() {
+            self.input(&mut newton, &mut cells, inputs.row(number), number, &mut at)?;
+            on.extend_from_slice(&cells.on);
+            watch.step(1)?;
+        }
+        Ok(on)
+    }
+
     /// Solves for voltages of the sources, V, one input a row.
     ///
     /// # Errors

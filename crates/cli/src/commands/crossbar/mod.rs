@@ -5,6 +5,7 @@ mod circuit;
 mod export;
 mod memory;
 mod nonlinear;
+mod pulses;
 mod solve;
 
 use neurohm::array::wires::WireError;
