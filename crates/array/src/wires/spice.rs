@@ -172,8 +172,7 @@ impl Netlist<'_> {
         self.word_lines(out)?;
         contents.before(out, self)?;
         self.cells().try_for_each(|(i, j, g)| contents.cell(out, self, [i, j], g))?;
-        self.bit_lines(out)?;
-        (0..n).try_for_each(|j| writeln!(out, "VO{j} g{j} 0 0"))?;
+        self.bit_lines(out, |out, j| writeln!(out, "VO{j} g{j} 0 0"))?;
         self.control(out, inputs, contents)
     }
 
@@ -198,9 +197,13 @@ impl Netlist<'_> {
         (0..self.crossbar.rows()).try_for_each(|i| self.word_line(out, i))
     }
 
-    fn bit_lines(&self, out: &mut String) -> fmt::Result {
+    /// `end` writes what stands at the end of a bit line.
+    fn bit_lines(&self, out: &mut String, end: impl Fn(&mut String, usize) -> fmt::Result) -> fmt::Result {
         writeln!(out, "* bit lines: segments B, sense resistances S, and what measures their currents")?;
-        (0..self.crossbar.columns()).try_for_each(|j| self.bit_line(out, j))
+        (0..self.crossbar.columns()).try_for_each(|j| {
+            self.bit_line(out, j)?;
+            end(out, j)
+        })
     }
 
     /// Nodes and lines, in comments.

@@ -15,8 +15,9 @@ use super::super::nonlinear::NonlinearCrossbar;
 use super::super::{Access, CellLaw, Conduction, WireError, Workspace};
 use super::{Bit, Contents, Netlist, Saved, Word, resistor};
 
-/// What a simulator is told: as exact as 64 bits allow. Its `gmin`, S, lies across junctions.
-const OPTIONS: &str = ".options reltol=1e-12 abstol=1e-20 vntol=1e-14 gmin=1e-20 itl1=1000";
+/// What a simulator is told: its last step, of an iteration that converges quadratically, is this small, and rounding is
+/// smaller. Its `gmin`, S, lies across junctions.
+const OPTIONS: &str = ".options reltol=1e-9 abstol=1e-15 vntol=1e-12 gmin=1e-20 itl1=1000";
 
 /// Root of a voltage below which a behavioural source has no slope of its root, in V: added to its square.
 const NEAR_ZERO: f64 = 1e-30;

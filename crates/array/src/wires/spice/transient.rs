@@ -159,13 +159,10 @@ impl Pulsed<'_> {
             cell.parameters.iter().try_for_each(|parameter| write!(out, "\n+ {parameter}"))?;
             writeln!(out)?;
         }
-        net.bit_lines(out)?;
-        for j in 0..n {
-            match self.grounds.get(j) {
-                None => writeln!(out, "VO{j} g{j} 0 0")?,
-                Some(wave) => writeln!(out, "VO{j} g{j} 0 {}", wave.spice(self.t_end_s))?,
-            }
-        }
+        net.bit_lines(out, |out, j| match self.grounds.get(j) {
+            None => writeln!(out, "VO{j} g{j} 0 0"),
+            Some(wave) => writeln!(out, "VO{j} g{j} 0 {}", wave.spice(self.t_end_s)),
+        })?;
         let step = self.max_step_s;
         writeln!(
             out,
