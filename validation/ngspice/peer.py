@@ -17,10 +17,13 @@ MARK = "m_a_r_k"
 class Session:
     """A netlist in an ngspice that was started and has read it: a step is the analysis and nothing else."""
 
-    def __init__(self, netlist):
+    def __init__(self, netlist, own_options=True):
+        """`own_options`: whether the netlist's tolerances hold, or those that are set later."""
         self.folder = tempfile.TemporaryDirectory()
         body = netlist[: netlist.index(".control")]
-        (pathlib.Path(self.folder.name) / "circuit.cir").write_text(re.sub(r"(?m)^\.options.*$", "", body) + ".end\n")
+        if not own_options:
+            body = re.sub(r"(?m)^\.options.*$", "", body)
+        (pathlib.Path(self.folder.name) / "circuit.cir").write_text(body + ".end\n")
         # Line by line: the answers go through a pipe.
         self.process = subprocess.Popen(
             ["stdbuf", "-oL", "ngspice", "-p"],
@@ -57,7 +60,7 @@ class Loop(Session):
     """A transient of one device."""
 
     def __init__(self, netlist, span_s):
-        super().__init__(netlist)
+        super().__init__(netlist, own_options=False)
         self.span_s = span_s
 
     def settings(self, step_s, reltol):
@@ -96,6 +99,23 @@ class Crossbar(Session):
         return spice.batch(self.netlist)
 
 
+class Pulses(Crossbar):
+    """A transient of an array."""
+
+    def __init__(self, netlist, span_s, step_s):
+        super().__init__(netlist)
+        self.span_s = span_s
+        self.step_s = step_s
+
+    def step(self):
+        self.say("destroy all")
+        self.say(f"tran {self.step_s} {self.span_s} 0 {self.step_s} uic")
+
+    def values(self):
+        """Of every time: it, the currents, and the states."""
+        return spice.batch(self.netlist, skip=0)
+
+
 def about():
     text = subprocess.run(["ngspice", "--version"], capture_output=True, text=True, check=True).stdout
     version = re.search(r"ngspice-(\S+)", text).group(1)
@@ -103,4 +123,4 @@ def about():
 
 
 protocol.threads()
-protocol.serve(about, {"loop": Loop, "crossbar": Crossbar})
+protocol.serve(about, {"loop": Loop, "crossbar": Crossbar, "pulses": Pulses})

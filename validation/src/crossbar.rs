@@ -1,6 +1,9 @@
 //! Arrays that are asked of several tools, and how far two answers are apart.
 
-use neurohm_array::wires::{Effective, LinearCrossbar, Saved, Solution, Wires, Workspace};
+use neurohm_array::wires::{
+    CellLaw, Effective, LinearCrossbar, NonlinearCrossbar, NonlinearSolution, Saved, Solution, Wires,
+    Workspace,
+};
 use neurohm_num::{Key, Purpose, Rows, Unwatched};
 
 use crate::Result;
@@ -104,6 +107,20 @@ impl Array {
 
     pub fn difficulty(&self) -> Result<f64> {
         Ok(self.crossbar()?.difficulty())
+    }
+
+    fn of_law(&self, law: CellLaw) -> Result<NonlinearCrossbar<'_>> {
+        let linear = self.crossbar()?;
+        Ok(NonlinearCrossbar::new(linear.conductances(), linear.wires(), law)?)
+    }
+
+    /// Currents and node voltages of the array with cells of a law.
+    pub fn nonlinear(&self, law: CellLaw) -> Result<NonlinearSolution> {
+        Ok(self.of_law(law)?.solve(self.inputs()?, &self.workspace, &Unwatched)?)
+    }
+
+    pub fn nonlinear_netlist(&self, law: CellLaw, saved: Saved) -> Result<String> {
+        Ok(self.of_law(law)?.spice(self.inputs()?, saved, &self.workspace, &Unwatched)?)
     }
 
     pub fn netlist(&self, saved: Saved) -> Result<String> {

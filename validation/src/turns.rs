@@ -14,6 +14,10 @@ const PAUSE: Duration = Duration::from_millis(250);
 /// share, on either side. A call that is longer than this needs none.
 const WARM_UP_S: f64 = 0.1;
 
+/// A call of this many seconds is its own warm-up, and a few of them tell what many would.
+const LONG_S: f64 = 1.0;
+const FEW: usize = 3;
+
 /// Seconds a call on both sides, one entry a turn.
 pub struct Turns {
     /// The other tool.
@@ -23,7 +27,8 @@ pub struct Turns {
 }
 
 impl Turns {
-    /// Times the peer's open case and `ours`, `repeats` turns each, after a warm-up of both.
+    /// Times the peer's open case and `ours`, `repeats` turns each, after a warm-up of both. Three turns are enough where
+    /// a call takes more than a second.
     pub fn take(peer: &mut Peer, repeats: usize, mut ours: impl FnMut() -> Result<()>) -> Result<Self> {
         let mut own = |calls: usize| -> Result<f64> {
             let begin = Instant::now();
@@ -34,8 +39,10 @@ impl Turns {
         };
         let calls = |s: f64| ((TURN_S / s.max(1e-9)).ceil() as usize).clamp(1, 2000);
         let warm_up = |s: f64| ((WARM_UP_S / s.max(1e-9)) as usize).min(5000);
-        peer.time(1)?;
-        let s = peer.time(2)?;
+        let first = peer.time(1)?;
+        let long = first > LONG_S;
+        let repeats = if long { repeats.min(FEW) } else { repeats };
+        let s = if long { first } else { peer.time(2)? };
         let (peer_warm_up, peer_calls) = (warm_up(s), calls(s));
         own(1)?;
         let s = own(2)?;

@@ -10,6 +10,7 @@ use serde::de::{MapAccess, Visitor, value::MapAccessDeserializer};
 use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::SettingError;
+use crate::adc::Mismatch;
 use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
 use crate::converter::{not_negative, positive};
 use crate::lines::Lines;
@@ -221,6 +222,14 @@ impl ChipSpec {
         list
     }
 
+    /// How the converters behind the bit lines differ.
+    pub(crate) fn mismatch(&self) -> Option<&Mismatch> {
+        match &self.adc {
+            Adc::Uniform(adc) => adc.mismatch.as_ref(),
+            Adc::Ideal {} => None,
+        }
+    }
+
     /// Whether a converter takes its range from data, so that [`crate::AnalogMatrix::calibrate`] must
     /// come before a product.
     pub fn needs_calibration(&self) -> bool {
@@ -249,6 +258,7 @@ impl ChipSpec {
                 resolution: Bits(bits),
                 range: OutputRange::Calibrated { percentile: 100.0 },
                 overflow: Overflow::default(),
+                mismatch: None,
             }),
         };
     }
@@ -288,10 +298,11 @@ impl ChipSpec {
 }
 
 /// What the chip adds to the device's own list.
-const OWN: [(&str, &str); 5] = [
+const OWN: [(&str, &str); 6] = [
     ("wires", "resistance of the lines: voltages that fall along them, and currents that sneak"),
     ("dac", "rounding and clipping of the inputs"),
     ("adc", "rounding and clipping of the outputs"),
+    ("adc.uniform.mismatch", "capacitors, offsets and gains of the output converters that differ"),
     ("input_noise", "noise on the read voltages"),
     ("output_noise", "noise on the output currents"),
 ];
@@ -302,6 +313,7 @@ impl Nonidealities for ChipSpec {
             "wires" => self.wires.resistive().is_some(),
             "dac" => self.dac != Dac::Ideal {},
             "adc" => self.adc != Adc::Ideal {},
+            "adc.uniform.mismatch" => self.mismatch().is_some(),
             "input_noise" => self.input_noise > 0.0,
             _ => self.output_noise > 0.0,
         };
@@ -318,6 +330,11 @@ impl Nonidealities for ChipSpec {
             "wires" => self.wires = Lines::Ideal {},
             "dac" => self.dac = Dac::Ideal {},
             "adc" => self.adc = Adc::Ideal {},
+            "adc.uniform.mismatch" => {
+                if let Adc::Uniform(adc) = &mut self.adc {
+                    adc.mismatch = None;
+                }
+            }
             "input_noise" => self.input_noise = 0.0,
             "output_noise" => self.output_noise = 0.0,
             _ => return self.device.without(path),
@@ -336,6 +353,11 @@ impl Nonidealities for ChipSpec {
         match (path, &mut self.dac, &mut self.adc) {
             ("dac", Dac::Uniform(dac), _) => dac.resolution = dac.resolution.coarser(factor),
             ("adc", _, Adc::Uniform(adc)) => adc.resolution = adc.resolution.coarser(factor),
+            ("adc.uniform.mismatch", _, Adc::Uniform(adc)) => {
+                if let Some(mismatch) = &mut adc.mismatch {
+                    mismatch.scaled(factor);
+                }
+            }
             ("wires", ..) => self.wires.scaled(factor),
             ("input_noise", ..) => self.input_noise *= factor,
             ("output_noise", ..) => self.output_noise *= factor,

@@ -154,6 +154,7 @@ impl Baseline {
             gains: Rows::new(&ones, 1, ones.len())?,
             conductances: bars.conductances.columns(span.start, span.len()),
             periphery: &periphery,
+            converters: bars.converters.map(|all| all.after(strip * columns)),
             ranges: &Ranges { input: None, output },
             key: self.key.child("strip", strip as u64),
             ..*bars

@@ -9,6 +9,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::SettingError;
+use crate::adc::Mismatch;
 
 /// How fine a converter is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
@@ -120,6 +121,9 @@ pub struct UniformAdc {
     /// What happens to a sample that drives an output out of range.
     #[serde(default)]
     pub overflow: Overflow,
+    /// How converters differ, one from the other; without it all are ideal.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub mismatch: Option<Mismatch>,
 }
 
 /// Which current is the largest code. The unit is the current of one weight of full magnitude at the
@@ -203,7 +207,7 @@ impl Adc {
                 ));
             }
         }
-        Ok(())
+        adc.mismatch.as_ref().map_or(Ok(()), |mismatch| mismatch.check(adc.resolution))
     }
 
     /// Whether its range comes from data.

@@ -21,6 +21,7 @@
 //! and products the unit of a weight is the full conductance range, that of an input the full read voltage, that of
 //! an output one full weight at full voltage.
 
+mod adc;
 mod calibrate;
 mod chip;
 mod compensation;
@@ -39,6 +40,7 @@ mod product;
 mod tally;
 pub mod wires;
 
+pub use adc::Mismatch;
 pub use chip::{ChipSpec, DriftCompensation, Read, ReadNoise};
 pub use converter::{Adc, Dac, InputRange, OutputRange, Overflow, Resolution, UniformAdc, UniformDac};
 pub use error::ArrayError;

@@ -5,6 +5,7 @@ use std::ops::Range;
 use neurohm_num::{Key, Rows, RowsMut};
 use rayon::prelude::*;
 
+use crate::adc::Converters;
 use crate::chip::DriftCompensation;
 use crate::compensation::Baseline;
 use crate::crossbar::{Crossbar, Reading, Targets, rows_of_each};
@@ -12,7 +13,7 @@ use crate::error::finite;
 use crate::gemm::{gemm, gemm_wt};
 use crate::mapping::{Per, cuts};
 use crate::product::{Crossbars, Periphery, Ranges, agree};
-use crate::{ArrayError, ChipSpec, Tally, calibrate, kernel};
+use crate::{ArrayError, ChipSpec, SarConverter, Tally, calibrate, kernel};
 
 /// Weights (inputs x outputs) in the cells of crossbars.
 ///
@@ -24,6 +25,8 @@ use crate::{ArrayError, ChipSpec, Tally, calibrate, kernel};
 pub struct AnalogMatrix {
     chip: ChipSpec,
     periphery: Periphery,
+    /// Behind the columns and, for the transposed product, behind the rows; `None` where they do not differ.
+    converters: [Option<Converters>; 2],
     key: Key,
     inputs: usize,
     outputs: usize,
@@ -61,8 +64,16 @@ impl AnalogMatrix {
         let rows = cuts(inputs, chip.tile.rows as usize);
         let columns = cuts(outputs, chip.tile.columns as usize);
         let ranges = Ranges::fixed(chip, rows.len() * columns.len());
+        // One crossbar after the other, row strips outside.
+        let behind_columns = rows.iter().flat_map(|_| columns.iter().map(Range::len));
+        let behind_rows = rows.iter().flat_map(|strip| columns.iter().map(|_| strip.len()));
+        let converters = [
+            Converters::draw(chip, behind_columns, key.child("adc", 0))?,
+            Converters::draw(chip, behind_rows, key.child("adc", 1))?,
+        ];
         let mut matrix = Self {
             periphery: Periphery::new(chip),
+            converters,
             key,
             inputs,
             outputs,
@@ -327,6 +338,7 @@ impl AnalogMatrix {
             conductances: Rows::new(lines, lines.len() / width.max(1), width)?,
             transposed,
             periphery: &self.periphery,
+            converters: self.converters[usize::from(transposed)].as_ref().map(Converters::behind),
             ranges,
             key: self.key.child("product", u64::from(transposed)),
         })
@@ -370,6 +382,12 @@ impl AnalogMatrix {
     /// Where inputs and outputs are cut into crossbars.
     pub fn cuts(&self) -> (&[Range<usize>], &[Range<usize>]) {
         (&self.rows, &self.columns)
+    }
+    /// The converter behind an output's column in the crossbars of a strip of inputs, where the chip's converters differ.
+    pub fn converter(&self, strip: usize, output: usize) -> Option<&SarConverter> {
+        let column = self.columns.iter().position(|columns| columns.contains(&output))?;
+        let tile = (strip < self.rows.len()).then_some(strip * self.columns.len() + column)?;
+        Some(self.converters[0].as_ref()?.of(tile, output - self.columns[column].start))
     }
     /// What was counted outside of products: programming and the reads of drift compensation.
     pub fn events(&self) -> Tally {

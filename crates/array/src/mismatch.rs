@@ -117,7 +117,7 @@ fn worst(values: &[f64]) -> f64 {
 }
 
 impl SarSpec {
-    fn check(&self) -> Result<(), SettingError> {
+    pub(crate) fn check(&self) -> Result<(), SettingError> {
         if !(2..=16).contains(&self.bits) {
             return Err(SettingError::value("bits", format!("{} bits; allowed are 2 to 16", self.bits)));
         }
@@ -143,7 +143,7 @@ impl SarSpec {
 
     /// Weights by design, the largest first: whole numbers that sum to `2^bits - 1`, each at most one more than all
     /// below it together, in as even a ratio as that allows.
-    fn nominal(&self) -> Vec<f64> {
+    pub(crate) fn nominal(&self) -> Vec<f64> {
         let whole = (1i64 << self.bits) - 1;
         let powers = |ratio: f64, n: u32| (0..n).map(move |i| libm::pow(ratio, f64::from(i)));
         let (mut low, mut high) = (1.0, 2.0);
@@ -169,6 +169,15 @@ impl SarSpec {
     }
 }
 
+impl Calibration {
+    pub(crate) fn check(&self) -> Result<(), SettingError> {
+        if self.averages == 0 {
+            return Err(SettingError::value("averages", "0 measurements tell nothing; 1 or more are needed"));
+        }
+        not_negative("noise_lsb", self.noise_lsb)
+    }
+}
+
 impl SarConverter {
     /// Draws converter number `number` of a design.
     ///
@@ -176,7 +185,11 @@ impl SarConverter {
     /// A setting out of range, by name.
     pub fn draw(spec: &SarSpec, key: Key, number: u64) -> Result<Self, SettingError> {
         spec.check()?;
-        let nominal = spec.nominal();
+        Ok(Self::of(spec, spec.nominal(), key, number))
+    }
+
+    /// As [`SarConverter::draw`], of a design that was checked and whose weights are known.
+    pub(crate) fn of(spec: &SarSpec, nominal: Vec<f64>, key: Key, number: u64) -> Self {
         let key = key.child("converter", number);
         let stream = key.stream(Purpose::Converter, 0);
         let normal = |element: usize| f64::from(stream.normal(element as u64));
@@ -185,7 +198,7 @@ impl SarConverter {
         let drawn: Vec<f64> = nominal.iter().copied().enumerate().map(capacitor).collect();
         let total = drawn.iter().sum::<f64>() + capacitor((n, 1.0));
         let scale = (nominal.iter().sum::<f64>() + 1.0) / total;
-        Ok(Self {
+        Self {
             bits: spec.bits,
             actual: drawn.iter().map(|w| w * scale).collect(),
             offset: spec.offset_lsb * normal(n + 1),
@@ -195,7 +208,7 @@ impl SarConverter {
             nominal,
             key,
             calibrations: 0,
-        })
+        }
     }
 
     /// Measures the weight of every bit and the offset, and uses from now on what it found. The digital word keeps its
@@ -204,10 +217,7 @@ impl SarConverter {
     /// # Errors
     /// No measurement, or noise that is no number.
     pub fn calibrate(&mut self, how: &Calibration) -> Result<(), SettingError> {
-        if how.averages == 0 {
-            return Err(SettingError::value("averages", "0 measurements tell nothing; 1 or more are needed"));
-        }
-        not_negative("noise_lsb", how.noise_lsb)?;
+        how.check()?;
         let stream = self.key.stream(Purpose::Calibration, self.calibrations);
         self.calibrations += 1;
         let sd = how.noise_lsb / f64::from(how.averages).sqrt();
@@ -221,15 +231,21 @@ impl SarConverter {
 
     /// The word that an input in steps gives: the lower end of an ideal bin, in steps; whole until calibrated.
     pub fn word(&self, input: f64) -> f64 {
+        self.decide(input).0
+    }
+
+    /// The word, and whether all decisions were the same: the input may lie beyond the range.
+    pub(crate) fn decide(&self, input: f64) -> (f64, bool) {
         let held = self.gain * input + self.offset;
-        let (mut kept, mut word) = (0.0, -self.digital_offset);
+        let (mut kept, mut word, mut ones) = (0.0, -self.digital_offset, 0);
         for (actual, digital) in self.actual.iter().zip(&self.digital) {
             if held >= kept + actual {
                 kept += actual;
                 word += digital;
+                ones += 1;
             }
         }
-        word
+        (word, ones == 0 || ones == self.actual.len())
     }
 
     /// The code that an input in steps gives: the word, rounded to what there is.

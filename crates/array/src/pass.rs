@@ -5,6 +5,7 @@ use std::ops::Range;
 
 use neurohm_num::{Purpose, Rows, RowsMut};
 
+use crate::adc::Behind;
 use crate::gemm::{gemm, gemm_wt};
 use crate::kernel::{self, Voltages};
 use crate::product::Crossbars;
@@ -239,7 +240,9 @@ impl Pass<'_> {
             for Run { strips, columns } in runs {
                 let range = ranges[self.bars.tile(self.b, strips.start)];
                 let factor = limit / range * unit;
-                let largest = if columns.len() == width {
+                let largest = if let Some(converters) = self.bars.converters {
+                    self.convert_apart(converters, strips.clone(), values, factor)
+                } else if columns.len() == width {
                     // Full rows are one long one, whatever their width.
                     kernel::convert(values, values.len(), 0, values.len(), factor, limit)
                 } else {
@@ -250,6 +253,29 @@ impl Pass<'_> {
                 }
             }
         }
+    }
+
+    /// Currents to codes by converters that differ; the largest magnitude of a code.
+    fn convert_apart(
+        &self,
+        converters: Behind,
+        strips: Range<usize>,
+        values: &mut [f32],
+        factor: f32,
+    ) -> f32 {
+        let (out, outputs) = (self.bars.strips().1, self.outputs());
+        let flags = self.attempt < self.bars.periphery.output.repeats;
+        let mut largest = 0.0f32;
+        for o in strips {
+            let tile = self.bars.tile(self.b, o);
+            let columns = out[o].start - outputs.start..out[o].end - outputs.start;
+            for row in values.chunks_exact_mut(outputs.len()) {
+                let currents = &mut row[columns.clone()];
+                currents.iter_mut().for_each(|current| *current *= factor);
+                largest = largest.max(converters.convert(tile, currents, flags));
+            }
+        }
+        largest
     }
 
     fn is_noisy(&self) -> bool {

@@ -15,6 +15,7 @@ use std::ops::Range;
 use neurohm_num::{Key, Rows, RowsMut};
 use rayon::prelude::*;
 
+use crate::adc::{Behind, Converters};
 use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
 use crate::mapping::cuts;
 use crate::pass::{Batch, Pass, Scratch};
@@ -132,6 +133,8 @@ pub(crate) struct Crossbars<'a> {
     /// Whether inputs enter at the columns.
     pub transposed: bool,
     pub periphery: &'a Periphery,
+    /// The converters behind the outputs; `None` where they are ideal or evenly spaced.
+    pub converters: Option<Behind<'a>>,
     pub ranges: &'a Ranges,
     pub key: Key,
 }
@@ -313,6 +316,7 @@ pub fn product(
         return Err(ArrayError::NotCalibrated { converter });
     };
     let (ones, zeros) = (vec![1.0; outputs], vec![0.0; 2 * inputs]);
+    let converters = Converters::draw(chip, std::iter::once(outputs), key.child("adc", 0))?;
     let bars = Crossbars {
         weights,
         variances,
@@ -323,6 +327,7 @@ pub fn product(
         conductances: Rows::new(&zeros, 2, inputs)?,
         transposed: false,
         periphery: &Periphery::new(chip),
+        converters: converters.as_ref().map(Converters::behind),
         ranges: &ranges,
         key,
     };

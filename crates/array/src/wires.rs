@@ -57,7 +57,7 @@ pub use dynamic::{DynamicCrossbar, Instant, Passed};
 pub use error::WireError;
 pub use linear::{Effective, Eliminated, LinearCrossbar, Solution};
 pub use nonlinear::{NonlinearCrossbar, NonlinearSolution};
-pub use spice::Saved;
+pub use spice::{Pulsed, Saved};
 pub use tree::Workspace;
 pub use write::{Bias, Disturbed, Line, Together, Verify, Writing, Written};
 

@@ -140,9 +140,18 @@ fn mistakes_are_named_with_their_place_and_the_nearest_name() {
 
 #[test]
 fn each_nonideality_can_be_taken_away_kept_alone_and_scaled() {
-    let chip = chip_preset("default").unwrap();
+    let mut chip = chip_preset("default").unwrap();
+    chip.set("adc.uniform.mismatch.unit_capacitor", "0.05", &presets_only).unwrap();
     let paths: Vec<String> = chip.nonidealities().into_iter().map(|n| n.path).collect();
-    for wanted in ["dac", "adc", "output_noise", "device.write", "device.noise", "device.retention"] {
+    for wanted in [
+        "dac",
+        "adc",
+        "adc.uniform.mismatch",
+        "output_noise",
+        "device.write",
+        "device.noise",
+        "device.retention",
+    ] {
         assert!(paths.iter().any(|p| p == wanted), "{wanted} in {paths:?}");
     }
     for path in &paths {

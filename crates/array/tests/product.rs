@@ -168,6 +168,7 @@ fn quantisation_errors_have_the_variance_of_a_uniform_quantiser() {
             resolution,
             range: OutputRange::Fixed { bound: 1.0 },
             overflow: Overflow::Clip {},
+            mismatch: None,
         });
         // An ideal DAC fills the range with each sample, so the ADC needs a second input that sets the scale.
         for (name, chip, inputs) in [("dac", dac, 1), ("adc", adc, 2)] {
@@ -377,6 +378,7 @@ fn halving_the_input_rescues_what_clipping_loses() {
             resolution: Resolution::Bits(12),
             range: OutputRange::Fixed { bound: 12.0 },
             overflow,
+            mismatch: None,
         });
         forward(&matrix(&w, inputs, outputs, &chip), &x, 0)
     };
@@ -404,6 +406,7 @@ fn calibrated_ranges_hold_the_wanted_part_of_the_data() {
         resolution: Resolution::Bits(12),
         range: OutputRange::Calibrated { percentile: 100.0 },
         overflow: Overflow::Clip {},
+        mismatch: None,
     });
     let mut matrix = matrix(&w, inputs, outputs, &chip);
     let rows = Rows::new(&x, samples, inputs).unwrap();

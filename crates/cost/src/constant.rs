@@ -9,6 +9,8 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{DeserializeSeed, Error, IntoDeserializer, MapAccess, Visitor};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::preset::Stated;
+
 /// How well a constant is known, from the best down.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize, JsonSchema)]
 #[serde(rename_all = "snake_case")]
@@ -96,6 +98,11 @@ impl<U: Unit> Constant<U> {
     /// A constant of a file.
     pub fn new(value: f64, known: Known, source: impl Into<String>) -> Self {
         Self { value, known, source: source.into(), unit: PhantomData }
+    }
+
+    /// It for a reader, without a path yet.
+    pub(crate) fn stated(&self) -> Stated {
+        Stated::new("", self.text(), self.known, &self.source)
     }
 
     /// It with its unit.

@@ -115,12 +115,28 @@ pub struct Stated {
     pub source: String,
 }
 
+impl Stated {
+    pub(crate) fn new(path: impl Into<String>, value: String, known: Known, source: &str) -> Self {
+        Self { path: path.into(), value, known, source: source.to_owned() }
+    }
+
+    /// The same under another path.
+    pub(crate) fn at(self, path: String) -> Self {
+        Self { path, ..self }
+    }
+}
+
 impl Technology {
-    /// All its constants, each with value, source and how well it is known.
+    /// All its constants, each with value, source and how well it is known; behind them what its parts take from the
+    /// tables of fits and designs.
     pub fn constants(&self) -> Vec<Stated> {
         let mut found = Vec::new();
         if let Ok(table) = Table::try_from(self) {
             gather("", &table, &mut found);
+        }
+        // A technology that was checked names nothing that the tables do not have.
+        for tables in [self.adc.tables(), self.dac.tables(), self.array.tables()] {
+            found.extend(tables.unwrap_or_default());
         }
         found
     }
@@ -199,9 +215,32 @@ mod tests {
             assert_eq!(read.name, preset.name);
             // Every constant of the file is told, with a source.
             let told = read.constants();
-            assert_eq!(told.len(), preset.toml.matches("value =").count());
+            let own = told.iter().filter(|c| !c.path.contains('('));
+            assert_eq!(own.count(), preset.toml.matches("value =").count());
             assert!(told.iter().all(|c| !c.source.is_empty() && !c.value.is_empty()));
             assert_eq!(parse_technology(&read.to_toml().unwrap(), "again").unwrap(), read);
+        }
+    }
+
+    #[test]
+    fn what_comes_from_a_table_is_told_with_the_tables_source() {
+        let told = |text: &str, start: &str| {
+            let all = parse_technology(text, "mine").unwrap().constants();
+            all.into_iter().filter(|c| c.path.starts_with(start) && c.path.contains('(')).collect::<Vec<_>>()
+        };
+        let survey =
+            told("[adc.survey]\nrate = \"100 MHz\"\nnode = \"32 nm\"\nwalden = \"20 fJ\"\n", "adc.survey");
+        assert!(survey.len() == 1 && survey[0].source.contains("Murmann"), "{survey:?}");
+        assert!(survey[0].value.contains("180.14") && survey[0].known == Known::PublicCode, "{survey:?}");
+        let listed = told("[adc.listed]\ndesign = \"mnsim_8b\"\n", "adc.listed");
+        assert!(listed.iter().all(|c| c.source.contains("MNSIM")) && listed.len() == 3, "{listed:?}");
+        assert_eq!(listed[1].value, "2 mW");
+        let dac = told("[dac.listed]\ndesign = \"mnsim_4b\"\ntime = \"10 ns\"\n", "dac.listed");
+        assert!(dac.len() == 2 && dac[0].value == "31.2 uW", "{dac:?}");
+        let ours = technology("neurosim_like_22nm").unwrap().constants();
+        for part in ["adc.sar (its fit)", "array.ohmic (its lines; in no bill)"] {
+            let found = ours.iter().find(|c| c.path == part).unwrap();
+            assert!(found.source.contains("NeuroSim"), "{found:?}");
         }
     }
 

@@ -243,6 +243,12 @@ pub trait CellBank: Send + Sync {
     /// States of all cells, cell by cell.
     fn state(&self) -> &[f64];
 
+    /// Puts a cell into a state; each number is brought within the model's bounds. Numbers that are not finite and cells
+    /// that are not there change nothing, and who has no states stays as it is.
+    fn set_state(&mut self, cell: usize, x: &[f64]) {
+        let _ = (cell, x);
+    }
+
     /// Another tolerance for the states' errors, relative to their scale; who has none of its own stays as it is.
     fn set_tolerance(&mut self, tolerance: f64) {
         let _ = tolerance;

@@ -98,7 +98,10 @@ const IDLE: [(&str, [&str; 2]); 6] = [
 #[test]
 fn a_setting_is_refused_where_it_changes_nothing_and_only_there() {
     let study = neurohm_study::find(REGISTRY, "mvm").unwrap();
-    let chips: [(&str, &[&str]); 6] = [
+    let bent =
+        "chip.adc.uniform={resolution.bits = 6, range.fixed.bound = 4.0, mismatch.unit_capacitor = 0.1}";
+    let chips: [(&str, &[&str]); 7] = [
+        ("ideal", &[bent]),
         ("ideal", &[]),
         ("default", &[]),
         ("default", &["chip.device=ideal"]),
@@ -140,6 +143,40 @@ fn a_setting_is_refused_where_it_changes_nothing_and_only_there() {
                 }
             }
         }
+    }
+}
+
+/// Every setting of converters that differ, with another value.
+const CONVERTERS: [(&str, &str); 7] = [
+    ("unit_capacitor", "0.2"),
+    ("offset_lsb", "1.0"),
+    ("gain", "0.05"),
+    ("redundancy", "1"),
+    ("columns_per_converter", "8"),
+    ("calibration", "{averages = 4, noise_lsb = 0.5}"),
+    ("calibration", "{averages = 16, noise_lsb = 0.5}"),
+];
+
+#[test]
+fn converters_that_differ_more_give_worse_products_and_each_of_their_settings_counts() {
+    let study = neurohm_study::find(REGISTRY, "mvm").unwrap();
+    let run = |more: &[&str]| {
+        let adc = "chip.adc.uniform={resolution.bits = 8, range.fixed.bound = 4.0}";
+        let set: Vec<String> = [adc].iter().chain(more).map(|s| (*s).to_string()).collect();
+        let set: Vec<&str> = set.iter().map(String::as_str).collect();
+        run(study, &smoke(study, &[&["chip.preset=ideal"], &set[..]].concat(), false))
+    };
+    let mismatch = |field: &str, value: &str| format!("chip.adc.uniform.mismatch.{field}={value}");
+    let error = |record: &Record| record.scalars[&record.merit].value;
+    let errors: Vec<f64> =
+        ["0.001", "0.05", "0.2"].map(|spread| error(&run(&[&mismatch("unit_capacitor", spread)]))).to_vec();
+    let ideal = error(&run(&[]));
+    assert!((errors[0] / ideal - 1.0).abs() < 0.02, "{ideal} {errors:?}");
+    assert!(errors[1] > 1.2 * errors[0] && errors[2] > 1.5 * errors[1], "{errors:?}");
+    let base = mismatch("unit_capacitor", "0.1");
+    let mut seen = BTreeSet::from([found(run(&[&base]))]);
+    for (field, value) in CONVERTERS {
+        assert!(seen.insert(found(run(&[&base, &mismatch(field, value)]))), "{field} = {value}");
     }
 }
 

@@ -9,7 +9,7 @@ use super::WireError;
 
 /// Voltage times slope from which on an exponential goes on as a straight line: no solution lies there, and nothing
 /// overflows on the way to it.
-const STEEPEST: f64 = 80.0;
+pub(super) const STEEPEST: f64 = 80.0;
 
 /// Current through a memristor at a frozen state for a voltage.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -72,7 +72,8 @@ pub enum Access {
     },
     /// An n-channel transistor, its source at the bit line: Shichman and Hodges (1968), level 1, without body effect:
     /// cut off below `threshold_v`, `beta ((Vgs - Vt) Vds - Vds^2 / 2)`, and `beta / 2 (Vgs - Vt)^2` from
-    /// `Vds = Vgs - Vt` on, times `1 + lambda Vds`. Drain and source change places with the sign of the voltage.
+    /// `Vds = Vgs - Vt` on, times `1 + lambda Vds`. Drain and source change places with the sign of the voltage: of a
+    /// current that flows out of the bit line the source is the node between transistor and memristor.
     Transistor {
         /// Voltage of the gates of selected rows, V against ground; of others it is 0.
         gate_v: f64,
@@ -103,8 +104,8 @@ pub(super) struct Place {
     pub word_v: f64,
     /// Voltage of its bit-line node, V.
     pub bit_v: f64,
-    /// Voltage of the lower one of both as its transistor's gate sees it, V.
-    pub low_v: f64,
+    /// Voltage of its bit-line node as its transistor's gate sees it, V.
+    pub seen_v: f64,
     /// Whether its row's transistors are on, or its switch is.
     pub on: bool,
 }
@@ -190,14 +191,16 @@ impl Access {
             }
             Self::Transistor { gate_v, threshold_v, beta_a_per_v2: beta, lambda_per_v, off_s } => {
                 let gate = if place.on { gate_v } else { 0.0 };
-                let over = gate - place.low_v - threshold_v;
+                let ds = v.abs();
+                // The lower end is the source; where that is the memristor's, the overdrive grows with `ds`.
+                let (own, follows) = if v < 0.0 { (ds, 1.0) } else { (0.0, 0.0) };
+                let over = gate - place.seen_v + own - threshold_v;
                 let (mut i, mut g) = (off_s * v, off_s);
                 if over > 0.0 {
-                    let ds = v.abs();
                     let (square, slope) = if ds < over {
-                        (ds * (over - 0.5 * ds), over - ds)
+                        (ds * (over - 0.5 * ds), over - ds + follows * ds)
                     } else {
-                        (0.5 * over * over, 0.0)
+                        (0.5 * over * over, follows * over)
                     };
                     let longer = 1.0 + lambda_per_v * ds;
                     i += (beta * square * longer).copysign(v);
@@ -336,7 +339,7 @@ mod tests {
     ];
 
     fn at(v: f64) -> Place {
-        Place { word_v: v, bit_v: 0.0, low_v: v.min(0.0), on: true }
+        Place { word_v: v, bit_v: 0.0, seen_v: 0.0, on: true }
     }
 
     #[test]
@@ -346,12 +349,10 @@ mod tests {
                 let law = CellLaw { conduction, access };
                 assert_eq!(law.check(), Ok(()));
                 for v in [-1.2, -0.7, -0.3, -0.01, 0.013, 0.25, 0.8, 1.4] {
-                    // A transistor's gate is where it is while its drain moves.
-                    let place = |dv: f64| Place { low_v: f64::min(v, 0.0), ..at(v + dv) };
                     let (mut u, h) = (0.0, 1e-5);
-                    let here = law.branch(1e-4, &place(0.0), &mut u);
-                    let up = law.branch(1e-4, &place(h), &mut u).i;
-                    let down = law.branch(1e-4, &place(-h), &mut u).i;
+                    let here = law.branch(1e-4, &at(v), &mut u);
+                    let up = law.branch(1e-4, &at(v + h), &mut u).i;
+                    let down = law.branch(1e-4, &at(v - h), &mut u).i;
                     let slope = (up - down) / (2.0 * h);
                     assert!(
                         here.g >= 0.0 && (here.g - slope).abs() < 1e-4 * here.g.max(1e-9),
@@ -407,8 +408,13 @@ mod tests {
         let off = nmos.branch(1.0, &Place { on: false, ..place }).unwrap();
         assert_eq!(off, Branch { i: 1e-12, g: 1e-12 });
         // A source that rises by 0.4 V takes that from the overdrive.
-        let risen = nmos.branch(3.0, &Place { low_v: 0.4, ..place }).unwrap().i;
+        let risen = nmos.branch(3.0, &Place { seen_v: 0.4, ..place }).unwrap().i;
         assert!((risen / (2e-4 * 0.81 * 1.15) - 1.0).abs() < 1e-7);
+        // It is the same from either end: what counts is which one is lower.
+        for ds in [0.2, 1.0, 2.5] {
+            let backwards = nmos.branch(-ds, &Place { seen_v: ds, ..place }).unwrap().i;
+            assert!((backwards / i(ds) + 1.0).abs() < 1e-15, "{ds}: {backwards}");
+        }
     }
 
     #[test]

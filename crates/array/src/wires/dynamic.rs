@@ -128,7 +128,7 @@ impl<'a> DynamicCrossbar<'a> {
             settled_v: 0.0,
             across: vec![0.0; count],
             started: vec![0.0; count],
-            low: vec![0.0; count],
+            seen: vec![0.0; count],
             device: Currents::of(count),
             series: Currents::of(count),
         };
@@ -303,8 +303,8 @@ struct DeviceCells {
     across: Vec<f64>,
     /// The same right after the lines were driven last.
     started: Vec<f64>,
-    /// Voltage of the lower node of each cell where a gate looks at it.
-    low: Vec<f64>,
+    /// Voltage of each cell's bit-line node as a gate sees it.
+    seen: Vec<f64>,
     device: Currents,
     series: Currents,
 }
@@ -340,7 +340,7 @@ impl DeviceCells {
             for (k, next) in next.iter_mut().enumerate() {
                 let u = self.across[k];
                 let on = self.rows_on[k / self.columns];
-                let place = Place { word_v: word[k], bit_v: bit[k], low_v: self.low[k], on };
+                let place = Place { word_v: word[k], bit_v: bit[k], seen_v: self.seen[k], on };
                 let series = self.access.branch(whole(k) - u, &place).unwrap_or(Branch { i: 0.0, g: 0.0 });
                 (self.series.i[k], self.series.g[k]) = (series.i, series.g);
                 let apart = self.device.i[k] - series.i;
@@ -491,11 +491,9 @@ impl Pace {
 }
 
 impl Cells for DeviceCells {
-    fn begin(&mut self, word: &[f64], bit: &[f64]) {
+    fn begin(&mut self, _word: &[f64], bit: &[f64]) {
         if self.sees_ground() {
-            for (low, (w, b)) in self.low.iter_mut().zip(word.iter().zip(bit)) {
-                *low = w.min(*b);
-            }
+            self.seen.copy_from_slice(bit);
         }
     }
 

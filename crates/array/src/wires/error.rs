@@ -207,6 +207,24 @@ pub enum WireError {
     /// Rows were to be selected by gates that cells do not have.
     #[error("rows can be selected only where cells have transistors (1T1R)")]
     NoGates,
+    /// A cell that a circuit simulator cannot be told.
+    #[error("the cell in row {row}, column {column} has no SPICE form: {reason}")]
+    NoSpice {
+        /// Its row, from 0.
+        row: usize,
+        /// Its column.
+        column: usize,
+        /// Why.
+        reason: String,
+    },
+    /// A waveform or a time that is none.
+    #[error("{what} is {problem}")]
+    Waveform {
+        /// Which one.
+        what: String,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// The answer does not satisfy the circuit's equations.
     #[error(
         "the solution was refused: {what} is {value:e}, more than the {limit:e} that rounding explains, so the numbers cannot be \

@@ -135,7 +135,8 @@ impl<'a> Newton<'a> {
             for (to, from) in [(&mut at.word, &word), (&mut at.bit, &bit)] {
                 to.iter_mut().zip(from).for_each(|(u, v)| *u += whole * (v - *u));
             }
-            let ratio = moved / before;
+            // A first step tells nothing of the next, however small it is: it may start near the solution.
+            let ratio = if before < f64::INFINITY { moved / before } else { 1.0 };
             // What the next step would be.
             let next = if cells.lags() {
                 moved * ratio / (1.0 - ratio.min(0.99))
@@ -149,7 +150,7 @@ impl<'a> Newton<'a> {
                 return Ok(step);
             }
             // Where rounding ends the descent.
-            if whole == 1.0 && moved < 1e-11 && ratio > 0.5 {
+            if whole == 1.0 && moved < 1e-11 && ratio > 0.5 && before < f64::INFINITY {
                 cells.branches(&at.word, &at.bit, &mut at.i, &mut at.g)?;
                 return Ok(step);
             }

@@ -90,6 +90,37 @@ impl<'a> NonlinearCrossbar<'a> {
         self.crossbar
     }
 
+    /// What its cells are.
+    pub fn law(&self) -> CellLaw {
+        self.law
+    }
+
+    /// For each row whether its transistors are on; empty where all are.
+    pub(super) fn rows_on(&self) -> &[bool] {
+        &self.rows_on
+    }
+
+    /// Whether each threshold selector is on for each input: inputs x rows x columns.
+    pub(super) fn switches(
+        &self,
+        inputs: Rows<f64>,
+        workspace: &Workspace,
+        watch: &dyn Watch,
+    ) -> Result<Vec<bool>, WireError> {
+        let quiet = Quiet(watch);
+        let mut newton = Newton::new(&self.crossbar, newton::EXACT, workspace, &quiet);
+        let mut cells = StaticCells::new(self);
+        let mut at = Point::default();
+        let mut on = Vec::with_capacity(inputs.rows() * cells.on.len());
+        let all = self.crossbar.rows() + self.crossbar.columns();
+        for (number, lines) in self.grounded(inputs).chunks_exact(all).enumerate() {
+            self.input(&mut newton, &mut cells, lines, number, &mut at)?;
+            on.extend_from_slice(&cells.on);
+            watch.step(1)?;
+        }
+        Ok(on)
+    }
+
     /// Solves for voltages of the sources, V, one input a row.
     ///
     /// # Errors
@@ -102,12 +133,16 @@ impl<'a> NonlinearCrossbar<'a> {
         watch: &dyn Watch,
     ) -> Result<NonlinearSolution, WireError> {
         check::inputs("word lines", self.crossbar.rows(), inputs)?;
-        let grounds = vec![0.0; self.crossbar.columns()];
-        let lines: Vec<f64> =
-            (0..inputs.rows()).flat_map(|k| inputs.row(k).iter().chain(&grounds).copied()).collect();
+        let lines = self.grounded(inputs);
         let all = self.crossbar.rows() + self.crossbar.columns();
         let lines = Rows::new(&lines, inputs.rows(), all).map_err(|_| self.crossbar.size())?;
         self.solve_between(lines, workspace, watch)
+    }
+
+    /// Voltages of all lines where bit lines are at ground.
+    fn grounded(&self, inputs: Rows<f64>) -> Vec<f64> {
+        let grounds = vec![0.0; self.crossbar.columns()];
+        (0..inputs.rows()).flat_map(|k| inputs.row(k).iter().chain(&grounds).copied()).collect()
     }
 
     /// Solves for voltages of all lines, V, one input a row: the sources of the word lines, and behind them the voltages at which
@@ -232,8 +267,8 @@ struct StaticCells<'a> {
     on: Vec<bool>,
     /// Voltage across each memristor.
     inner: Vec<f64>,
-    /// Voltage of the lower node of each cell where a gate looks at it.
-    low: Vec<f64>,
+    /// Voltage of the bit-line node of each cell as its gate sees it.
+    seen: Vec<f64>,
 }
 
 impl<'a> StaticCells<'a> {
@@ -248,7 +283,7 @@ impl<'a> StaticCells<'a> {
             columns: of.crossbar.columns(),
             on: vec![false; count],
             inner: vec![0.0; count],
-            low: vec![0.0; count],
+            seen: vec![0.0; count],
         }
     }
 
@@ -258,11 +293,9 @@ impl<'a> StaticCells<'a> {
 }
 
 impl Cells for StaticCells<'_> {
-    fn begin(&mut self, word: &[f64], bit: &[f64]) {
+    fn begin(&mut self, _word: &[f64], bit: &[f64]) {
         if self.law.sees_ground() {
-            for (low, (w, b)) in self.low.iter_mut().zip(word.iter().zip(bit)) {
-                *low = w.min(*b);
-            }
+            self.seen.copy_from_slice(bit);
         }
     }
 
@@ -271,7 +304,7 @@ impl Cells for StaticCells<'_> {
         for k in 0..self.g.len() {
             let on =
                 if gates { self.rows_on.get(k / self.columns).copied().unwrap_or(true) } else { self.on[k] };
-            let place = Place { word_v: word[k], bit_v: bit[k], low_v: self.low[k], on };
+            let place = Place { word_v: word[k], bit_v: bit[k], seen_v: self.seen[k], on };
             let Branch { i: current, g: slope } = self.law.branch(self.g[k], &place, &mut self.inner[k]);
             (i[k], g[k]) = (current, slope);
         }

@@ -6,6 +6,11 @@ use neurohm_num::Rows;
 
 use super::{Ends, LinearCrossbar, WireError};
 
+mod law;
+mod transient;
+
+pub use transient::Pulsed;
+
 /// What a netlist's control block writes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Saved {
@@ -34,22 +39,10 @@ impl LinearCrossbar<'_> {
     /// Another number of voltages than word lines or none, one that is not finite, and lines that are all cut: nothing
     /// holds their nodes at a voltage.
     pub fn spice(&self, inputs: Rows<f64>, saved: Saved) -> Result<String, WireError> {
-        if inputs.cols() != self.rows() || inputs.rows() == 0 {
-            let found = if inputs.rows() == 0 { 0 } else { inputs.cols() };
-            return Err(WireError::Voltages { what: "word lines", expected: self.rows(), found });
-        }
-        for input in 0..inputs.rows() {
-            if let Some(line) = inputs.row(input).iter().position(|v| !v.is_finite()) {
-                return Err(WireError::Voltage { input, line, value: inputs.row(input)[line] });
-            }
-        }
-        let wires = self.wires();
-        if wires.word_ohm == f64::INFINITY && wires.bit_ohm == f64::INFINITY {
-            return Err(WireError::Floating { line: "word", row: 0, column: 0 });
-        }
+        check(self, inputs)?;
         let mut text = String::with_capacity(self.spice_bytes(inputs.rows(), saved));
         // Writing to a string cannot fail.
-        let _ = Netlist { crossbar: self, inputs, saved }.write(&mut text);
+        let _ = Netlist { crossbar: self, saved }.write(&mut text, inputs, &Ohmic);
         Ok(text)
     }
 
@@ -61,11 +54,61 @@ impl LinearCrossbar<'_> {
     }
 }
 
+fn check(crossbar: &LinearCrossbar, inputs: Rows<f64>) -> Result<(), WireError> {
+    if inputs.cols() != crossbar.rows() || inputs.rows() == 0 {
+        let found = if inputs.rows() == 0 { 0 } else { inputs.cols() };
+        return Err(WireError::Voltages { what: "word lines", expected: crossbar.rows(), found });
+    }
+    for input in 0..inputs.rows() {
+        if let Some(line) = inputs.row(input).iter().position(|v| !v.is_finite()) {
+            return Err(WireError::Voltage { input, line, value: inputs.row(input)[line] });
+        }
+    }
+    held(crossbar)
+}
+
+/// Lines that are all cut leave nodes that nothing holds at a voltage.
+fn held(crossbar: &LinearCrossbar) -> Result<(), WireError> {
+    let wires = crossbar.wires();
+    if wires.word_ohm == f64::INFINITY && wires.bit_ohm == f64::INFINITY {
+        return Err(WireError::Floating { line: "word", row: 0, column: 0 });
+    }
+    Ok(())
+}
+
+/// Cells of a netlist whose operating points are asked for.
+trait Contents {
+    /// What stands before the cells, and what they are, in comments.
+    fn before(&self, out: &mut String, net: &Netlist) -> fmt::Result;
+
+    /// The cell of conductance `g` (S, above 0) in row `i` and column `j`.
+    fn cell(&self, out: &mut String, net: &Netlist, at: [usize; 2], g: f64) -> fmt::Result;
+
+    /// Commands that make the cells those of input `input`, from the second on.
+    fn alter(&self, out: &mut String, net: &Netlist, input: usize) -> fmt::Result;
+}
+
+/// Resistors.
+struct Ohmic;
+
+impl Contents for Ohmic {
+    fn before(&self, out: &mut String, _net: &Netlist) -> fmt::Result {
+        writeln!(out, "* cells")
+    }
+
+    fn cell(&self, out: &mut String, net: &Netlist, [i, j]: [usize; 2], g: f64) -> fmt::Result {
+        resistor(out, format_args!("C{i}_{j}"), Word(net, i, j), Bit(net, i, j), 1.0 / g)
+    }
+
+    fn alter(&self, _out: &mut String, _net: &Netlist, _input: usize) -> fmt::Result {
+        Ok(())
+    }
+}
+
 /// Names of nodes: `s0` is the source of word line 0, `w0_1` the word-line node of its cell in column 1, `b0_1` that cell's
 /// bit-line node, `g1` where the current of bit line 1 is measured. A line without segments is `w0` or `b1`.
 struct Netlist<'a> {
     crossbar: &'a LinearCrossbar<'a>,
-    inputs: Rows<'a, f64>,
     saved: Saved,
 }
 
@@ -109,50 +152,71 @@ fn resistor(
 }
 
 impl Netlist<'_> {
-    fn write(&self, out: &mut String) -> fmt::Result {
+    fn write(&self, out: &mut String, inputs: Rows<f64>, contents: &dyn Contents) -> fmt::Result {
+        let n = self.crossbar.columns();
+        writeln!(
+            out,
+            "crossbar of {} word lines and {n} bit lines, written by neurohm\n\
+             * Run it with `ngspice -b` and this file's name. It writes a line for each of {} inputs to {DATA}:\n\
+             * a number of ngspice's own, the currents of bit lines 0 to {}{}.",
+            self.crossbar.rows(),
+            inputs.rows(),
+            n - 1,
+            self.nodes_told(),
+        )?;
         self.head(out)?;
-        let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
         writeln!(out, "* sources, with the voltages of input 0")?;
-        for (i, v) in self.inputs.row(0).iter().enumerate() {
+        for (i, v) in inputs.row(0).iter().enumerate() {
             writeln!(out, "V{i} s{i} 0 {v:e}")?;
         }
-        writeln!(out, "* word lines: drivers D and segments W")?;
-        (0..m).try_for_each(|i| self.word_line(out, i))?;
-        writeln!(out, "* cells")?;
-        for i in 0..m {
-            for (j, g) in self.crossbar.conductances().row(i).iter().enumerate() {
-                if *g > 0.0 {
-                    let name = format_args!("C{i}_{j}");
-                    resistor(out, name, Word(self, i, j), Bit(self, i, j), 1.0 / g)?;
-                }
-            }
-        }
-        writeln!(out, "* bit lines: segments B, sense resistances S, and what measures their currents")?;
-        (0..n).try_for_each(|j| self.bit_line(out, j))?;
-        self.control(out)
+        self.word_lines(out)?;
+        contents.before(out, self)?;
+        self.cells().try_for_each(|(i, j, g)| contents.cell(out, self, [i, j], g))?;
+        self.bit_lines(out, |out, j| writeln!(out, "VO{j} g{j} 0 0"))?;
+        self.control(out, inputs, contents)
     }
 
-    fn head(&self, out: &mut String) -> fmt::Result {
-        let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
-        let w = self.crossbar.wires();
-        let ends =
-            |ends: Ends, one: &str| if ends == Ends::Both { "both ends".into() } else { one.to_owned() };
-        let nodes = if self.saved == Saved::Nodes {
+    /// Row, column and conductance of the cells that conduct.
+    fn cells(&self) -> impl Iterator<Item = (usize, usize, f64)> {
+        let g = self.crossbar.conductances();
+        let all = (0..self.crossbar.rows())
+            .flat_map(move |i| g.row(i).iter().enumerate().map(move |(j, g)| (i, j, *g)));
+        all.filter(|(_, _, g)| *g > 0.0)
+    }
+
+    fn nodes_told(&self) -> &'static str {
+        if self.saved == Saved::Nodes {
             ", then the voltages of all word-line nodes, row by row, and of all bit-line nodes"
         } else {
             ""
-        };
+        }
+    }
+
+    fn word_lines(&self, out: &mut String) -> fmt::Result {
+        writeln!(out, "* word lines: drivers D and segments W")?;
+        (0..self.crossbar.rows()).try_for_each(|i| self.word_line(out, i))
+    }
+
+    /// `end` writes what stands at the end of a bit line.
+    fn bit_lines(&self, out: &mut String, end: impl Fn(&mut String, usize) -> fmt::Result) -> fmt::Result {
+        writeln!(out, "* bit lines: segments B, sense resistances S, and what measures their currents")?;
+        (0..self.crossbar.columns()).try_for_each(|j| {
+            self.bit_line(out, j)?;
+            end(out, j)
+        })
+    }
+
+    /// Nodes and lines, in comments.
+    fn head(&self, out: &mut String) -> fmt::Result {
+        let (m, w) = (self.crossbar.rows(), self.crossbar.wires());
+        let ends =
+            |ends: Ends, one: &str| if ends == Ends::Both { "both ends".into() } else { one.to_owned() };
         writeln!(
             out,
-            "crossbar of {m} word lines and {n} bit lines, written by neurohm\n\
-             * Run it with `ngspice -b` and this file's name. It writes a line for each of {} inputs to {DATA}:\n\
-             * a number of ngspice's own, the currents of bit lines 0 to {}{nodes}.\n\
-             * Nodes: s0 source of word line 0; w0_1 and b0_1 word-line and bit-line node of the cell in row 0,\n\
+            "* Nodes: s0 source of word line 0; w0_1 and b0_1 word-line and bit-line node of the cell in row 0,\n\
              * column 1; g1 ground of bit line 1, behind which VO1 measures its current.\n\
              * Word lines: {} ohm a segment, {} ohm a driver, driven at {}.\n\
              * Bit lines: {} ohm a segment, {} ohm a sense amplifier, grounded at {}.",
-            self.inputs.rows(),
-            n - 1,
             w.word_ohm,
             w.driver_ohm,
             ends(w.drivers, "column 0"),
@@ -207,7 +271,7 @@ impl Netlist<'_> {
             }
             self.end(out, ["S", "B"], format_args!("g{j}"), "e", j, [m, m - 1], w.sense_ohm, w.bit_ohm)?;
         }
-        writeln!(out, "VO{j} g{j} 0 0")
+        Ok(())
     }
 
     /// The resistance at the end of line `line` and the segment behind it: the `segment`th, at the cell `cell` of the line.
@@ -238,7 +302,8 @@ impl Netlist<'_> {
         Ok(())
     }
 
-    fn control(&self, out: &mut String) -> fmt::Result {
+    /// What is written: currents, then node voltages, a few on a line.
+    fn listed(&self) -> String {
         let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
         let mut listed: Vec<String> = (0..n).map(|j| format!("i(vo{j})")).collect();
         if self.saved == Saved::Nodes {
@@ -246,14 +311,18 @@ impl Netlist<'_> {
             listed.extend(cells().map(|(i, j)| format!("v({})", Word(self, i, j))));
             listed.extend(cells().map(|(i, j)| format!("v({})", Bit(self, i, j))));
         }
-        let lines: Vec<String> = listed.chunks(LIST).map(|line| line.join(" ")).collect();
-        let listed = lines.join("\n+ ");
+        on_lines(&listed)
+    }
+
+    fn control(&self, out: &mut String, inputs: Rows<f64>, contents: &dyn Contents) -> fmt::Result {
+        let listed = self.listed();
         writeln!(out, ".control\nset wr_singlescale\nset numdgt=16")?;
-        for input in 0..self.inputs.rows() {
+        for input in 0..inputs.rows() {
             if input > 0 {
-                for (i, v) in self.inputs.row(input).iter().enumerate() {
+                for (i, v) in inputs.row(input).iter().enumerate() {
                     writeln!(out, "alter v{i} = {v:e}")?;
                 }
+                contents.alter(out, self, input)?;
             }
             writeln!(out, "op\nwrdata {DATA} {listed}")?;
             if input == 0 {
@@ -262,4 +331,9 @@ impl Netlist<'_> {
         }
         writeln!(out, "quit\n.endc\n.end")
     }
+}
+
+fn on_lines(listed: &[String]) -> String {
+    let lines: Vec<String> = listed.chunks(LIST).map(|line| line.join(" ")).collect();
+    lines.join("\n+ ")
 }

@@ -117,6 +117,7 @@ fn solve(g: &[f64], m: usize, n: usize, wires: Wires, v: &[f64]) -> (Solution, f
 }
 
 mod nonlinear;
+mod spice;
 
 fn largest(values: &[f64]) -> f64 {
     values.iter().fold(0.0, |t, v| t.max(v.abs()))

@@ -158,30 +158,53 @@ fn the_matrix_alone_needs_no_voltages() {
 fn an_exported_array_solves_to_the_same_in_ngspice() {
     let dir = folder();
     array(dir.path());
-    let base = ["--resistance", "R.npy", "--voltages", "V.npy"];
-    solve(dir.path(), &[&base[..], &["--out", "o"]].concat());
-    let args = [&["crossbar", "export"], &base[..], &WIRES, &["-o", "array.cir"]].concat();
-    let out = run(dir.path(), args);
+    let linear = ["--resistance", "R.npy", "--voltages", "V.npy"];
+    let gated = "transistor:gate=1.5V,threshold=0.4V,gain=400uA,lambda=0.05,off=1pS";
+    let sinh =
+        [&linear[..], &["--cell", "sinh", "--nonlinearity", "3", "--selector", gated, "--rows-on", "0"]]
+            .concat();
+    for base in [&linear[..], &sinh] {
+        solve(dir.path(), &[base, &["--out", "o"]].concat());
+        let args = [&["crossbar", "export"], base, &WIRES, &["-o", "array.cir"]].concat();
+        let out = run(dir.path(), args);
+        assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+        let printed = run(dir.path(), [&["crossbar", "export"], base, &WIRES].concat());
+        assert_eq!(std::fs::read(dir.path().join("array.cir")).unwrap(), printed.stdout);
+        let Some(lines) = ngspice(dir.path()) else { return };
+        let found: Vec<f64> = lines.iter().flat_map(|line| &line[1..]).copied().collect();
+        let (_, ours) = read(&dir.path().join("o/currents.npy"));
+        assert_eq!(found.len(), ours.len());
+        let largest = ours.iter().fold(0.0f64, |t, i| t.max(i.abs()));
+        for (a, b) in found.iter().zip(&ours) {
+            assert!((a - b).abs() < 1e-9 * largest, "{a} by ngspice, {b}");
+        }
+    }
+}
+
+/// What ngspice writes for `array.cir`; `None` where it is not installed.
+fn ngspice(dir: &Path) -> Option<Vec<Vec<f64>>> {
+    std::process::Command::new("ngspice").args(["-b", "array.cir"]).current_dir(dir).output().ok()?;
+    let data = std::fs::read_to_string(dir.join("crossbar.data")).unwrap();
+    Some(data.lines().map(|l| l.split_whitespace().map(|x| x.parse().unwrap()).collect()).collect())
+}
+
+#[test]
+fn an_array_of_devices_is_written_with_its_pulses() {
+    let dir = folder();
+    // A pulse below every threshold, then one that switches row 1; states as given.
+    npy(dir.path(), "P.npy", false, "(2, 2)", &[0.01, 0.0, 0.01, 0.03]);
+    npy(dir.path(), "X.npy", false, "(2, 2)", &[1e-9, 1.2e-9, 1.4e-9, 1.6e-9]);
+    let device = ["--device", "vteam_memtorch", "--states", "X.npy", "--voltages", "P.npy"];
+    let pulses = ["--pulse-width", "1us", "--gap", "0.1us", "-o", "array.cir"];
+    let out = run(dir.path(), [&["crossbar", "export"], &device[..], &WIRES, &pulses].concat());
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
-    let printed = run(dir.path(), [&["crossbar", "export"], &base[..], &WIRES].concat());
-    assert_eq!(std::fs::read(dir.path().join("array.cir")).unwrap(), printed.stdout);
-    let spice =
-        std::process::Command::new("ngspice").args(["-b", "array.cir"]).current_dir(dir.path()).output();
-    if spice.is_err() {
-        // Not installed.
-        return;
-    }
-    let data = std::fs::read_to_string(dir.path().join("crossbar.data")).unwrap();
-    let found: Vec<f64> = data
-        .lines()
-        .flat_map(|line| line.split_whitespace().skip(1).map(|x| x.parse::<f64>().unwrap()))
-        .collect();
-    let (_, ours) = read(&dir.path().join("o/currents.npy"));
-    assert_eq!(found.len(), ours.len());
-    let largest = ours.iter().fold(0.0f64, |t, i| t.max(i.abs()));
-    for (a, b) in found.iter().zip(&ours) {
-        assert!((a - b).abs() < 1e-9 * largest, "{a} by ngspice, {b}");
-    }
+    let Some(lines) = ngspice(dir.path()) else { return };
+    let (first, last) = (&lines[0], lines.last().unwrap());
+    assert_eq!((first.len(), last.len()), (1 + 2 + 4, 1 + 2 + 4));
+    assert!((last[0] - 2.24e-6).abs() < 1e-12, "{}", last[0]);
+    let moved = |k: usize| last[3 + k] - first[3 + k];
+    assert!(moved(0).abs() < 1e-15 && moved(1).abs() < 1e-15, "row 0: {last:?}");
+    assert!(moved(2) > 1e-11 && moved(3) > 1e-11, "row 1: {last:?}");
 }
 
 /// What a person reads who gave the wrong array.
@@ -230,6 +253,17 @@ fn mistakes_with_arrays_are_explained() {
         "solve --resistance R.npy --voltages V.npy --max-memory lots",
         "solve --resistance R.npy --effective --word-line-ohm 1 --bit-line-ohm inf",
         "export --resistance R.npy --voltages wide.npy",
+        "export --voltages V.npy",
+        "export --resistance R.npy --voltages V.npy --pulse-width 1us",
+        "export --device vteam_memtorch --resistance R.npy --voltages V.npy",
+        "export --device vteam_memtorch --size 2 --voltages V.npy",
+        "export --device vteam_memtorch --size 3x3 --voltages V.npy",
+        "export --device vteam_memtorch --size 2x3 --voltages V.npy --cell sinh --nonlinearity 3",
+        "export --device vteam_memtorch --size 2x3 --voltages V.npy --bit-line-voltages wide.npy",
+        "export --device vteam_memtorch --states flat.npy --voltages V.npy",
+        "export --device vteam_memtorch --states V.npy --voltages V.npy",
+        "export --device pcm --size 2x3 --voltages V.npy",
+        "export --device stt_mram_arm_50nm --size 2x3 --voltages V.npy --pulse-width 1ns",
     ];
     let mut shown = String::new();
     for line in mistakes {

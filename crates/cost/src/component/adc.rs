@@ -9,8 +9,9 @@ use serde::{Deserialize, Serialize};
 
 use super::Operation;
 use crate::constant::{Constant, Hertz, Joule, Known, Metre, SquareMetre, Watt};
-use crate::data::once;
+use crate::data::{Design, Designs, once};
 use crate::error::positive;
+use crate::preset::Stated;
 use crate::{Conventions, CostError};
 
 /// A converter behind the bit lines, by the law that gives its cost.
@@ -109,14 +110,13 @@ pub struct Conversion {
 struct Data {
     survey: SurveyFit,
     sar: SarFit,
-    list: List,
+    list: Designs<ListedDesign>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct SurveyFit {
     known: Known,
-    #[allow(dead_code, reason = "for whoever reads the table")]
     source: String,
     fom_flat_db: f64,
     fom_intercept_db: f64,
@@ -143,7 +143,6 @@ struct Inverters {
 #[serde(deny_unknown_fields)]
 struct SarFit {
     known: Known,
-    #[allow(dead_code, reason = "for whoever reads the table")]
     source: String,
     #[serde(rename = "bit_time", with = "quantity::second")]
     bit_time_s: f64,
@@ -171,15 +170,7 @@ struct SarNode {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct List {
-    known: Known,
-    source: String,
-    designs: Vec<Design>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Design {
+struct ListedDesign {
     name: String,
     bits: u32,
     #[serde(rename = "rate", with = "quantity::hertz")]
@@ -188,6 +179,12 @@ struct Design {
     power_w: f64,
     #[serde(rename = "area", with = "quantity::square_metre")]
     area_m2: f64,
+}
+
+impl Design for ListedDesign {
+    fn name(&self) -> &str {
+        &self.name
+    }
 }
 
 fn data() -> Result<&'static Data, SettingError> {
@@ -218,6 +215,44 @@ impl Adc {
             Self::Point(point) => Some(point.bits),
             Self::Listed { design } => Some(listed(design)?.bits),
             Self::Survey(_) | Self::Sar(_) => None,
+        })
+    }
+
+    /// What it takes from the tables of constants, for a reader.
+    pub(crate) fn tables(&self) -> Result<Vec<Stated>, SettingError> {
+        Ok(match self {
+            Self::Point(_) => Vec::new(),
+            Self::Listed { design } => listed(design)?.stated("adc.listed", design),
+            Self::Survey(_) => {
+                let fit = &data()?.survey;
+                let value = format!(
+                    "FOM_S = min({}, {} - {} ln f) dB, SNDR = {} b + {} dB; ln A = {} ln f + {} ln node {} b + {} ln E + {}",
+                    fit.fom_flat_db,
+                    fit.fom_intercept_db,
+                    fit.fom_per_ln_hz_db,
+                    fit.sndr_per_bit_db,
+                    fit.sndr_offset_db,
+                    fit.area_ln_rate,
+                    fit.area_ln_node,
+                    fit.area_bit,
+                    fit.area_ln_energy,
+                    fit.area_offset
+                );
+                vec![Stated::new("adc.survey (its fit)", value, fit.known, &fit.source)]
+            }
+            Self::Sar(sar) => {
+                let (fit, node) = (&data()?.sar, sar_node(sar.node_m.value)?);
+                let watt = |w: f64| quantity::format(w, quantity::Dimension::Watt);
+                let value = format!(
+                    "P = {} b + {} + {} exp(-{} log10 R), {} a bit",
+                    watt(node.slope_w),
+                    watt(node.offset_w),
+                    watt(node.column_w),
+                    fit.exponent,
+                    quantity::format(fit.bit_time_s, quantity::Dimension::Second)
+                );
+                vec![Stated::new("adc.sar (its fit)", value, fit.known, &fit.source)]
+            }
         })
     }
 
@@ -261,10 +296,7 @@ fn bits_in_range(path: &str, bits: u32) -> Result<(), SettingError> {
 
 fn listed(name: &str) -> Result<Point, SettingError> {
     let list = &data()?.list;
-    let design = list.designs.iter().find(|d| d.name == name).ok_or_else(|| {
-        let names = list.designs.iter().map(|d| d.name.clone()).collect();
-        SettingError::name("adc.listed.design", "no converter of the list is called", name, names)
-    })?;
+    let design = list.find(name, "adc.listed.design")?;
     Ok(Point {
         bits: design.bits,
         rate_hz: Constant::new(design.rate_hz, list.known, &list.source),
@@ -274,6 +306,13 @@ fn listed(name: &str) -> Result<Point, SettingError> {
 }
 
 impl Point {
+    /// A design of the list, for a reader.
+    fn stated(&self, path: &str, design: &str) -> Vec<Stated> {
+        [("rate", self.rate_hz.stated()), ("power", self.power_w.stated()), ("area", self.area_m2.stated())]
+            .map(|(what, stated)| stated.at(format!("{path}.{what} ({design})")))
+            .into()
+    }
+
     fn operation(&self, bits: u32, conventions: &Conventions) -> Result<Operation, CostError> {
         if bits != self.bits {
             let problem = format!(

@@ -1,11 +1,14 @@
 //! What reading a crossbar takes.
 
 use neurohm_array::SettingError;
+use neurohm_num::quantity::{self, Dimension};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::Wire;
 use crate::constant::{Constant, FaradPerMetre, Known, Metre, Ratio, Second, SquareMetre, Watt};
 use crate::error::{not_negative, positive};
+use crate::preset::Stated;
 
 /// A crossbar, by the law that gives its cost.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -91,7 +94,7 @@ impl OhmicArray {
     ///
     /// # Errors
     /// A cell without width or height.
-    pub fn pieces_ohm(&self, wire: &super::Wire) -> Result<(f64, f64), SettingError> {
+    pub fn pieces_ohm(&self, wire: &Wire) -> Result<(f64, f64), SettingError> {
         let piece = |features: f64| wire.ohm(features * self.node_m.value, 0.0);
         Ok((piece(self.cell_width.value)?, piece(self.cell_height.value)?))
     }
@@ -103,6 +106,22 @@ impl OhmicArray {
 }
 
 impl Array {
+    /// Resistance of its lines, as wide as the table's nearest to its feature size, for a reader: no bill uses it, a chip's
+    /// `wires` may.
+    pub(crate) fn tables(&self) -> Result<Vec<Stated>, SettingError> {
+        let Self::Ohmic(array) = self else { return Ok(Vec::new()) };
+        let wire = Wire::nearest(array.node_m.value)?;
+        let (word, bit) = array.pieces_ohm(&wire)?;
+        let ohm = |ohm: f64| quantity::format(quantity::rounded(ohm, 4), Dimension::Ohm);
+        let value = format!(
+            "word line {}, bit line {} a cell, {} wide",
+            ohm(word),
+            ohm(bit),
+            quantity::format(wire.width_m, Dimension::Metre)
+        );
+        Ok(vec![Stated::new("array.ohmic (its lines; in no bill)", value, wire.known, wire.source)])
+    }
+
     /// Time of one read, s: the published one, or the chip's integration time after settling.
     pub(crate) fn read_s(&self, cell: ReadCell) -> f64 {
         match self {
@@ -170,7 +189,7 @@ impl Array {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::{Wire, elmore_s};
+    use crate::component::elmore_s;
     use crate::technology;
 
     #[test]

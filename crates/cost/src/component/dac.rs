@@ -8,9 +8,10 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::Operation;
-use crate::constant::{Constant, Known, Second, SquareMetre, Watt};
-use crate::data::once;
+use crate::constant::{Constant, Second, SquareMetre, Watt};
+use crate::data::{Design, Designs, once};
 use crate::error::positive;
+use crate::preset::Stated;
 
 /// A converter in front of a word line. It converts some bits at a time; an input of more comes in as many turns as it
 /// takes.
@@ -48,15 +49,7 @@ pub struct DacPoint {
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct List {
-    known: Known,
-    source: String,
-    designs: Vec<Design>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Design {
+struct ListedDesign {
     name: String,
     bits: u32,
     #[serde(rename = "power", with = "quantity::watt")]
@@ -65,28 +58,39 @@ struct Design {
     area_m2: f64,
 }
 
+impl Design for ListedDesign {
+    fn name(&self) -> &str {
+        &self.name
+    }
+}
+
 impl Dac {
     /// Its design.
     ///
     /// # Errors
     /// A design that is not in the list, with those that are.
     pub fn point(&self) -> Result<DacPoint, SettingError> {
-        static LIST: OnceLock<Result<List, SettingError>> = OnceLock::new();
+        static LIST: OnceLock<Result<Designs<ListedDesign>, SettingError>> = OnceLock::new();
         let (name, time_s) = match self {
             Self::Point(point) => return Ok(point.clone()),
             Self::Listed { design, time_s } => (design, time_s),
         };
         let list = once(&LIST, include_str!("../../constants/dac.toml"), "constants/dac.toml")?;
-        let design = list.designs.iter().find(|d| d.name == *name).ok_or_else(|| {
-            let names = list.designs.iter().map(|d| d.name.clone()).collect();
-            SettingError::name("dac.listed.design", "no converter of the list is called", name, names)
-        })?;
+        let design = list.find(name, "dac.listed.design")?;
         Ok(DacPoint {
             bits: design.bits,
             power_w: Constant::new(design.power_w, list.known, &list.source),
             time_s: time_s.clone(),
             area_m2: Constant::new(design.area_m2, list.known, &list.source),
         })
+    }
+
+    /// What it takes from the list of designs, for a reader.
+    pub(crate) fn tables(&self) -> Result<Vec<Stated>, SettingError> {
+        let Self::Listed { design, .. } = self else { return Ok(Vec::new()) };
+        let point = self.point()?;
+        let stated = [("power", point.power_w.stated()), ("area", point.area_m2.stated())];
+        Ok(stated.map(|(what, stated)| stated.at(format!("dac.listed.{what} ({design})"))).into())
     }
 
     pub(crate) fn check(&self) -> Result<(), SettingError> {
@@ -122,6 +126,7 @@ impl DacPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Known;
 
     #[test]
     fn listed_converters_take_twice_the_power_a_bit() {

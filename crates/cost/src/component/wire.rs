@@ -6,6 +6,7 @@ use neurohm_array::SettingError;
 use neurohm_num::quantity::{self, Dimension};
 use serde::Deserialize;
 
+use crate::Known;
 use crate::data::once;
 use crate::error::{not_negative, positive};
 
@@ -20,14 +21,16 @@ pub struct Wire {
     pub aspect: f64,
     /// Resistivity, ohm m.
     pub resistivity_ohm_m: f64,
+    /// How well that is known.
+    pub known: Known,
+    /// Where it comes from.
+    pub source: &'static str,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Data {
-    #[allow(dead_code, reason = "for whoever reads the table")]
-    known: crate::Known,
-    #[allow(dead_code, reason = "for whoever reads the table")]
+    known: Known,
     source: String,
     lines: Vec<Line>,
 }
@@ -42,14 +45,41 @@ struct Line {
     resistivity_ohm_m: f64,
 }
 
+fn data() -> Result<&'static Data, SettingError> {
+    static DATA: OnceLock<Result<Data, SettingError>> = OnceLock::new();
+    once(&DATA, include_str!("../../constants/wire.toml"), "constants/wire.toml")
+}
+
 impl Wire {
+    fn of(line: &Line, data: &'static Data) -> Self {
+        Self {
+            width_m: line.width_m,
+            aspect: line.aspect,
+            resistivity_ohm_m: line.resistivity_ohm_m,
+            known: data.known,
+            source: &data.source,
+        }
+    }
+
+    /// The line of the table whose width is nearest, as a ratio.
+    ///
+    /// # Errors
+    /// None but a damaged table.
+    pub fn nearest(width_m: f64) -> Result<Self, SettingError> {
+        let data = data()?;
+        let off = |line: &&Line| libm::log(line.width_m / width_m).abs();
+        let nearest = data.lines.iter().min_by(|a, b| off(a).total_cmp(&off(b)));
+        nearest
+            .map(|line| Self::of(line, data))
+            .ok_or_else(|| SettingError::value("width", "the table is empty"))
+    }
+
     /// The line of that width in the table.
     ///
     /// # Errors
     /// A width that is not in the table, with those that are.
     pub fn of_width(width_m: f64) -> Result<Self, SettingError> {
-        static DATA: OnceLock<Result<Data, SettingError>> = OnceLock::new();
-        let data = once(&DATA, include_str!("../../constants/wire.toml"), "constants/wire.toml")?;
+        let data = data()?;
         let text = |m: f64| quantity::format(m, Dimension::Metre);
         let line = data.lines.iter().find(|l| (l.width_m / width_m - 1.0).abs() < 1e-6).ok_or_else(|| {
             let mut error =
@@ -57,7 +87,7 @@ impl Wire {
             error.allowed = data.lines.iter().map(|l| text(l.width_m)).collect();
             error
         })?;
-        Ok(Self { width_m: line.width_m, aspect: line.aspect, resistivity_ohm_m: line.resistivity_ohm_m })
+        Ok(Self::of(line, data))
     }
 
     /// Resistance of a piece of `length_m`, ohm, where the liner takes the part `barrier` of the cross-section.
@@ -97,6 +127,8 @@ mod tests {
         assert!((wire.ohm(1e-6, 0.5).unwrap() / wire.ohm(1e-6, 0.0).unwrap() - 2.0).abs() < 1e-12);
         let error = Wire::of_width(33e-9).unwrap_err().to_string();
         assert!(error.contains("33 nm") && error.contains("32 nm"), "{error}");
+        assert_eq!(Wire::nearest(33e-9).unwrap(), wire);
+        assert_eq!(Wire::nearest(1e-9).unwrap().width_m, 8e-9);
         assert!(wire.ohm(1e-6, 1.0).unwrap_err().to_string().contains("no copper"));
     }
 

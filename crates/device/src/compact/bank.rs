@@ -337,6 +337,10 @@ impl<M: CompactModel> CellBank for Bank<M> {
         &self.x
     }
 
+    fn set_state(&mut self, cell: usize, x: &[f64]) {
+        Bank::set_state(self, cell, x);
+    }
+
     fn set_tolerance(&mut self, tolerance: f64) {
         self.solved = false;
         self.tolerance = if tolerance.is_nan() { TOLERANCE } else { tolerance.clamp(1e-12, 1.0) };

@@ -93,7 +93,7 @@ impl Waveform {
     }
 
     /// What is wrong with it.
-    pub(super) fn problem(&self) -> Option<String> {
+    pub fn problem(&self) -> Option<String> {
         match self {
             Waveform::Constant(v) => (!v.is_finite()).then(|| format!("a voltage of {v} V")),
             Waveform::Sine { amplitude_v, frequency_hz, offset_v } => {

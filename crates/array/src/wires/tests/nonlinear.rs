@@ -114,6 +114,15 @@ fn a_batch_gives_what_its_inputs_give_alone() {
         let there = &all.currents[input * n..(input + 1) * n];
         assert!(apart(there, &alone.currents) < 1e-12 * largest(there), "input {input}");
     }
+    // Inputs that hardly differ start beside their solutions, and still end in them.
+    let near: Vec<f64> =
+        (0..8).flat_map(|s| inputs[..m].iter().map(move |v| v * (1.0 + 1e-2 * f64::from(s)))).collect();
+    let all = nonlinear(&g, m, n, wires, CellLaw::passive(SINH), &near);
+    for input in 1..8 {
+        let alone = nonlinear(&g, m, n, wires, CellLaw::passive(SINH), &near[input * m..(input + 1) * m]);
+        let there = &all.currents[input * n..(input + 1) * n];
+        assert!(apart(there, &alone.currents) < 1e-13 * largest(there), "near input {input}");
+    }
     let run = |threads: usize| {
         let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
         pool.install(|| nonlinear(&g, m, n, wires, CellLaw::passive(SINH), &inputs))

@@ -280,8 +280,7 @@ impl Found<'_> {
         let lines = ways.iter().map(|way| {
             let point = |period_s: f64| Some((period_s, way.mean_w(Bursts { period_s, samples: 1.0 }).ok()?));
             let (x, y) = periods.clone().filter_map(point).unzip();
-            let line = Line::new(way.name.clone(), x, y);
-            if way.idle_w > 0.0 || way.wake_j > 0.0 { line.dashed() } else { line }
+            Line::new(way.name.clone(), x, y)
         });
         Series {
             name: "standby".into(),
@@ -333,6 +332,17 @@ impl Found<'_> {
         for sentence in self.technology.conventions() {
             found.info(sentence);
         }
+        // What its parts take from tables of fits and designs; `constants` has the numbers.
+        let mut told: Vec<String> = Vec::new();
+        for table in self.technology.constants().into_iter().filter(|c| c.path.contains('(')) {
+            let part = table.path.split('.').take(2).collect::<Vec<_>>().join(".");
+            let part = part.split(' ').next().unwrap_or_default();
+            let said = format!("The table behind {part} is {} ({}).", table.source, table.known.words());
+            if !told.contains(&said) {
+                told.push(said);
+            }
+        }
+        told.into_iter().for_each(|said| found.info(said));
         let a = &self.fabric.activity;
         found.info(format!(
             "Inputs come in {} turns; their mean square is taken for {:.3} of the largest and the mean magnitude of weights \

@@ -1,6 +1,6 @@
 //! What cells are, from options: the memristor's law and what is in series with it.
 
-use neurohm::array::wires::{Access, CellLaw, Conduction};
+use neurohm::array::wires::{Access, CellLaw, Conduction, LinearCrossbar, NonlinearCrossbar, WireError};
 use neurohm::num::quantity::{self, Dimension};
 use serde_json::{Value, json};
 
@@ -70,9 +70,20 @@ enum LawName {
 
 /// Cells that do not obey Ohm's law.
 pub struct Nonlinear {
-    pub law: CellLaw,
+    law: CellLaw,
     /// For each row whether its transistors are on.
-    pub rows_on: Option<Vec<bool>>,
+    rows_on: Option<Vec<bool>>,
+}
+
+impl Nonlinear {
+    /// The crossbar whose cells are these.
+    pub fn crossbar<'a>(&self, linear: &LinearCrossbar<'a>) -> Result<NonlinearCrossbar<'a>, WireError> {
+        let mut array = NonlinearCrossbar::new(linear.conductances(), linear.wires(), self.law)?;
+        if let Some(on) = &self.rows_on {
+            array.select(on)?;
+        }
+        Ok(array)
+    }
 }
 
 impl CellOptions {
@@ -129,6 +140,15 @@ impl CellOptions {
         };
         let linear = law == CellLaw::passive(Conduction::Linear);
         Ok((!linear).then_some(Nonlinear { law, rows_on }))
+    }
+
+    /// Whether any of them was given.
+    pub fn any(&self) -> bool {
+        self.cell != LawName::Linear
+            || self.nonlinearity.is_some()
+            || self.coefficients.is_some()
+            || self.selector.access() != Access::None
+            || self.rows_on.is_some()
     }
 
     /// The request as data.

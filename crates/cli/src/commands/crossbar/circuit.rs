@@ -195,11 +195,10 @@ impl CircuitOptions {
         let mut opened = None;
         if let Some(at) = voltages {
             let file = open(at)?;
-            inputs = match *file.shape() {
-                [lines] if lines == rows => 1,
-                [lines, inputs] if lines == rows && inputs > 0 => inputs,
-                ref found => return Err(mismatch(path, [rows, columns], at, found)),
-            };
+            inputs = inputs_of(file.shape(), rows).ok_or_else(|| {
+                let said = format!("{} has the shape {} and ", path.display(), shape(&[rows, columns]));
+                mismatch(&said, rows, "rows", at, file.shape())
+            })?;
             opened = Some((at.to_owned(), file));
         }
         Ok(Files { cells, voltages: opened, rows, columns, inputs })
@@ -242,7 +241,7 @@ impl CircuitOptions {
         let v = match voltages {
             Some((path, file)) => {
                 let by_line = values(&path, file)?;
-                refuse(&path, &by_line, inputs, |v| v.is_finite(), "V", |_| ("voltages are finite", ""))?;
+                finite(&path, &by_line, inputs)?;
                 let mut v = vec![0.0; by_line.len()];
                 for line in 0..rows {
                     for input in 0..inputs {
@@ -286,7 +285,7 @@ pub fn matrix_file(path: &Path) -> Result<(Vec<f64>, usize, usize), Failure> {
     Ok((values(path, file)?, rows, columns))
 }
 
-fn open(path: &Path) -> Result<Npy, Failure> {
+pub fn open(path: &Path) -> Result<Npy, Failure> {
     Npy::open(path).map_err(|e| {
         let unreadable = matches!(e, DataError::Io { .. });
         let failure = Failure::from(e);
@@ -295,23 +294,45 @@ fn open(path: &Path) -> Result<Npy, Failure> {
 }
 
 /// A shape as Python writes it.
-fn shape(of: &[usize]) -> String {
+pub fn shape(of: &[usize]) -> String {
     let sizes: Vec<String> = of.iter().map(usize::to_string).collect();
     if let [one] = &sizes[..] { format!("({one},)") } else { format!("({})", sizes.join(", ")) }
 }
 
-fn mismatch(cells: &Path, size: [usize; 2], voltages: &Path, found: &[usize]) -> Failure {
-    let [rows, _] = size;
+/// Inputs of a file of voltages for so many lines, if it is one.
+fn inputs_of(shape: &[usize], lines: usize) -> Option<usize> {
+    match *shape {
+        [found] if found == lines => Some(1),
+        [found, inputs] if found == lines && inputs > 0 => Some(inputs),
+        _ => None,
+    }
+}
+
+/// Voltages of `lines` lines, line by line, from a file, and for how many inputs.
+pub fn voltages(path: &Path, lines: usize, what: &str) -> Result<(Vec<f64>, usize), Failure> {
+    let file = open(path)?;
+    let inputs =
+        inputs_of(file.shape(), lines).ok_or_else(|| mismatch("", lines, what, path, file.shape()))?;
+    let v = values(path, file)?;
+    finite(path, &v, inputs)?;
+    Ok((v, inputs))
+}
+
+fn finite(path: &Path, v: &[f64], inputs: usize) -> Result<(), Failure> {
+    refuse(path, v, inputs, |v| v.is_finite(), "V", |_| ("voltages are finite", ""))
+}
+
+/// `said` is what stands before the file's own shape.
+fn mismatch(said: &str, lines: usize, what: &str, voltages: &Path, found: &[usize]) -> Failure {
+    let has = if said.is_empty() { "has the shape" } else { "the shape" };
     let message = format!(
-        "{} has the shape {} and {} the shape {}: voltages are (rows, inputs) or (rows,), and there are {rows} rows",
-        cells.display(),
-        shape(&size),
+        "{said}{} {has} {}: voltages are ({what}, inputs) or ({what},), and there are {lines} {what}",
         voltages.display(),
         shape(found)
     );
     let failure = Failure::request(message);
     match *found {
-        [inputs, lines] if lines == rows && inputs != rows => {
+        [inputs, turned] if turned == lines && inputs != lines => {
             failure.help("it looks transposed: numpy.save(file, V.T) saves one column an input")
         }
         _ => failure,
@@ -319,13 +340,13 @@ fn mismatch(cells: &Path, size: [usize; 2], voltages: &Path, found: &[usize]) ->
 }
 
 /// The values of a file as numbers.
-fn values(path: &Path, file: Npy) -> Result<Vec<f64>, Failure> {
+pub fn values(path: &Path, file: Npy) -> Result<Vec<f64>, Failure> {
     let array = file.read().map_err(|e| Failure::from(e.in_file(path)))?;
     Ok(array.values.into_f64())
 }
 
 /// Refuses the first value that is not `good`, with its row and column.
-fn refuse(
+pub fn refuse(
     path: &Path,
     values: &[f64],
     columns: usize,

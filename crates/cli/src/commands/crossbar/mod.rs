@@ -7,6 +7,7 @@ mod disturb;
 mod export;
 mod memory;
 mod nonlinear;
+mod pulses;
 mod solve;
 mod write;
 

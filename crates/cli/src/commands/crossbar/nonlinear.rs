@@ -1,6 +1,6 @@
 //! Arrays of cells that do not obey Ohm's law.
 
-use neurohm::array::wires::{LinearCrossbar, NonlinearCrossbar, WireError, Workspace};
+use neurohm::array::wires::{LinearCrossbar, WireError, Workspace};
 use neurohm::num::{Rows, Watch};
 use neurohm::study::{ArrayFile, Arrays};
 
@@ -19,10 +19,7 @@ pub fn solve(
 ) -> Result<Solved, Failure> {
     let workspace = Workspace::default();
     let (rows, columns, sets) = (crossbar.rows(), crossbar.columns(), inputs.rows());
-    let mut array = NonlinearCrossbar::new(crossbar.conductances(), crossbar.wires(), cells.law)?;
-    if let Some(on) = &cells.rows_on {
-        array.select(on)?;
-    }
+    let array = cells.crossbar(crossbar)?;
     let shape = [rows, columns, sets];
     let mut files = match nodes {
         Some(arrays) => {

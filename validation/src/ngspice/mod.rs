@@ -1,19 +1,20 @@
-//! Beside ngspice: whole loops of one device under an ideal source, and operating points of crossbars, on netlists that
-//! we write.
+//! Beside ngspice: whole loops of one device under an ideal source, and operating points and writes of crossbars
+//! ([`arrays`]), on netlists that we write.
 //!
-//! Both sides are set as coarsely as keeps their current within a thousandth of full scale of a loop that we integrate
+//! In loops both sides are set as coarsely as keeps their current within a thousandth of full scale of a loop that we integrate
 //! far more exactly (the crate `circuit` tests that such loops are ngspice's as well); then both are timed. ngspice has
 //! been started and has read the netlist: a call is its `tran` alone.
 
+mod arrays;
+
 use std::time::Instant;
 
-use neurohm_array::wires::Saved;
 use neurohm_device::compact::{Drive, Published, Waveform, curve_distance, drive, published, spice_netlist};
 use neurohm_num::Key;
 use serde_json::{Value, json};
 
 use crate::agree::Check;
-use crate::crossbar::{Array, Problem, apart, relative};
+use crate::crossbar::Problem;
 use crate::record::Outcome;
 use crate::turns::Turns;
 use crate::{Bench, Case, Result};
@@ -26,34 +27,19 @@ pub const CASES: &[Case] = &[
     ("stanford_pku", |b| run(b, "stanford_pku/v1")),
     ("mean_metastable_switch", |b| run(b, "mean_metastable_switch/knowm")),
     ("nbo2_threshold", |b| run(b, "nbo2_threshold/usual")),
-    ("crossbar_8x8", |b| crossbar(b, Problem::new(8, 8))),
-    ("crossbar_32x16", |b| crossbar(b, Problem::new(32, 16))),
-    ("crossbar_32x32", |b| crossbar(b, Problem::new(32, 32))),
-    ("crossbar_64x64", |b| crossbar(b, Problem::new(64, 64))),
+    ("crossbar_8x8", |b| arrays::linear(b, Problem::new(8, 8))),
+    ("crossbar_32x16", |b| arrays::linear(b, Problem::new(32, 16))),
+    ("crossbar_32x32", |b| arrays::linear(b, Problem::new(32, 32))),
+    ("crossbar_64x64", |b| arrays::linear(b, Problem::new(64, 64))),
+    ("nonlinear_sinh_4x3", |b| arrays::nonlinear(b, [4, 3], arrays::SINH)),
+    ("nonlinear_polynomial_8x8", |b| arrays::nonlinear(b, [8, 8], arrays::POLYNOMIAL)),
+    ("nonlinear_poole_frenkel_16x16", |b| arrays::nonlinear(b, [16, 16], arrays::POOLE_FRENKEL)),
+    ("nonlinear_exponential_selector_16x16", |b| arrays::nonlinear(b, [16, 16], arrays::EXPONENTIAL)),
+    ("nonlinear_diode_8x12", |b| arrays::nonlinear(b, [8, 12], arrays::DIODE)),
+    ("nonlinear_threshold_selector_16x16", |b| arrays::nonlinear(b, [16, 16], arrays::THRESHOLD)),
+    ("nonlinear_transistor_16x16", |b| arrays::nonlinear(b, [16, 16], arrays::TRANSISTOR)),
+    ("written_vteam_4x4", |b| arrays::written(b, 4, 4)),
 ];
-
-/// The operating point of an array; a call is ngspice's `op` alone, and our effective matrix and its currents.
-fn crossbar(bench: &mut Bench, problem: Problem) -> Result<Outcome> {
-    let array = Array::new(problem);
-    bench.peer.open("crossbar", json!({"netlist": array.netlist(Saved::Nodes)?}))?;
-    let lines: Vec<Vec<f64>> = serde_json::from_value(bench.peer.ask("values", json!({}))?)?;
-    let (n, cells) = (problem.columns, problem.rows * problem.columns);
-    let line = lines.first().filter(|l| l.len() == n + 2 * cells).ok_or("ngspice gave too little")?;
-    let solution = bench.pool.install(|| array.solution())?;
-    let currents = relative(&solution.currents, &line[..n]);
-    let nodes: Vec<f64> = solution.word_v.iter().chain(&solution.bit_v).copied().collect();
-    let volts = apart(&nodes, &line[n..]);
-    let Bench { peer, repeats, pool, .. } = bench;
-    let turns = Turns::take(peer, *repeats, || pool.install(|| array.currents()).map(|_| ()))?;
-    let checks = vec![
-        Check::within("difference of currents, of the largest", currents, 0.0, 1e-11),
-        Check::within("difference of node voltages, V", volts, 0.0, 1e-11),
-    ];
-    Ok(Outcome::new(turns, checks)
-        .detail("currents", currents)
-        .detail("nodes_v", volts)
-        .detail("chi", array.difficulty()?))
-}
 
 /// Periods of a call.
 const PERIODS: f64 = 10.0;
