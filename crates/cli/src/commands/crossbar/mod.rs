@@ -3,12 +3,15 @@
 mod cells;
 mod circuit;
 mod export;
+mod map;
+mod margin;
 mod memory;
 mod nonlinear;
 mod solve;
 
 use neurohm::array::wires::WireError;
 
+use crate::args::quoted;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
@@ -22,6 +25,10 @@ pub struct Options {
 enum Command {
     /// Find all currents and node voltages, and the matrix that the array is
     Solve(solve::Solve),
+    /// Draw the voltages on every node
+    Map(map::Map),
+    /// Find up to which size cells can be read past sneak paths and through wires
+    Margin(margin::Margin),
     /// Write the array for a circuit simulator
     Export(export::Export),
 }
@@ -29,8 +36,25 @@ enum Command {
 pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     match options.command {
         Command::Solve(options) => solve::solve(&options, terminal),
+        Command::Map(options) => map::map(&options, terminal),
+        Command::Margin(options) => margin::margin(&options, terminal),
         Command::Export(options) => export::export(&options, terminal),
     }
+}
+
+/// The command that does it again: what was typed, without where results go and how they are shown.
+fn again() -> String {
+    let mut words = vec!["neurohm".to_owned()];
+    let mut typed = std::env::args().skip(1);
+    while let Some(word) = typed.next() {
+        match word.as_str() {
+            "--out" | "-o" => drop(typed.next()),
+            "--json" | "--quiet" | "-q" => {}
+            other if other.starts_with("--out=") => {}
+            _ => words.push(word),
+        }
+    }
+    quoted(words)
 }
 
 /// Rows, columns and inputs in messages are those of numpy.
