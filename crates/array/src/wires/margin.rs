@@ -7,7 +7,8 @@
 //!
 //! Two ways lead there, and both solve Kirchhoff's equations of every node or say how far they are from that:
 //! - linear cells: one array of equal cells falls into ladders, one a mode of its bit lines, and the selected row, column and cell
-//!   are corrections of rank one ([`uniform`](self)). Exact, in `O(rows x columns)`;
+//!   are corrections of rank one (`uniform`). Exact, in a time that
+//!   grows with the number of rows alone;
 //! - any other cells: Newton's iteration on an array whose unselected lines are gathered in groups of neighbours, which is exact
 //!   where each group is one line, and of second order in the size of a group (`grouped`). [`Margin::apart`] is how far
 //!   half as many groups were from the result.

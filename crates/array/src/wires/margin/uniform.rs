@@ -4,8 +4,9 @@
 //! law reads `G (w - b) + Lw w / rw = s` along each word line and `G (b - w) + Lb b / rb = t` along each bit line, where `L` is
 //! the matrix of a chain with one end open and the other one behind a segment and what holds the line. `Lb` is the same for all
 //! bit lines and acts on row numbers alone, so its eigenvectors part the array into one ladder a mode: with eigenvalue `l`,
-//! `y = l / rb`, a ladder of shunts `G y / (G + y)` and segments `rw`. A ladder is solved by the conductances that a node sees
-//! to its left and right, which are sums of positive numbers: nothing cancels.
+//! `y = l / rb`, a ladder of shunts `s = G y / (G + y)` and segments `rw`. Voltages along a ladder of `n` nodes with an open end
+//! fall as `cosh(t (n - 1/2 - j))` with `cosh t = 1 + s rw / 2`, put into Kirchhoff's law of an inner node. All terms of what
+//! follows from that are positive: nothing cancels, and an array takes a time that grows with its rows alone.
 //!
 //! Eigenvectors of a chain of `m` nodes, counted from the open end: `cos(q (i + 1/2))`, eigenvalue `4 sin^2(q / 2)`, with
 //! `tan(m q) tan(q / 2) = f / (2 - f)`, `f` being the conductance to what holds the line as a part of a segment's: 0 where it
@@ -15,13 +16,9 @@
 //! Lines, and the cell, that differ from the others are conductances added at a port: for the three of them a system of three
 //! equations.
 
-use libm::{cos, sin};
-use rayon::prelude::*;
+use libm::{asinh, cos, cosh, exp, expm1, sin, sinh};
 
 use super::{ReadArray, Scheme};
-
-/// Modes that are summed together: by their number alone, so that threads change no bit.
-const TOGETHER: usize = 64;
 
 /// Lines of an array that are all held, or all left open, in the same way.
 struct Lines {
@@ -38,6 +35,7 @@ struct Lines {
 
 /// Voltages at three ports for a current of 1 A into each: between the first node of the first word line and ground, between the
 /// last node of the last bit line and ground, and across the cell at both; and for 1 V at the driver of every word line.
+#[derive(Default)]
 struct Ports {
     z: [[f64; 3]; 3],
     driven: [f64; 3],
@@ -62,6 +60,9 @@ impl Lines {
         if f == 0.0 {
             return from;
         }
+        if f == 1.0 {
+            return (p as f64 + 0.5) * std::f64::consts::PI / (m + 0.5);
+        }
         let (mut low, mut high) = (0.0, 0.5 * std::f64::consts::PI / m);
         for _ in 0..200 {
             let d = 0.5 * (low + high);
@@ -75,18 +76,9 @@ impl Lines {
     }
 
     fn ports(&self) -> Ports {
-        let modes: Vec<usize> = (0..self.rows).step_by(TOGETHER).collect();
-        let sums: Vec<Ports> = modes
-            .into_par_iter()
-            .map(|first| {
-                let mut sum = Ports::default();
-                (first..(first + TOGETHER).min(self.rows)).for_each(|p| self.mode(p, &mut sum));
-                sum
-            })
-            .collect();
-        let mut all = Ports::default();
-        sums.iter().for_each(|sum| all.add(sum));
-        all
+        let mut sum = Ports::default();
+        (0..self.rows).for_each(|p| self.mode(p, &mut sum));
+        sum
     }
 
     fn mode(&self, p: usize, sum: &mut Ports) {
@@ -126,36 +118,23 @@ impl Lines {
     /// Voltages of a ladder: at its first node for a current there, at its last one for that, and at the last one for a current
     /// there. Where nothing holds it, against its last node: currents into it then sum to zero.
     fn ladder(&self, shunt: f64, hold: f64) -> [f64; 3] {
-        let (n, r) = (self.columns, self.word_ohm);
-        if shunt == 0.0 && hold == 0.0 {
-            return [r * (n - 1) as f64, 0.0, 0.0];
+        let (n, r) = (self.columns as f64, self.word_ohm);
+        let along = r * (n - 1.0);
+        if shunt == 0.0 {
+            return if hold == 0.0 {
+                [along, 0.0, 0.0]
+            } else {
+                [1.0 / hold, 1.0 / hold, 1.0 / hold + along]
+            };
         }
-        // What the first node sees to its right, and what is left of a voltage on the way.
-        let (mut right, mut kept) = (shunt, 1.0);
-        for _ in 1..n {
-            kept /= 1.0 + r * right;
-            right = shunt + right / (1.0 + r * right);
-        }
+        let t = 2.0 * asinh(0.5 * (shunt * r).sqrt());
+        let (rest, all) = (1.0 + exp(-(2.0 * n - 1.0) * t), -expm1(-2.0 * n * t));
+        // What the first node sees of the ladder, what is left of its voltage at the last one, and the square of that less 1.
+        let right = 2.0 * sinh(0.5 * t) / r * exp(0.5 * t) * all / rest;
+        let kept = 2.0 * cosh(0.5 * t) * exp(-(n - 0.5) * t) / rest;
+        let gone = all * -expm1(-2.0 * (n - 1.0) * t) / (rest * rest);
         let near = 1.0 / (right + hold);
-        let mut left = hold + shunt;
-        for _ in 1..n {
-            left = shunt + left / (1.0 + r * left);
-        }
-        [near, near * kept, 1.0 / left]
-    }
-}
-
-impl Default for Ports {
-    fn default() -> Self {
-        Self { z: [[0.0; 3]; 3], driven: [0.0; 3], through: [0.0; 2] }
-    }
-}
-
-impl Ports {
-    fn add(&mut self, other: &Self) {
-        self.z.iter_mut().flatten().zip(other.z.iter().flatten()).for_each(|(a, b)| *a += b);
-        self.driven.iter_mut().zip(&other.driven).for_each(|(a, b)| *a += b);
-        self.through.iter_mut().zip(&other.through).for_each(|(a, b)| *a += b);
+        [near, near * kept, near * (1.0 + hold / right * gone)]
     }
 }
 

@@ -10,7 +10,9 @@ use neurohm::study::Finding;
 use neurohm::study::experiment::{Findings, plain};
 use neurohm::study::record::{Better, Map as Picture, Record};
 
-use super::again;
+use super::{again, toml};
+use serde_json::{Value, json};
+
 use super::cells::CellOptions;
 use super::circuit::{Circuit, CircuitOptions};
 use super::{memory, solve};
@@ -103,7 +105,7 @@ pub fn map(options: &Map, terminal: &Terminal) -> Result<(), Failure> {
         }
     };
     progress.finish();
-    let mut record = record(&crossbar, &sources, &nodes, cells.is_none());
+    let mut record = record(options, &crossbar, &sources, &nodes, cells.is_none());
     record.wall_s = started.elapsed().as_secs_f64();
     let page = neurohm::report::html(std::slice::from_ref(&record), &record.device_title)?;
     if rows.max(columns) > KEPT {
@@ -133,6 +135,19 @@ fn linear(
     Ok(Nodes { word_v: found.word_v, bit_v: found.bit_v, currents: found.currents, kcl: found.kcl })
 }
 
+impl Map {
+    /// The request as data.
+    fn request(&self, sources: &[f64]) -> Value {
+        let mut request = self.circuit.json(self.voltages.as_deref());
+        request["cells"] = self.cells.json();
+        match self.voltages {
+            Some(_) => request["input"] = json!(self.input),
+            None => request["read_v"] = json!(sources.first()),
+        }
+        request
+    }
+}
+
 /// The cell that a number is worst of.
 struct Worst {
     row: usize,
@@ -142,26 +157,24 @@ struct Worst {
     lost: f64,
 }
 
-fn record(crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nodes, linear: bool) -> Record {
+fn record(options: &Map, crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nodes, linear: bool) -> Record {
     let (rows, columns) = (crossbar.rows(), crossbar.columns());
     let across: Vec<f64> = nodes.word_v.iter().zip(&nodes.bit_v).map(|(w, b)| w - b).collect();
-    let lost: Vec<f64> = across
-        .iter()
-        .enumerate()
-        .map(|(k, across)| match sources[k / columns] {
-            0.0 => f64::NAN,
-            source => 1.0 - across / source,
-        })
-        .collect();
-    let worst = lost.iter().enumerate().filter(|(_, l)| l.is_finite()).max_by(|a, b| a.1.total_cmp(b.1)).map(
-        |(k, lost)| Worst {
+    let top = sources.iter().fold(0.0f64, |top, v| top.max(v.abs()));
+    let lost: Vec<f64> = if top > 0.0 {
+        // Of the largest voltage: rows at 0 V have none to lose, and may gain some.
+        across.iter().enumerate().map(|(k, across)| (sources[k / columns] - across) / top).collect()
+    } else {
+        Vec::new()
+    };
+    let worst =
+        lost.iter().enumerate().max_by(|a, b| a.1.abs().total_cmp(&b.1.abs())).map(|(k, lost)| Worst {
             row: k / columns,
             column: k % columns,
             across_v: across[k],
             source_v: sources[k / columns],
             lost: *lost,
-        },
-    );
+        });
     let mut found = Findings::default();
     let merit = numbers(crossbar, sources, nodes, &lost, worst.as_ref(), linear, &mut found);
     let signed = sources.iter().any(|v| *v < 0.0);
@@ -189,7 +202,7 @@ fn record(crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nodes, linear: boo
     let mut maps = vec![
         picture(
             "word_line_v",
-            "Voltage of every word-line node.".into(),
+            "Voltage of every word-line node: drivers stand in front of column 0.".into(),
             "word line",
             "V",
             &nodes.word_v,
@@ -197,7 +210,7 @@ fn record(crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nodes, linear: boo
         ),
         picture(
             "bit_line_v",
-            "Voltage of every bit-line node.".into(),
+            format!("Voltage of every bit-line node: grounds lie behind row {}.", rows - 1),
             "bit line",
             "V",
             &nodes.bit_v,
@@ -207,7 +220,7 @@ fn record(crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nodes, linear: boo
     ];
     if let Some(w) = &worst {
         let caption = format!(
-            "What a cell loses of its source's voltage; most, {}, in row {}, column {}.",
+            "What a cell lacks of its source's voltage, as a part of the largest source; most, {}, in row {}, column {}.",
             written(100.0 * w.lost, None, "%"),
             w.row,
             w.column
@@ -218,7 +231,7 @@ fn record(crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nodes, linear: boo
     let title = format!("Crossbar of {rows} x {columns} cells");
     Record {
         device_title: format!("{title}: voltages through its wires"),
-        sample: None,
+        description: toml(options.request(sources)),
         maps,
         ..plain("map", &title, ABOUT, merit, &again(), 1, found)
     }
@@ -235,13 +248,14 @@ fn numbers(
     found: &mut Findings,
 ) -> &'static str {
     if let Some(w) = worst {
-        let about = format!("Largest loss: the cell in row {}, column {}", w.row, w.column);
+        let about =
+            format!("Largest loss, of the largest source: the cell in row {}, column {}", w.row, w.column);
         found.scalar("largest_loss", 100.0 * w.lost, None, "%", Some(Better::Lower), about);
         let about = format!("Voltage across that cell, its source at {}", written(w.source_v, None, "V"));
-        found.number("worst_across", w.across_v, "V", about);
-        let known = lost.iter().filter(|l| l.is_finite());
-        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), l| (sum + l, count + 1.0));
-        found.scalar("mean_loss", 100.0 * sum / count, None, "%", Some(Better::Lower), "Mean loss of a cell");
+        found.number("across_worst", w.across_v, "V", about);
+        let mean = lost.iter().map(|l| l.abs()).sum::<f64>() / lost.len() as f64;
+        let about = "Mean loss of a cell, its magnitude";
+        found.scalar("mean_loss", 100.0 * mean, None, "%", Some(Better::Lower), about);
     }
     if linear {
         let g = crossbar.conductances();
@@ -263,7 +277,12 @@ fn numbers(
                 about,
             );
         }
-        found.number("chi", crossbar.difficulty(), "1", "Difficulty chi: to first order a third of it is lost");
+        found.number(
+            "chi",
+            crossbar.difficulty(),
+            "1",
+            "Difficulty chi: to first order a third of it is lost",
+        );
     }
     found.number(
         "kcl",
@@ -280,11 +299,6 @@ fn numbers(
         written(wires.driver_ohm, None, "Ω"),
         written(wires.sense_ohm, None, "Ω")
     ));
-    if sources.contains(&0.0) {
-        found.info(
-            "Rows whose source is at 0 V have no voltage to lose: they stay empty in the map of losses.",
-        );
-    }
     if crossbar.rows().max(crossbar.columns()) > KEPT {
         found.info(format!(
             "run.json holds the values of maps up to {KEPT} cells on a side; `neurohm crossbar solve --node-voltages` \

@@ -14,8 +14,8 @@ use neurohm::study::record::{Axis, Better, Cell, Column, Line, Record, Series, T
 use neurohm::study::{Disk, Finding, digest, named_device};
 use serde_json::json;
 
-use super::again;
 use super::cells::CellOptions;
+use super::{again, toml};
 use crate::commands::carry_out;
 use crate::commands::device::bench;
 use crate::failure::Failure;
@@ -420,8 +420,8 @@ fn record(options: &Margin, asked: &Asked, found: &Found) -> Record {
         device,
         device_title: title,
         device_source: source,
-        description: serde_json::to_string_pretty(&request).unwrap_or_default(),
-        sample: None,
+        description: toml(request),
+        sample: asked.device.is_none().then(|| "device".to_owned()),
         ..plain("margin", "Read margin against array size", ABOUT, "readable", &again(), 1, out)
     }
 }

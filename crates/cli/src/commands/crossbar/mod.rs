@@ -10,6 +10,7 @@ mod nonlinear;
 mod solve;
 
 use neurohm::array::wires::WireError;
+use serde_json::Value;
 
 use crate::args::quoted;
 use crate::failure::Failure;
@@ -55,6 +56,18 @@ fn again() -> String {
         }
     }
     quoted(words)
+}
+
+/// A request as TOML, without what is not given.
+fn toml(mut request: Value) -> String {
+    fn given(value: &mut Value) {
+        if let Value::Object(fields) = value {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(given);
+        }
+    }
+    given(&mut request);
+    toml::to_string_pretty(&request).unwrap_or_default()
 }
 
 /// Rows, columns and inputs in messages are those of numpy.
