@@ -163,7 +163,11 @@ fn record(options: &Map, crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nod
     let top = sources.iter().fold(0.0f64, |top, v| top.max(v.abs()));
     let lost: Vec<f64> = if top > 0.0 {
         // Of the largest voltage: rows at 0 V have none to lose, and may gain some.
-        across.iter().enumerate().map(|(k, across)| (sources[k / columns] - across) / top).collect()
+        let lacks = |(k, across): (usize, &f64)| {
+            let source = sources[k / columns];
+            (source - across) / top * if source < 0.0 { -1.0 } else { 1.0 }
+        };
+        across.iter().enumerate().map(lacks).collect()
     } else {
         Vec::new()
     };

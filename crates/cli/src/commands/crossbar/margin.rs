@@ -16,6 +16,7 @@ use serde_json::json;
 
 use super::cells::CellOptions;
 use super::{again, toml};
+use crate::args::quoted;
 use crate::commands::carry_out;
 use crate::commands::device::bench;
 use crate::failure::Failure;
@@ -181,8 +182,8 @@ struct Found {
 }
 
 impl Margin {
-    fn asked(&self) -> Result<Asked, Failure> {
-        let device = self.device.as_deref().map(|name| named_device(name, &Disk)).transpose()?;
+    /// The request, with nothing left open.
+    fn asked(&self, device: Option<DeviceSpec>) -> Result<Asked, Failure> {
         let (low_s, high_s) = match (&device, self.low_ohm, self.high_ohm) {
             (Some(device), ..) => {
                 let cell = device.statistics()?;
@@ -266,9 +267,27 @@ const ABOUT: &str = "The farthest cell of a square array is read in both of its 
     The margin is the smaller one. Beside that, what the last bit line loses where all word lines are driven at once, as \
     an analog product does.";
 
+/// What the farthest cell of arrays of a device gives, between lines of 32 nm: a row of its report card.
+pub fn array_size(device: &DeviceSpec, watch: &dyn Watch) -> Result<Finding, Failure> {
+    use clap::{Args, FromArgMatches};
+    let started = Instant::now();
+    let words = ["margin", "--device", &device.name, "--wire-width", "32nm"];
+    let wrong = |e: clap::Error| Failure::failed(e.to_string());
+    let given =
+        Margin::augment_args(clap::Command::new("margin")).try_get_matches_from(words).map_err(wrong)?;
+    let options = Margin::from_arg_matches(&given).map_err(wrong)?;
+    let asked = options.asked(Some(device.clone()))?;
+    let found = options.find(&asked, watch)?;
+    let command = quoted(["neurohm", "crossbar"].into_iter().chain(words));
+    let mut record = Record { title: "Array size".into(), command, ..record(&options, &asked, &found) };
+    record.wall_s = started.elapsed().as_secs_f64();
+    Ok(Finding { record, files: Vec::new() })
+}
+
 pub fn margin(options: &Margin, terminal: &Terminal) -> Result<(), Failure> {
     let started = Instant::now();
-    let asked = options.asked()?;
+    let device = options.device.as_deref().map(|name| named_device(name, &Disk)).transpose()?;
+    let asked = options.asked(device)?;
     let name = match &options.device {
         Some(device) => format!("margin-{}", carry_out::stem(device)),
         None => "margin".to_owned(),
@@ -279,7 +298,8 @@ pub fn margin(options: &Margin, terminal: &Terminal) -> Result<(), Failure> {
     progress.finish();
     let mut record = record(options, &asked, &found);
     record.wall_s = started.elapsed().as_secs_f64();
-    let page = neurohm::report::html(std::slice::from_ref(&record), &record.title)?;
+    let title = format!("{}: {}", record.title, record.device_title);
+    let page = neurohm::report::html(std::slice::from_ref(&record), &title)?;
     if let Some(folder) = folder {
         let report = folder.path().join("report.html");
         let finding = Finding { record: record.clone(), files: Vec::new() };

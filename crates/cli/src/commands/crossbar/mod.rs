@@ -9,6 +9,8 @@ mod memory;
 mod nonlinear;
 mod solve;
 
+pub use margin::array_size;
+
 use neurohm::array::wires::WireError;
 use serde_json::Value;
 
