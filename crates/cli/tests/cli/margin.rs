@@ -21,7 +21,7 @@ fn a_ceiling_without_wires_is_that_of_three_resistances() {
     assert_eq!(scalar(&record, "readable_floating"), 19.0);
     assert_eq!(scalar(&record, "product"), 64.0);
     let page = std::fs::read_to_string(dir.path().join("o/report.html")).unwrap();
-    assert!(page.contains("<svg") && page.contains("10 kΩ"));
+    assert!(page.contains("<svg") && page.contains("10\u{a0}kΩ"));
     // What is written is found again.
     let again = run(dir.path(), ["report", "o", "--out", "again"]);
     assert_eq!(again.status.code(), Some(0), "{}", text(&again.stderr));
@@ -49,7 +49,7 @@ fn wrong_margins_say_what_helps() {
 #[test]
 fn a_map_names_the_worst_cell_and_opens_offline() {
     let dir = folder();
-    npy(dir.path(), "R.npy", false, "(2, 3)", &[1e3, 2e3, 1e3, 1e3, 1e3, 1e3]);
+    npy(dir.path(), "R.npy", false, "(2, 3)", &[1e3; 6]);
     npy(dir.path(), "V.npy", false, "(2, 2)", &[0.3, 1.0, -0.2, 0.5]);
     let base = ["crossbar", "map", "--resistance", "R.npy", "--word-line-ohm", "10", "--bit-line-ohm", "5"];
     let out = run(dir.path(), base.into_iter().chain(["--out", "o", "--json"]));
