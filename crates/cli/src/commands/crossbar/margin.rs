@@ -69,7 +69,7 @@ pub struct Margin {
         default_value = "4,8,16,32,64,128,256,512,1024,2048,4096")]
     sizes: Vec<u32>,
     /// Groups of unselected lines on a side, where cells are not linear
-    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(2..=256))]
+    #[arg(long, value_name = "N", default_value_t = 32, value_parser = clap::value_parser!(u32).range(2..=128))]
     groups: u32,
     /// Write report.html, run.json and CSV files into DIR [default: named after the request; with --json: nothing is
     /// written]
@@ -322,8 +322,15 @@ fn record(options: &Margin, asked: &Asked, found: &Found) -> Record {
     let array = &asked.array;
     let best = found.ceilings.iter().map(|c| c.size()).max().unwrap_or(0);
     let limit = percent(options.limit);
+    let ohm = |r: f64| written(r, None, "Ω").to_string();
+    let segments = if array.word_ohm == array.bit_ohm {
+        ohm(array.word_ohm)
+    } else {
+        format!("{} and {}", ohm(array.word_ohm), ohm(array.bit_ohm))
+    };
     let about = format!(
-        "Largest array of which a cell can be read, by the best of these schemes, margin at least {limit}"
+        "Largest array, cells on a side, that can be read between lines of {segments} a segment by the best scheme, at a margin \
+         of {limit}"
     );
     out.scalar("readable", best as f64, None, "1", Some(Better::Higher), about);
     for (scheme, top) in asked.schemes.iter().zip(&found.ceilings) {
@@ -352,7 +359,7 @@ fn record(options: &Margin, asked: &Asked, found: &Found) -> Record {
             .schemes
             .iter()
             .zip(&found.margins)
-            .map(|(scheme, m)| line(scheme.name(), m.iter().map(of).collect()))
+            .map(|(scheme, m)| line(scheme.name(), m.iter().map(|m| of(m).max(-1.0)).collect()))
             .collect();
         lines.push(line("limit", vec![limit; sizes.len()]).dashed());
         Series {
@@ -366,7 +373,7 @@ fn record(options: &Margin, asked: &Asked, found: &Found) -> Record {
     out.series = vec![
         figure(
             "margin",
-            "Read margin of the farthest cell: the smaller one of contrast and signal.",
+            "Read margin of the farthest cell: the smaller one of contrast and signal. Below zero states are taken for one another.",
             "read margin",
             Read::worst,
             options.limit,
