@@ -168,3 +168,45 @@ fn what_is_wrong_with_a_reading_is_named() {
     let law = CellLaw { conduction: Conduction::Linear, access };
     assert!(said(ReadArray { law, ..array(4, 4) }).contains("no selector turns on"));
 }
+
+/// Currents that ngspice 39 gives for the same circuits: 24 x 24 cells of 10 kohm at 0.2 V between segments of 2 and 3 ohm, and
+/// 10 x 10 of them at 1.2 V between segments of 20 and 30 ohm with selectors of `1 nA sinh(V / 60 mV)`, the selected cell at 10 kohm
+/// and at 1 Mohm.
+#[test]
+fn a_peer_reads_the_same_currents() {
+    let access = Access::Exponential { scale_a: 1e-9, scale_v: 0.06 };
+    let bare = ReadArray { driver_ohm: 0.0, sense_ohm: 0.0, ..array(24, 24) };
+    let chosen = ReadArray {
+        rows: 10,
+        columns: 10,
+        word_ohm: 20.0,
+        bit_ohm: 30.0,
+        law: CellLaw { access, ..bare.law },
+        ..bare
+    };
+    let peer = [
+        (
+            Scheme::Floating,
+            [2.32196212408858e-4, 2.15042142497531e-4],
+            [5.48156672215028e-5, 7.44407114389232e-6],
+        ),
+        (
+            Scheme::Grounded,
+            [1.73637599901431e-5, 2.47359557133425e-7],
+            [4.51381281569484e-5, 7.21354360467143e-7],
+        ),
+        (Scheme::Half, [2.33982197771945e-4, 2.17088686329346e-4], [8.7052674468484e-5, 4.25285717420787e-5]),
+        (
+            Scheme::Third,
+            [1.69272259577798e-4, 1.52035109976051e-4],
+            [5.15585265867638e-5, 4.0732992828633e-6],
+        ),
+    ];
+    for (scheme, linear, selected) in peer {
+        for (of, volts, [low, high], most) in [(&bare, 0.2, linear, 1e-11), (&chosen, 1.2, selected, 1e-8)] {
+            let found = of.read(scheme, volts, Background::Low, ALL_LINES, &Unwatched).unwrap();
+            let said = format!("{scheme:?} at {volts} V: {found:?}, not {low} and {high}");
+            assert!(near(found.low_a, low, most) && near(found.high_a, high, most), "{said}");
+        }
+    }
+}
