@@ -111,6 +111,9 @@ pub struct ReadArray {
     pub sense_ohm: f64,
 }
 
+/// A part of what a cell alone gives that is rounding: currents are found to about 1e-15 of what flows in the lines.
+const NOTHING: f64 = 1e-9;
+
 /// What a selected cell gives in its two states.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Margin {
@@ -125,13 +128,13 @@ pub struct Margin {
 }
 
 impl Margin {
-    /// Difference of the two currents as a part of the larger one: what sneak paths take. Negative where the states cannot be told
-    /// apart.
+    /// Difference of the two currents as a part of that at low resistance: what sneak paths leave. Negative where the states are
+    /// taken for one another, 0 where wires leave no more than rounding does.
     pub fn contrast(&self) -> f64 {
-        (self.low_a - self.high_a) / self.low_a
+        if self.signal().abs() < NOTHING { 0.0 } else { (self.low_a - self.high_a) / self.low_a }
     }
 
-    /// Difference of the two currents as a part of what the cell alone would give: what wires take.
+    /// Difference of the two currents as a part of what the cell alone would give: what wires leave.
     pub fn signal(&self) -> f64 {
         (self.low_a - self.high_a) / self.alone_a
     }

@@ -210,3 +210,13 @@ fn a_peer_reads_the_same_currents() {
         }
     }
 }
+
+#[test]
+fn what_rounding_leaves_is_no_contrast() {
+    // Of the cell's own current less arrives than rounding makes of what comes past it.
+    let of = ReadArray { driver_ohm: 0.0, sense_ohm: 0.0, ..array(2048, 2048) };
+    for background in [Background::Low, Background::Any] {
+        let found = of.read(Scheme::Grounded, 0.2, background, 1, &Unwatched).unwrap();
+        assert!(found.contrast() == 0.0 && found.signal().abs() < 1e-9, "{found:?}");
+    }
+}

@@ -261,9 +261,9 @@ impl Margin {
     }
 }
 
-const ABOUT: &str = "The farthest cell of a square array is read in both of its states, among cells that let most sneak \
-    current pass, through wires with resistance. Contrast is what sneak paths leave of the difference between the two \
-    currents, as a part of the larger one; signal is what wires leave of it, as a part of what the cell alone would give. \
+const ABOUT: &str = "The farthest cell of a square array is read in both of its states, past sneak paths through all other \
+    cells and through wires with resistance. Contrast is what sneak paths leave of the difference between the two \
+    currents, as a part of that at low resistance; signal is what wires leave of it, as a part of what the cell alone would give. \
     The margin is the smaller one. Beside that, what the last bit line loses where all word lines are driven at once, as \
     an analog product does.";
 
