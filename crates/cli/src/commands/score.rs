@@ -68,10 +68,12 @@ pub fn card(draft: &Draft, watch: &dyn Watch) -> Result<Card, Failure> {
     let sheet = sheet(draft, &device, seed, lacking.as_ref(), watch)?;
     let mut card = match lacking {
         None => {
+            // Before the studies: it takes no time, and an interrupt then costs nothing.
+            let arrays = super::crossbar::array_size(&device, watch)?;
             let mut card = neurohm::studies::score(draft, &Disk, watch)?;
             // What was stopped is not added to.
             if card.cut_short().is_none() {
-                card.findings.push(super::crossbar::array_size(&device, watch)?);
+                card.findings.push(arrays);
             }
             card
         }
