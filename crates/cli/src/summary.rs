@@ -144,7 +144,7 @@ fn datasheet(terminal: &Terminal, sheet: &Datasheet) -> String {
     out + &columns.show(terminal)
 }
 
-fn cautions(terminal: &Terminal, record: &Record) -> String {
+pub fn cautions(terminal: &Terminal, record: &Record) -> String {
     let cautions = record.notes.iter().filter(|note| note.level == Level::Caution);
     cautions.map(|note| format!("  {} {}\n", terminal.styled(Style::Open, "caution:"), note.text)).collect()
 }

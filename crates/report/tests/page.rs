@@ -178,7 +178,7 @@ fn an_empty_record_makes_an_honest_page() {
     r.target = None;
     let page = card(&[r]).unwrap();
     assert_nests(&page);
-    assert!(page.contains("Not asked in this run") && page.contains("no target"));
+    assert!(page.contains("No number is asked of it") && page.contains("no target"));
 }
 
 #[test]

@@ -26,8 +26,8 @@ Examples:
   neurohm device show pcm > mine.toml            start a description of your own
   neurohm score ./mine.toml --full --out mine    judge it thoroughly
 
-With --json it prints {\"rows\": [record, ...]}: first the datasheet, then one record a study,
-where the device has the statistics that studies need. The datasheet's record has beside its
+With --json it prints {\"rows\": [record, ...]}: first the datasheet, then one record a study
+and one of the sizes of arrays, where the device has the statistics that these need. The datasheet's record has beside its
 `scalars`, numbers by the properties' names, a key `datasheet` with two lists:
   properties     name, group, about, status, value, ci95, unit, better, how
   requirements   application, asks, property, bound, source, verdict")]
@@ -62,12 +62,21 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     carry_out::carry_out(&draft, Form::Card, &name, options.run.out.as_deref(), terminal)
 }
 
-/// The datasheet, then a finding a study; of a device without statistics the datasheet alone, which says why.
+/// The datasheet, then a finding a study and the sizes of arrays; of a device without statistics the datasheet alone, which says why.
 pub fn card(draft: &Draft, watch: &dyn Watch) -> Result<Card, Failure> {
     let (device, seed, lacking) = device(draft)?;
     let sheet = sheet(draft, &device, seed, lacking.as_ref(), watch)?;
     let mut card = match lacking {
-        None => neurohm::studies::score(draft, &Disk, watch)?,
+        None => {
+            // Before the studies: it takes no time, and an interrupt then costs nothing.
+            let arrays = super::crossbar::array_size(&device, watch)?;
+            let mut card = neurohm::studies::score(draft, &Disk, watch)?;
+            // What was stopped is not added to.
+            if card.cut_short().is_none() {
+                card.findings.push(arrays);
+            }
+            card
+        }
         Some(_) => Card { findings: Vec::new() },
     };
     card.findings.insert(0, sheet);

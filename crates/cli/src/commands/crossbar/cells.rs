@@ -151,6 +151,14 @@ impl CellOptions {
             || self.rows_on.is_some()
     }
 
+    /// Their law, where the command itself says whose transistors are on.
+    pub fn law(&self) -> Result<CellLaw, Failure> {
+        if self.rows_on.is_some() {
+            return Err(Failure::request("--rows-on has no effect: the row that is read is on"));
+        }
+        Ok(self.nonlinear(1)?.map_or(CellLaw::passive(Conduction::Linear), |cells| cells.law))
+    }
+
     /// The request as data.
     pub fn json(&self) -> Value {
         let name = match self.cell {

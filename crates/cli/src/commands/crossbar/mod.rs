@@ -5,14 +5,20 @@ mod circuit;
 mod devices;
 mod disturb;
 mod export;
+mod map;
+mod margin;
 mod memory;
 mod nonlinear;
 mod pulses;
 mod solve;
 mod write;
 
-use neurohm::array::wires::WireError;
+pub use margin::array_size;
 
+use neurohm::array::wires::WireError;
+use serde_json::Value;
+
+use crate::args::quoted;
 use crate::failure::Failure;
 use crate::terminal::Terminal;
 
@@ -30,6 +36,10 @@ enum Command {
     Write(Box<write::Write>),
     /// Find what writing one cell again and again does to the others
     Disturb(Box<disturb::Disturb>),
+    /// Draw the voltages on every node
+    Map(map::Map),
+    /// Find up to which size cells can be read past sneak paths and through wires
+    Margin(margin::Margin),
     /// Write the array for a circuit simulator
     Export(export::Export),
 }
@@ -39,8 +49,37 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
         Command::Solve(options) => solve::solve(&options, terminal),
         Command::Write(options) => write::write(&options, terminal),
         Command::Disturb(options) => disturb::disturb(&options, terminal),
+        Command::Map(options) => map::map(&options, terminal),
+        Command::Margin(options) => margin::margin(&options, terminal),
         Command::Export(options) => export::export(&options, terminal),
     }
+}
+
+/// The command that does it again: what was typed, without where results go and how they are shown.
+fn again() -> String {
+    let mut words = vec!["neurohm".to_owned()];
+    let mut typed = std::env::args().skip(1);
+    while let Some(word) = typed.next() {
+        match word.as_str() {
+            "--out" | "-o" => drop(typed.next()),
+            "--json" | "--quiet" | "-q" => {}
+            other if other.starts_with("--out=") => {}
+            _ => words.push(word),
+        }
+    }
+    quoted(words)
+}
+
+/// A request as TOML, without what is not given.
+fn toml(mut request: Value) -> String {
+    fn given(value: &mut Value) {
+        if let Value::Object(fields) = value {
+            fields.retain(|_, value| !value.is_null());
+            fields.values_mut().for_each(given);
+        }
+    }
+    given(&mut request);
+    toml::to_string_pretty(&request).unwrap_or_default()
 }
 
 /// Rows, columns and inputs in messages are those of numpy.

@@ -179,12 +179,12 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
     }
 }
 
-fn matrix(values: &[f64], rows: usize, columns: usize) -> Result<Rows<'_, f64>, Failure> {
+pub fn matrix(values: &[f64], rows: usize, columns: usize) -> Result<Rows<'_, f64>, Failure> {
     Rows::new(values, rows, columns).map_err(|e: ShapeError| Failure::failed(e.to_string()))
 }
 
 /// Bytes at the peak; with `keep` for a way back to the nodes of one input at a time.
-fn bytes([rows, columns]: [usize; 2], wires: Wires, inputs: usize, keep: bool) -> u64 {
+pub fn bytes([rows, columns]: [usize; 2], wires: Wires, inputs: usize, keep: bool) -> u64 {
     let (m, n, inputs) = (rows as u64, columns as u64, inputs as u64);
     let cells = m.saturating_mul(n);
     let inside = match (wires.word_ohm > 0.0, wires.bit_ohm > 0.0) {
