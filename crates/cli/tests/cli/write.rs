@@ -78,7 +78,8 @@ fn disturb_says_after_how_many_writes_a_neighbour_has_moved() {
     assert!(writes(&half) > 1.0 && writes(&half) < 1000.0, "{half}");
     // A third of the voltage moves less than a half, and more than nothing.
     assert!(!(writes(&third) <= writes(&half)), "{third}");
-    assert!(scalar(&half, "change_others") < scalar(&third, "change_others"));
+    // Cells of other lines see what wires leave of nothing.
+    assert!(scalar(&half, "change_others") < 1e-2 * scalar(&half, "change_word_line"), "{half}");
 }
 
 #[test]

@@ -332,7 +332,7 @@ impl Cells {
             None,
             "J",
             Some(Better::Lower),
-            "From all lines, for all pulses",
+            "Energy from all lines, for all pulses",
         );
         let pulses: u32 = written.pulses.iter().sum();
         let each = passed.energy_j / f64::from(pulses.max(1));
@@ -340,9 +340,9 @@ impl Cells {
             "energy_of_a_pulse",
             each,
             "J",
-            "The same for each pulse of a cell: half-selected cells are in it",
+            "Energy for each pulse of a cell, half-selected cells included",
         );
-        found.number("time", passed.t_s, "s", "Pulses and rests; reads take none");
+        found.number("time", passed.t_s, "s", "Time of pulses and rests; reads take none");
         found.number("steps", f64::from(passed.steps), "1", "Steps of time that were solved");
         if let Some(done) = written.stopped_after {
             found.caution(format!("Cut short: {done} of {} cells were written.", chosen.len()));
@@ -392,8 +392,10 @@ impl Cells {
         map("delivered", caption, "of the voltage", "%", share, false);
         let caption =
             "What other cells' pulses did to each conductance, since the cell's own write or from the begin.";
-        let disturbed = self.disturbed().iter().map(|d| 100.0 * d).collect();
-        map("disturbed", caption, "change", "%", disturbed, true);
+        let disturbed: Vec<f64> = self.disturbed().iter().map(|d| 100.0 * d).collect();
+        if disturbed.iter().any(|d| *d != 0.0) {
+            map("disturbed", caption, "change", "%", disturbed, true);
+        }
     }
 
     /// How many cells needed how many pulses.
