@@ -270,11 +270,12 @@ impl Found<'_> {
             idle_w,
             wake_j,
         };
-        let mut ways = vec![way("this chip, power off".into(), e.energy_j, e.latency_s, 0.0, 0.0)];
+        let mut ways = vec![way("This chip, power off".into(), e.energy_j, e.latency_s, 0.0, 0.0)];
         for b in self.baselines {
             let (j, s) = (b.energy_j(), b.time_s);
-            ways.push(way(format!("{}, weights kept", b.name), j, s, b.idle_w, 0.0));
-            ways.push(way(format!("{}, weights fetched again", b.name), j, s, 0.0, b.wake_j));
+            let name = short(b.title);
+            ways.push(way(format!("{name}, weights kept"), j, s, b.idle_w, 0.0));
+            ways.push(way(format!("{name}, weights fetched again"), j, s, 0.0, b.wake_j));
         }
         let periods = (-6..=10).map(|half| 10f64.powf(f64::from(half) / 2.0));
         let lines = ways.iter().map(|way| {
@@ -364,4 +365,14 @@ impl Found<'_> {
 
 fn named(tally: &neurohm::array::Tally) -> std::collections::BTreeMap<String, f64> {
     tally.named().into_iter().map(|(name, count)| (name.to_owned(), count)).collect()
+}
+
+/// A machine's title without what it is made of, for legends.
+fn short(title: &str) -> &str {
+    [" with ", " of ", " by "]
+        .iter()
+        .filter_map(|word| title.split_once(word))
+        .map(|(short, _)| short)
+        .next()
+        .unwrap_or(title)
 }
