@@ -198,6 +198,9 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
         .collect();
 
     let mut figures = Vec::new();
+    for (i, plan) in record.plans.iter().enumerate() {
+        figures.push(Figure::new(chart::plan(plan, &format!("{anchor}-p{i}"))?, &plan.caption, None));
+    }
     for (i, series) in record.series.iter().enumerate() {
         let drawn = chart::lines(series, &format!("{anchor}-s{i}"));
         figures.push(Figure::new(drawn, &series.caption, Some(table::behind(series)?)));

@@ -7,11 +7,13 @@ mod inference;
 mod layout;
 mod mvm;
 mod networks;
+mod shapes;
 mod views;
 
 pub use inference::{Inference, InferenceConfig, Normalise};
 pub use mvm::{Distribution, Mvm, MvmConfig};
 pub use networks::{NETWORKS, Network, network};
+pub use shapes::shapes;
 
 use neurohm_array::SettingError;
 use neurohm_num::{Watch, quantity};

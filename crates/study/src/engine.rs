@@ -253,6 +253,7 @@ fn record(
         series: summary.series,
         tables: summary.tables,
         maps: summary.maps,
+        plans: Vec::new(),
         ablation: ablated.rows,
         all_off: ablated.all_off,
         notes,

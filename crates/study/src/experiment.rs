@@ -9,7 +9,7 @@ use toml::{Table as Settings, Value};
 use crate::engine::Finding;
 use crate::error::StudyError;
 use crate::id::digest;
-use crate::record::{Better, Level, Note, Record, Scalar, Series, Table};
+use crate::record::{Better, Level, Note, Plan, Record, Scalar, Series, Table};
 
 /// What an experiment found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -20,6 +20,8 @@ pub struct Findings {
     pub series: Vec<Series>,
     /// Tables.
     pub tables: Vec<Table>,
+    /// Floor plans.
+    pub plans: Vec<Plan>,
     /// What a reader should know.
     pub notes: Vec<Note>,
     /// Files beside the record, by name.
@@ -151,6 +153,7 @@ pub fn plain(
         series: found.series,
         tables: found.tables,
         maps: Vec::new(),
+        plans: found.plans,
         ablation: Vec::new(),
         all_off: None,
         notes: found.notes,

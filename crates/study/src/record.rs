@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod datasheet;
+mod plan;
 
 pub use datasheet::{Datasheet, Judgement, Property, Requirement, Status};
+pub use plan::{Block, Flow, Plan, Site};
 
 /// A number with its uncertainty.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -262,6 +264,9 @@ pub struct Record {
     /// Maps.
     #[serde(default)]
     pub maps: Vec<Map>,
+    /// Floor plans.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub plans: Vec<Plan>,
     /// What each non-ideality costs.
     #[serde(default)]
     pub ablation: Vec<Ablation>,
