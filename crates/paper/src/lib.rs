@@ -9,6 +9,7 @@
 mod claim;
 mod figure2;
 mod figure3;
+mod figure5;
 mod landscape;
 mod machines;
 pub mod requirements;
@@ -163,6 +164,7 @@ pub static LEDGER: &[Entry] = &[
     figure3::BINARY,
     figure3::CONTINUUM,
     figure3::ACCUMULATION,
+    figure5::ENTRY,
     section3::ENTRY,
     section4::ENTRY,
 ];
