@@ -29,28 +29,36 @@ pub(crate) const ENTRY: Entry = Entry {
         Claim {
             key: "stored",
             claim: "Weights that stand in cells of their own, which no other layer or copy uses",
-            published: review("the synaptic weights are stored in the conductance state of the memristive devices"),
+            published: review(
+                "the synaptic weights are stored in the conductance state of the memristive devices",
+            ),
             unit: "%",
             rule: Rule::Between(100.0, 100.0),
         },
         Claim {
             key: "devices",
             claim: "Devices a weight",
-            published: review("the synaptic weights are stored in the conductance state of the memristive devices"),
+            published: review(
+                "the synaptic weights are stored in the conductance state of the memristive devices",
+            ),
             unit: "1",
             rule: Rule::NotComparable(NO_NUMBER),
         },
         Claim {
             key: "shuttled",
             claim: "Bytes of weights that the chip moves for an inference",
-            published: review("need to shuttle synaptic weight values between the memory and processing unit"),
+            published: review(
+                "need to shuttle synaptic weight values between the memory and processing unit",
+            ),
             unit: "B",
             rule: Rule::AtMost(0.0),
         },
         Claim {
             key: "fetched",
             claim: "Bytes of weights that a processor fetches for an inference, for each weight of 8 bits",
-            published: review("need to shuttle synaptic weight values between the memory and processing unit"),
+            published: review(
+                "need to shuttle synaptic weight values between the memory and processing unit",
+            ),
             unit: "1",
             rule: Rule::Between(1.0, 1.0),
         },
@@ -78,7 +86,9 @@ pub(crate) const ENTRY: Entry = Entry {
         Claim {
             key: "turns",
             claim: "Reads one after another for a product of 8-bit inputs, with ISAAC's 1-bit DACs",
-            published: review("by inputting the data to the crossbar rows and deciphering the results at the columns"),
+            published: review(
+                "by inputting the data to the crossbar rows and deciphering the results at the columns",
+            ),
             unit: "1",
             rule: Rule::Between(1.0, 1.0),
         },
@@ -92,14 +102,18 @@ pub(crate) const ENTRY: Entry = Entry {
         Claim {
             key: "carried",
             claim: "Bytes that network and link carry for an inference, for each byte of weights that a processor fetches",
-            published: review("a global communication network is used to send data from one array to another"),
+            published: review(
+                "a global communication network is used to send data from one array to another",
+            ),
             unit: "1",
             rule: Rule::NotComparable(NO_NUMBER),
         },
         Claim {
             key: "hops",
             claim: "Routers that values pass at most",
-            published: review("a global communication network is used to send data from one array to another"),
+            published: review(
+                "a global communication network is used to send data from one array to another",
+            ),
             unit: "1",
             rule: Rule::NotComparable(NO_NUMBER),
         },
@@ -167,12 +181,16 @@ fn run(setting: &Setting) -> Result<Evidence, LabError> {
     let placed = isaac.place(shown, Options::default())?;
     let alone = isaac.place(shown, Options { duplicate: false, ..Options::default() })?;
     numbers(&isaac, &networks, &placed, &alone, &mut evidence)?;
-    evidence.plans.push(plan("floor_plan_large_tiles", &placed.mapping, &isaac));
     let spread = like.place(shown, Options::default())?;
     evidence.plans.push(plan("floor_plan_small_tiles", &spread.mapping, &like));
+    evidence.plans.push(plan("floor_plan_large_tiles", &placed.mapping, &isaac));
     evidence.series.push(pipeline(&placed.mapping, &alone.mapping));
     let budgets = if setting.effort == Effort::Quick { 16 } else { 48 };
-    evidence.series.push(against_area(shown, &[("ISAAC's parts", &isaac), ("NeuroSim-like parts", &like)], budgets)?);
+    evidence.series.push(against_area(
+        shown,
+        &[("ISAAC's parts", &isaac), ("NeuroSim-like parts", &like)],
+        budgets,
+    )?);
     evidence.tables.push(layers(&placed.mapping));
     setting.watch.step(1)?;
     let mut rows = Vec::new();
@@ -408,10 +426,10 @@ fn plan(name: &str, mapping: &Mapping, machine: &Crossbars) -> Plan {
         name: name.into(),
         caption: format!(
             "Floor plan of resnet8 in {}: {used} of {} tiles of {per_tile} crossbars, {router}, coloured by the layers that \
-             they hold. Roads are as wide as the bytes that an inference sends along them, {} at most.",
+             they hold. Roads are as wide as the bytes that an inference sends along them, {:.1} kB at most.",
             machine.technology.name,
             o.tiles,
-            flows.iter().map(|f| f.amount).fold(0.0, f64::max).round() as u64,
+            flows.iter().map(|f| f.amount).fold(0.0, f64::max) / 1e3,
         ),
         columns: mesh.width as usize,
         rows,
@@ -442,7 +460,11 @@ fn pipeline(placed: &Mapping, alone: &Mapping) -> Series {
 }
 
 /// Inferences a second against the area that copies may take.
-fn against_area(shown: &[Layer], machines: &[(&str, &Crossbars)], budgets: usize) -> Result<Series, LabError> {
+fn against_area(
+    shown: &[Layer],
+    machines: &[(&str, &Crossbars)],
+    budgets: usize,
+) -> Result<Series, LabError> {
     let mut lines = Vec::new();
     let mut ends = [f64::INFINITY, 0.0f64];
     for (name, machine) in machines {

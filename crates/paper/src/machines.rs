@@ -10,7 +10,8 @@ use neurohm_lab::LabError;
 use neurohm_study::record::{Cell, Column, Table};
 
 /// Why energies and times have nothing to be compared with.
-pub(crate) const CONSTANTS: &str = "the constants behind it are recalled or assumed, and the review gives no number";
+pub(crate) const CONSTANTS: &str =
+    "the constants behind it are recalled or assumed, and the review gives no number";
 
 /// Parts of a chip that carry data, and do not compute.
 const CARRIES: [Component; 5] =

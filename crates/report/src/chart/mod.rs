@@ -28,13 +28,14 @@ const WIDTH: f64 = 460.0;
 const SMALL: f64 = 12.0;
 
 /// A finished drawing and the key to its colours.
+#[derive(Debug)]
 pub(crate) struct Drawn {
     pub svg: String,
     pub legend: Vec<Key>,
 }
 
 /// An entry of a legend.
-#[derive(serde::Serialize)]
+#[derive(Debug, serde::Serialize)]
 pub(crate) struct Key {
     /// Class of the swatch.
     pub class: String,

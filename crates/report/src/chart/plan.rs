@@ -65,10 +65,9 @@ pub(crate) fn plan(plan: &Plan, id: &str) -> Result<Drawn, ReportError> {
 
     let used: BTreeSet<usize> =
         (0..plan.kinds.len()).filter(|kind| all_blocks(plan).any(|b| b.parts[*kind] > 0.0)).collect();
-    let legend = used.into_iter().map(|kind| Key {
-        class: format!("block {}", class(kind)),
-        name: plan.kinds[kind].clone(),
-    });
+    let legend = used
+        .into_iter()
+        .map(|kind| Key { class: format!("block {}", class(kind)), name: plan.kinds[kind].clone() });
     Ok(Drawn { svg: svg.finish(), legend: legend.collect() })
 }
 

@@ -55,6 +55,7 @@ fn record(study: &str, title: &str, about: &str, merit: &str, target: f64) -> Re
         series: Vec::new(),
         tables: Vec::new(),
         maps: Vec::new(),
+        plans: Vec::new(),
         ablation: Vec::new(),
         all_off: None,
         notes: Vec::new(),
