@@ -83,7 +83,7 @@ pub fn execute(
         variants.push(variant(&ideal_chip));
     }
     let whole_variants = variants.len();
-    let causes = if request.ablate { request.chip.nonidealities() } else { Vec::new() };
+    let causes = if request.ablate && study.ablates() { request.chip.nonidealities() } else { Vec::new() };
     variants.extend(ablation::variants(&request.chip, &causes, request.chips)?);
 
     let what = format!("{} on {}", study.name(), request.chip.device.name);

@@ -5,8 +5,8 @@ use neurohm_num::Watch;
 use crate::engine::{Finding, execute};
 use crate::error::StudyError;
 use crate::inputs::Inputs;
-use crate::request::Draft;
-use crate::study::AnyStudy;
+use crate::request::{Draft, to_table};
+use crate::study::{AnyStudy, Effort};
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -63,7 +63,10 @@ pub fn score(
     watch: &dyn Watch,
 ) -> Result<Card, StudyError> {
     let resolved = studies.iter().map(|study| {
-        let draft = Draft { study: Some(study.name().to_string()), ..draft.clone() };
+        let mut draft = Draft { study: Some(study.name().to_string()), ..draft.clone() };
+        if draft.effort == Effort::Quick {
+            draft.config.insert(0, ("the report card".into(), to_table(&study.of_a_card()?)));
+        }
         draft.resolve(studies, inputs)
     });
     let resolved: Vec<_> = resolved.collect::<Result<_, _>>()?;
