@@ -105,7 +105,7 @@ impl Study for WireResistance {
         WiresConfig {
             images: 300,
             tiles: Vec::new(),
-            segments: vec![1.0, 3.0, 10.0],
+            segments: vec![1.0, 3.0, 10.0, 30.0],
             ..WiresConfig::default()
         }
     }
@@ -217,8 +217,8 @@ impl WireResistance {
     ) {
         let own = &rows[at];
         let about = format!(
-            "resistance of a segment at which the network has lost {} points of accuracy, on the chip's own crossbars",
-            c.loss
+            "resistance of a segment at which the network has lost {} of accuracy, on the chip's own crossbars",
+            points(c.loss)
         );
         let (ohm, beyond) = tolerated(&c.segments, own, c.loss);
         out.measure(TOLERATED, ohm, "ohm", Some(Better::Higher), about);
@@ -294,7 +294,7 @@ impl WireResistance {
         out.limits.insert("accuracy_over_segment".into(), [0.0, 100.0]);
         out.tables.push(Table {
             name: "tolerated".into(),
-            caption: format!("Resistance of a segment at which {} points of accuracy are lost.", c.loss),
+            caption: format!("Resistance of a segment at which {} of accuracy is lost.", points(c.loss)),
             columns: [("crossbar", ""), ("without resistance", "%"), ("tolerated", "ohm")]
                 .map(|(name, unit)| Column { name: name.into(), unit: unit.into() })
                 .into(),
@@ -308,6 +308,10 @@ impl WireResistance {
                 .collect(),
         });
     }
+}
+
+fn points(loss: f64) -> String {
+    if loss == 1.0 { "one point".to_string() } else { format!("{loss} points") }
 }
 
 /// The chip's own crossbar.

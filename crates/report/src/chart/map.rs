@@ -80,7 +80,10 @@ fn grid(map: &Map, axes: &MapAxes, id: &str) -> Result<Drawn, ReportError> {
         return Err(ReportError::MapShape { name: map.name.clone(), rows, cols, values });
     }
     const CELL: f64 = 42.0;
-    let range = range(map);
+    // Nothing is clipped: each cell is a result.
+    let shown = map.values.iter().copied().filter(|v| v.is_finite());
+    let (low, high) = shown.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+    let range = if low < high { Range { low, high, clipped: false } } else { range(map) };
     let names = axes.row_names.iter().map(|name| width(name, SMALL)).fold(0.0, f64::max);
     let (left, right, top) = (names + 12.0, WIDTH - MARGIN, 34.0);
     let (shown_width, shown_height) = (right - left, CELL * map.rows as f64);
