@@ -10,10 +10,13 @@ use neurohm_study::record::Record;
 use neurohm_study::{AnyStudy, Disk, Draft, Effort, Request, Run, RunFolder, StudyError, execute};
 
 fn smoke(study: &'static dyn AnyStudy, set: &[&str], ablate: bool) -> Request {
+    // Circuits of whole crossbars take seconds; small ones show as much.
+    let small: &[&str] =
+        if study.name() == "wires" { &["chip.tile.rows=32", "chip.tile.columns=32"] } else { &[] };
     let draft = Draft {
         study: Some(study.name().to_string()),
         effort: Effort::Smoke,
-        set: set.iter().map(|s| s.to_string()).collect(),
+        set: small.iter().chain(set).map(|s| s.to_string()).collect(),
         ablate: Some(ablate),
         ..Draft::default()
     };

@@ -68,6 +68,17 @@ pub fn execute(
     inputs: &dyn Inputs,
     watch: &dyn Watch,
 ) -> Result<Finding, StudyError> {
+    carry_out(study, request, inputs, watch, true)
+}
+
+/// [`execute`], with the ideal device beside it where `compare` says so.
+pub(crate) fn carry_out(
+    study: &dyn AnyStudy,
+    request: &Request,
+    inputs: &dyn Inputs,
+    watch: &dyn Watch,
+    compare: bool,
+) -> Result<Finding, StudyError> {
     let started = Instant::now();
     no_effect(study, request)?;
     let inputs = Witness::new(inputs);
@@ -78,7 +89,7 @@ pub fn execute(
     let variant = |chip: &ChipSpec| Variant { chip: chip.clone(), merit_only: false, chips: request.chips };
     let mut variants = vec![variant(&request.chip)];
     // On a chip whose devices are ideal already there is nothing to compare with.
-    let compare = ideal_chip != request.chip;
+    let compare = compare && ideal_chip != request.chip;
     if compare {
         variants.push(variant(&ideal_chip));
     }
