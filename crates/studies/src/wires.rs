@@ -97,7 +97,7 @@ impl Study for WireResistance {
         }
     }
     fn smoke(&self) -> WiresConfig {
-        let (segments, tiles) = (vec![3.0, 100.0], vec![16]);
+        let (segments, tiles) = (vec![3.0, 100.0], Vec::new());
         WiresConfig { images: 12, calibration: 8, segments, tiles, ..WiresConfig::default() }
     }
     /// The chip's own crossbars alone, read once, right after programming.

@@ -12,7 +12,7 @@ use neurohm_study::{AnyStudy, Disk, Draft, Effort, Request, Run, RunFolder, Stud
 fn smoke(study: &'static dyn AnyStudy, set: &[&str], ablate: bool) -> Request {
     // Circuits of whole crossbars take seconds; small ones show as much.
     let small: &[&str] =
-        if study.name() == "wires" { &["chip.tile.rows=32", "chip.tile.columns=32"] } else { &[] };
+        if study.name() == "wires" { &["chip.tile.rows=16", "chip.tile.columns=8"] } else { &[] };
     let draft = Draft {
         study: Some(study.name().to_string()),
         effort: Effort::Smoke,
@@ -174,7 +174,10 @@ fn settings_of_a_chip_that_need_each_other_are_read_together() {
 fn every_study_runs_on_every_device() {
     for study in REGISTRY {
         let presets = neurohm_device::presets().iter();
-        for preset in presets.filter(|p| neurohm_device::preset(p.name).unwrap().cell.is_some()) {
+        // What a study without ablation adds to the others is no matter of the device: some stand for all.
+        let some = if study.ablates() { usize::MAX } else { 3 };
+        let presets = presets.filter(|p| neurohm_device::preset(p.name).unwrap().cell.is_some());
+        for preset in presets.take(some) {
             let request = smoke(*study, &[&format!("chip.device={}", preset.name)], true);
             let r = run(*study, &request);
             assert_eq!((r.study.as_str(), r.device.as_str()), (study.name(), preset.name));
