@@ -3,7 +3,7 @@
 //! A trained network is programmed with the same devices again and again, behind lines of different resistance and on
 //! crossbars of different size; products then see the effective matrix of each crossbar's circuit, solved exactly.
 
-use neurohm_array::{ChipSpec, Lines, ResistiveLines, SettingError};
+use neurohm_array::{ChipSpec, Lines, ResistiveLines, SettingError, Tally};
 use neurohm_nn::AnalogNetwork;
 use neurohm_nn::exec::Executor;
 use neurohm_num::quantity::{self, Dimension};
@@ -192,6 +192,9 @@ impl Study for WireResistance {
             out.measure("output_error_own_lines", found.error, "1", Some(Better::Lower), about);
             out.limits.insert("own_lines".into(), [0.0, 100.0]);
         }
+        let mut tally = Tally::default();
+        rows.iter().flatten().for_each(|judged| tally += judged.tally);
+        out.tally = tally.named().into_iter().map(|(k, v)| (k.to_string(), v)).collect();
         out.info(shared.about().to_string());
         out.info(
             "Cells are linear: a selector would make a cell's current depend on its voltage other than in proportion, \
@@ -343,6 +346,8 @@ struct Judged {
     accuracy: f64,
     /// `||y - y0|| / ||y0||` of all outputs against the digital run.
     error: f64,
+    /// What the chip did.
+    tally: Tally,
 }
 
 fn judged(c: &WiresConfig, shared: &Shared, chip: &ChipSpec, run: &Run<'_>) -> Result<Judged, StudyError> {
@@ -366,7 +371,7 @@ fn judged(c: &WiresConfig, shared: &Shared, chip: &ChipSpec, run: &Run<'_>) -> R
             format!("the model {} decides nothing (it has one output): nothing can be lost", c.model);
         StudyError::Invalid(message)
     })?;
-    Ok(Judged { accuracy, error: point.error })
+    Ok(Judged { accuracy, error: point.error, tally: network.tally() })
 }
 
 /// The resistance at which `loss` points are lost, linear in its logarithm between those asked for, and whether it lies
@@ -390,7 +395,7 @@ mod tests {
     #[test]
     fn the_loss_is_found_between_two_resistances() {
         let row = |all: &[f64]| -> Vec<Judged> {
-            all.iter().map(|a| Judged { accuracy: *a, error: 0.0 }).collect()
+            all.iter().map(|a| Judged { accuracy: *a, error: 0.0, tally: Tally::default() }).collect()
         };
         // Lost: 0, 0.5, 2.5; one point a quarter of the way from 10 to 100 ohm in its logarithm.
         let (ohm, beyond) = tolerated(&[1.0, 10.0, 100.0], &row(&[98.0, 98.0, 97.5, 95.5]), 1.0);
