@@ -32,7 +32,7 @@ pub(crate) const ENTRY: Entry = Entry {
             claim: "Computing in the memory takes away the von Neumann bottleneck",
             published: review("eliminate the von Neumann bottleneck by computing within the memory"),
             unit: "1",
-            rule: Rule::NotComparable(LATER),
+            rule: Rule::NotComparable("see figure 2 (neurohm paper 2)"),
         },
         Claim {
             key: "spiking",

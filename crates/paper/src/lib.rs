@@ -7,8 +7,11 @@
 //! claim that our simulation does not reproduce is an entry like any other.
 
 mod claim;
+mod figure2;
 mod figure3;
+mod figure5;
 mod landscape;
+mod machines;
 pub mod requirements;
 mod section1;
 mod section2;
@@ -22,7 +25,7 @@ use std::collections::BTreeMap;
 use neurohm_lab::LabError;
 use neurohm_num::Watch;
 use neurohm_num::stats::Interval;
-use neurohm_study::record::{Level, Note, Series};
+use neurohm_study::record::{Level, Note, Plan, Series, Table};
 use serde::Serialize;
 
 /// A number that stands for a claim, with its 95 % interval where it has one.
@@ -41,6 +44,10 @@ pub struct Evidence {
     pub found: BTreeMap<&'static str, Found>,
     /// Figures, ours beside the published.
     pub series: Vec<Series>,
+    /// Tables.
+    pub tables: Vec<Table>,
+    /// Floor plans.
+    pub plans: Vec<Plan>,
     /// What a reader should know.
     pub notes: Vec<Note>,
 }
@@ -137,6 +144,12 @@ pub struct Page {
     /// Figures.
     #[serde(skip)]
     pub series: Vec<Series>,
+    /// Tables.
+    #[serde(skip)]
+    pub tables: Vec<Table>,
+    /// Floor plans.
+    #[serde(skip)]
+    pub plans: Vec<Plan>,
     /// What a reader should know.
     #[serde(skip)]
     pub notes: Vec<Note>,
@@ -147,9 +160,11 @@ pub static LEDGER: &[Entry] = &[
     section1::ENTRY,
     landscape::ENTRY,
     section2::ENTRY,
+    figure2::ENTRY,
     figure3::BINARY,
     figure3::CONTINUUM,
     figure3::ACCUMULATION,
+    figure5::ENTRY,
     section3::ENTRY,
     section4::ENTRY,
 ];
@@ -169,6 +184,8 @@ impl Entry {
             about: self.about,
             claims,
             series: evidence.series,
+            tables: evidence.tables,
+            plans: evidence.plans,
             notes: evidence.notes,
         })
     }

@@ -43,6 +43,14 @@ pub enum ReportError {
         /// Values it holds.
         values: usize,
     },
+    /// A floor plan that contradicts itself.
+    #[error("floor plan {name:?}: {problem}; the record is damaged or was edited")]
+    Plan {
+        /// The plan.
+        name: String,
+        /// What is wrong.
+        problem: String,
+    },
     /// A row of a table has another number of cells than the table has columns.
     #[error(
         "row {row} of table {name:?} holds {cells} cells for {columns} columns; the record is damaged or was edited"

@@ -51,6 +51,16 @@ impl Svg {
         );
     }
 
+    /// A line of a given width, with words for the pointer that rests on it.
+    pub(crate) fn road(&mut self, [x1, y1]: [f64; 2], [x2, y2]: [f64; 2], wide: f64, tip: &str) {
+        let _ = write!(
+            self.out,
+            "<line class=\"road\" x1=\"{x1:.1}\" y1=\"{y1:.1}\" x2=\"{x2:.1}\" y2=\"{y2:.1}\" \
+             stroke-width=\"{wide:.1}\">{}</line>",
+            tip_markup(tip)
+        );
+    }
+
     pub(crate) fn circle(&mut self, class: &str, [x, y]: [f64; 2], radius: f64, tip: &str) {
         let _ = write!(
             self.out,

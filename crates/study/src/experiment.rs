@@ -9,7 +9,7 @@ use toml::{Table as Settings, Value};
 use crate::engine::Finding;
 use crate::error::StudyError;
 use crate::id::digest;
-use crate::record::{Better, Level, Map, Note, Record, Scalar, Series, Table};
+use crate::record::{Better, Level, Map, Note, Plan, Record, Scalar, Series, Table};
 
 /// What an experiment found.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -22,6 +22,8 @@ pub struct Findings {
     pub tables: Vec<Table>,
     /// Matrices, drawn as maps.
     pub maps: Vec<Map>,
+    /// Floor plans.
+    pub plans: Vec<Plan>,
     /// What a reader should know.
     pub notes: Vec<Note>,
     /// Files beside the record, by name.
@@ -153,6 +155,7 @@ pub fn plain(
         series: found.series,
         tables: found.tables,
         maps: found.maps,
+        plans: found.plans,
         ablation: Vec::new(),
         all_off: None,
         notes: found.notes,

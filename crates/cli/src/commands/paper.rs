@@ -185,7 +185,8 @@ fn record(page: &Page, options: &Options) -> Record {
     let seed = if options.seed == 1 { String::new() } else { format!(" --seed {}", options.seed) };
     let mut found = neurohm::study::experiment::Findings {
         series: page.series.clone(),
-        tables: vec![table],
+        tables: std::iter::once(table).chain(page.tables.iter().cloned()).collect(),
+        plans: page.plans.clone(),
         notes: page.notes.clone(),
         ..Default::default()
     };

@@ -15,7 +15,7 @@ use serde::Serialize;
 use crate::program::{Programming, program};
 use crate::{CostError, Events, Fabric, Floorplan, Layer, Level, Technology, layer};
 
-pub use network::{BusyLink, BusyTile, Traffic};
+pub use network::{BusyLink, BusyTile, Mesh, Traffic};
 pub use place::{Piece, Site};
 
 use place::{Shape, shapes};

@@ -19,6 +19,8 @@ pub struct Traffic {
     pub most_hops: u32,
     /// The link that carries most; none where everything is on one router.
     pub busiest: Option<BusyLink>,
+    /// All ways between neighbouring routers that carry anything.
+    pub links: Vec<BusyLink>,
     /// Bits over the chip's link: the network's inputs and outputs.
     pub link_bits: f64,
     /// Most routers that an output of each layer passes on the way to its readers.
@@ -40,7 +42,7 @@ pub struct BusyTile {
     pub time_s: f64,
 }
 
-/// The link that carries most.
+/// What a link carries one way.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 pub struct BusyLink {
     /// From the router at (x, y).
@@ -54,14 +56,17 @@ pub struct BusyLink {
 }
 
 /// Routers in rows; the order of tiles goes through them as a snake.
-#[derive(Clone, Copy)]
-struct Mesh {
-    width: u32,
-    tiles_per_router: u32,
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Mesh {
+    /// Routers of a row, and rows.
+    pub width: u32,
+    /// Tiles of a router.
+    pub tiles_per_router: u32,
 }
 
 impl Mesh {
-    fn of(technology: &Technology) -> Self {
+    /// The mesh of a chip.
+    pub fn of(technology: &Technology) -> Self {
         let o = &technology.organisation;
         let routers = o.tiles.div_ceil(o.tiles_per_router);
         // The smallest square that holds them.
@@ -69,7 +74,8 @@ impl Mesh {
         Self { width, tiles_per_router: o.tiles_per_router }
     }
 
-    fn at(&self, tile: u32) -> (u32, u32) {
+    /// Column and row of a tile's router.
+    pub fn at(&self, tile: u32) -> (u32, u32) {
         let router = tile / self.tiles_per_router;
         let (y, x) = (router / self.width, router % self.width);
         (if y.is_multiple_of(2) { x } else { self.width - 1 - x }, y)
@@ -192,20 +198,23 @@ pub(crate) fn traffic(layers: &[Placed], fabric: &Fabric, technology: &Technolog
         flows.traffic.link_bits += bits;
         flows.traffic.hops[i] = flows.spread(&homes[i], &gate, bits);
     }
-    let all = flows.links.iter().enumerate();
-    let all =
-        all.flat_map(|(router, ways)| ways.iter().enumerate().map(move |(way, bits)| (router, way, *bits)));
-    let busiest = all.max_by(|a, b| a.2.total_cmp(&b.2)).filter(|(_, _, bits)| *bits > 0.0);
-    let busiest = busiest.map(|(router, way, bits)| {
-        let from = (router as u32 % mesh.width, router as u32 / mesh.width);
-        let time_s = bits / technology.router.link_bits_per_s();
-        BusyLink { from, to: beyond(from, way), bits, time_s }
+    let ways = flows.links.iter().enumerate().flat_map(|(router, ways)| {
+        ways.iter().enumerate().map(move |(way, &bits)| (router as u32, way, bits))
     });
+    let links: Vec<BusyLink> = ways
+        .filter(|(_, _, bits)| *bits > 0.0)
+        .map(|(router, way, bits)| {
+            let from = (router % mesh.width, router / mesh.width);
+            let time_s = bits / technology.router.link_bits_per_s();
+            BusyLink { from, to: beyond(from, way), bits, time_s }
+        })
+        .collect();
+    let busiest = links.iter().max_by(|a, b| a.bits.total_cmp(&b.bits)).cloned();
     let busiest_tile = fetched.iter().max_by(|a, b| a.1.total_cmp(b.1)).map(|(&tile, &bits)| {
         let time_s = technology.buffer.time_s(bits).max(technology.bus.time_s(bits));
         BusyTile { tile, bits, time_s }
     });
-    Traffic { busiest, busiest_tile, fetched_bits: fetched.values().sum(), ..flows.traffic }
+    Traffic { busiest, links, busiest_tile, fetched_bits: fetched.values().sum(), ..flows.traffic }
 }
 
 /// Sends the partial sums of pieces behind the first inputs to where those are.

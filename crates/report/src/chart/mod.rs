@@ -1,4 +1,4 @@
-//! The charts: lines with bands, bars of an ablation, maps, and the gauge of a report card. Each gives one SVG
+//! The charts: lines with bands, bars of an ablation, maps, floor plans, and the gauge of a report card. Each gives one SVG
 //! that is drawn in classes (the style sheet colours them) and scales with its column.
 //!
 //! Our own and not a plotting crate's because the page needs three things together: colours that follow the
@@ -9,11 +9,13 @@ mod bars;
 mod gauge;
 mod lines;
 mod map;
+mod plan;
 
 pub(crate) use bars::{bars, zero};
 pub(crate) use gauge::gauge;
 pub(crate) use lines::lines;
 pub(crate) use map::map;
+pub(crate) use plan::plan;
 
 use neurohm_study::record::Axis;
 
@@ -26,13 +28,14 @@ const WIDTH: f64 = 460.0;
 const SMALL: f64 = 12.0;
 
 /// A finished drawing and the key to its colours.
+#[derive(Debug)]
 pub(crate) struct Drawn {
     pub svg: String,
     pub legend: Vec<Key>,
 }
 
 /// An entry of a legend.
-#[derive(serde::Serialize)]
+#[derive(Debug, serde::Serialize)]
 pub(crate) struct Key {
     /// Class of the swatch.
     pub class: String,

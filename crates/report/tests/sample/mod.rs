@@ -55,6 +55,7 @@ fn record(study: &str, title: &str, about: &str, merit: &str, target: f64) -> Re
         series: Vec::new(),
         tables: Vec::new(),
         maps: Vec::new(),
+        plans: Vec::new(),
         ablation: Vec::new(),
         all_off: None,
         notes: Vec::new(),
@@ -168,6 +169,8 @@ pub fn inference() -> Record {
         label: if diverging { "weight".into() } else { "|error|".into() },
         unit: "1".into(),
         diverging,
+        axes: None,
+        half: Vec::new(),
     };
     r.maps = vec![
         map("weights", "Weights of the last layer as programmed.", 0.4, true),

@@ -1,11 +1,9 @@
 //! A network's layers as shapes: all that the mapper asks.
 
-use std::collections::BTreeSet;
-
 use neurohm::cost::{Layer, parse_layers};
 use neurohm::nn::{Graph, models, onnx};
 use neurohm::num::Key;
-use neurohm::studies::NETWORKS;
+use neurohm::studies::{NETWORKS, shapes};
 use neurohm::study::{Disk, Inputs};
 
 use crate::failure::Failure;
@@ -24,7 +22,7 @@ pub fn layers(network: Option<&str>, table: Option<&str>) -> Result<(String, Vec
     let name = network.unwrap_or_default();
     let mut graph = graph(name)?;
     graph.fold_batch_norm();
-    let layers = of_graph(&graph);
+    let layers = shapes(&graph);
     if layers.is_empty() {
         return Err(Failure::request(format!(
             "{name} has no layer with weights, so there is nothing to place"
@@ -55,33 +53,6 @@ fn graph(name: &str) -> Result<Graph, Failure> {
         };
         failure.help(format!("there are {}; a path to a model needs a / or ends in .onnx", known.join(", ")))
     })
-}
-
-/// Layers with weights, each with those whose values reach it through layers without.
-fn of_graph(graph: &Graph) -> Vec<Layer> {
-    let mut layers: Vec<Layer> = Vec::new();
-    let mut reached: Vec<BTreeSet<usize>> = vec![BTreeSet::new(); graph.values.len()];
-    for (index, node) in graph.nodes.iter().enumerate() {
-        let before: BTreeSet<usize> =
-            node.inputs.iter().flat_map(|&value| reached[value].iter().copied()).collect();
-        let Some(found) = graph.weighted_layer(index) else {
-            reached[node.output] = before;
-            continue;
-        };
-        reached[node.output] = BTreeSet::from([layers.len()]);
-        let values_in: usize =
-            node.inputs.iter().map(|&v| graph.values[v].shape.iter().product::<usize>()).sum();
-        layers.push(Layer {
-            name: found.name,
-            rows: found.inputs as u64,
-            columns: found.outputs as u64,
-            groups: found.groups as u64,
-            products: found.rows_per_sample as u64,
-            values_in: values_in as u64,
-            after: before.into_iter().collect(),
-        });
-    }
-    layers
 }
 
 #[cfg(test)]

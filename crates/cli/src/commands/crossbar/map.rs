@@ -201,6 +201,8 @@ fn record(options: &Map, crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nod
             label: label.into(),
             unit: unit.into(),
             diverging,
+            axes: None,
+            half: Vec::new(),
         };
     let percents: Vec<f64> = lost.iter().map(|l| 100.0 * l).collect();
     let mut maps = vec![

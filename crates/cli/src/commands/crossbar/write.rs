@@ -367,6 +367,8 @@ impl Cells {
                 label,
                 unit,
                 diverging,
+                axes: None,
+                half: Vec::new(),
             });
         };
         let (low, high) =
