@@ -74,10 +74,14 @@ fn disturb_says_after_how_many_writes_a_neighbour_has_moved() {
         ["disturb", "mean_metastable_switch_knowm", "--rows", "2", "--columns", "3", "--set-width", "10us"];
     let half = crossbar(dir.path(), &[&base[..], &["--decades", "3"]].concat());
     let third = crossbar(dir.path(), &[&base[..], &["--decades", "3", "--bias", "third"]].concat());
-    let writes = |record: &Value| scalar(record, "writes_to_a_tenth");
+    // Without the number none came that far.
+    let writes = |record: &Value| match scalar(record, "writes_to_a_tenth") {
+        writes if writes.is_nan() => f64::INFINITY,
+        writes => writes,
+    };
     assert!(writes(&half) > 1.0 && writes(&half) < 1000.0, "{half}");
     // A third of the voltage moves less than a half, and more than nothing.
-    assert!(!(writes(&third) <= writes(&half)), "{third}");
+    assert!(writes(&third) > writes(&half), "{third}");
     // Cells of other lines see what wires leave of nothing.
     assert!(scalar(&half, "change_others") < 1e-2 * scalar(&half, "change_word_line"), "{half}");
 }
