@@ -20,7 +20,7 @@ pub enum Lines {
 }
 
 /// Lines with resistance.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct ResistiveLines {
     /// Of each word-line segment, ohm: one in front of every device.

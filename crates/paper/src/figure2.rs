@@ -376,17 +376,15 @@ fn reuse(machines: &[(&str, Crossbars)], evidence: &mut Evidence) -> Result<(), 
     let (theirs, systolic) = (all("von_neumann")?, all("systolic")?);
     let placed = machines.iter().map(|(words, m)| Ok((*words, once(m, SIZE)?)));
     let placed = placed.collect::<Result<Vec<_>, LabError>>()?;
-    let mut figure = |name: &str,
-                      what: &str,
-                      unit: &str,
-                      of: &dyn Fn(&Baseline) -> f64,
-                      ours: &dyn Fn(&Placed) -> f64| {
-        let mut lines = vec![
-            Line::new("processor", x.clone(), theirs.iter().map(of).collect()),
-            Line::new("systolic array of int8 units", x.clone(), systolic.iter().map(of).collect()),
-        ];
-        lines.extend(placed.iter().map(|(words, p)| Line::new(*words, x.clone(), vec![ours(p); x.len()])));
-        evidence.series.push(Series {
+    let mut figure =
+        |name: &str, what: &str, unit: &str, of: &dyn Fn(&Baseline) -> f64, ours: &dyn Fn(&Placed) -> f64| {
+            let mut lines = vec![
+                Line::new("processor", x.clone(), theirs.iter().map(of).collect()),
+                Line::new("systolic array of int8 units", x.clone(), systolic.iter().map(of).collect()),
+            ];
+            lines
+                .extend(placed.iter().map(|(words, p)| Line::new(*words, x.clone(), vec![ours(p); x.len()])));
+            evidence.series.push(Series {
             name: name.into(),
             caption: format!(
                 "{what} against the number of products that share the fetching of D, n = {SIZE}. Crossbars \
@@ -396,7 +394,7 @@ fn reuse(machines: &[(&str, Crossbars)], evidence: &mut Evidence) -> Result<(), 
             y: Axis::logarithmic(format!("{} of a product", what.to_lowercase()), unit),
             lines,
         });
-    };
+        };
     figure("figure_2_reuse_energy", "Energy", "J", &Baseline::energy_j, &|p| p.energy_j);
     figure("figure_2_reuse_time", "Time", "s", &|b| b.time_s, &|p| p.latency_s);
     Ok(())

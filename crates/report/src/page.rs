@@ -201,6 +201,15 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
     for (i, plan) in record.plans.iter().enumerate() {
         figures.push(Figure::new(chart::plan(plan, &format!("{anchor}-p{i}"))?, &plan.caption, None));
     }
+    let drawn = |i: usize, map| -> Result<Figure, ReportError> {
+        Ok(Figure::new(chart::map(map, &format!("{anchor}-m{i}"))?, &map.caption, None))
+    };
+    // A table of results is what the lines behind it show in parts.
+    let (results, pictures): (Vec<_>, Vec<_>) =
+        record.maps.iter().enumerate().partition(|(_, map)| map.axes.is_some());
+    for (i, map) in results {
+        figures.push(drawn(i, map)?);
+    }
     for (i, series) in record.series.iter().enumerate() {
         let drawn = chart::lines(series, &format!("{anchor}-s{i}"));
         figures.push(Figure::new(drawn, &series.caption, Some(table::behind(series)?)));
@@ -225,8 +234,8 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
         );
         figures.push(Figure::new(drawn, &caption, Some(table::view(&ablation_table(record, main))?)));
     }
-    for (i, map) in record.maps.iter().enumerate() {
-        figures.push(Figure::new(chart::map(map, &format!("{anchor}-m{i}"))?, &map.caption, None));
+    for (i, map) in pictures {
+        figures.push(drawn(i, map)?);
     }
     Ok(Section {
         title: record.title.clone(),

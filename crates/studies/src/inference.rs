@@ -90,6 +90,29 @@ pub struct Shared {
     notes: Vec<String>,
 }
 
+impl Shared {
+    /// The network.
+    pub(crate) fn graph(&self) -> &Graph {
+        &self.graph
+    }
+    /// The test samples.
+    pub(crate) fn inputs(&self) -> &Tensor {
+        &self.x
+    }
+    /// How many they are.
+    pub(crate) fn samples(&self) -> usize {
+        self.x.shape[0]
+    }
+    /// What converters are calibrated on.
+    pub(crate) fn calibration(&self) -> &Tensor {
+        &self.calibration
+    }
+    /// Network and data, in words.
+    pub(crate) fn about(&self) -> &str {
+        &self.about
+    }
+}
+
 const ACCURACY: &str = "accuracy";
 const OUTPUT_ERROR: &str = "output_error";
 
@@ -332,14 +355,14 @@ fn programs(c: &InferenceConfig, chip: &ChipSpec, merit_only: bool) -> Vec<(&'st
     out
 }
 
-fn nn(e: neurohm_nn::NnError) -> StudyError {
+pub(crate) fn nn(e: neurohm_nn::NnError) -> StudyError {
     match e {
         neurohm_nn::NnError::Cancelled(_) => StudyError::Cancelled,
         e => StudyError::study(e),
     }
 }
 
-fn prepare(c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Shared, StudyError> {
+pub(crate) fn prepare(c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Shared, StudyError> {
     let limits = Limits { train: Some(c.calibration), test: Some(c.images) };
     // Training samples are welcome, for calibration, but not needed.
     let data = inputs.dataset(&c.data, limits, run.watch());
@@ -502,7 +525,7 @@ fn normalise(samples: &mut Samples, n: &Normalise) -> Result<(), StudyError> {
 }
 
 /// How near a run's outputs come to labels and to the digital run.
-fn judge(shared: &Shared, outputs: &Tensor, t: f64) -> Point {
+pub(crate) fn judge(shared: &Shared, outputs: &Tensor, t: f64) -> Point {
     let samples = shared.x.shape[0].max(1);
     let width = outputs.data.len() / samples;
     let (mut difference, mut norm) = (0.0f64, 0.0f64);

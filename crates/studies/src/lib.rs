@@ -7,20 +7,25 @@ mod inference;
 mod layout;
 mod mvm;
 mod networks;
+mod price;
 mod shapes;
 mod views;
+mod wires;
 
 pub use inference::{Inference, InferenceConfig, Normalise};
 pub use mvm::{Distribution, Mvm, MvmConfig};
 pub use networks::{NETWORKS, Network, network};
 pub use shapes::shapes;
+pub use wires::{WireResistance, WiresConfig};
+
+use std::time::Instant;
 
 use neurohm_array::SettingError;
 use neurohm_num::{Watch, quantity};
 use neurohm_study::{AnyStudy, Card, Draft, Inputs, StudyError};
 
 /// All studies, in the order of a report card.
-pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference];
+pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference, &WireResistance];
 
 /// The chip's sections: what a study that programs crossbars and reads them uses.
 pub(crate) const ALL_SECTIONS: &[&str] = &[
@@ -36,9 +41,18 @@ pub(crate) const ALL_SECTIONS: &[&str] = &[
     "drift_compensation",
 ];
 
-/// The report card: every study on the device or chip that `draft` names. See [`neurohm_study::score`].
+/// The report card: every study on the device or chip that `draft` names (see [`neurohm_study::score`]), and what products
+/// on it cost.
 pub fn score(draft: &Draft, inputs: &dyn Inputs, watch: &dyn Watch) -> Result<Card, StudyError> {
-    neurohm_study::score(REGISTRY, draft, inputs, watch)
+    let started = Instant::now();
+    let mut card = neurohm_study::score(REGISTRY, draft, inputs, watch)?;
+    if card.cut_short().is_none() {
+        let first = REGISTRY.first().map(|study| study.name().to_string());
+        let (_, request) = Draft { study: first, ..draft.clone() }.resolve(REGISTRY, inputs)?;
+        let command = draft.command.clone().unwrap_or_default();
+        card.findings.push(price::priced(&request.chip, request.seed, command, started)?);
+    }
+    Ok(card)
 }
 
 /// When devices are read: at `at` and at `times`, sorted, each once; for the merit alone, which is measured

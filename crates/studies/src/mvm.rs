@@ -445,6 +445,8 @@ fn maps(out: &mut Outcome, case: &Case, matrix: &AnalogMatrix, y: &[f32], t: f64
         label: "error of the weight, of the largest weight".to_string(),
         unit: "%".to_string(),
         diverging: true,
+        axes: None,
+        half: Vec::new(),
     });
     let vectors = case.vectors().min(MAP);
     let size =
@@ -460,6 +462,8 @@ fn maps(out: &mut Outcome, case: &Case, matrix: &AnalogMatrix, y: &[f32], t: f64
         label: "error of the output, of the outputs' root mean square".to_string(),
         unit: "%".to_string(),
         diverging: true,
+        axes: None,
+        half: Vec::new(),
     });
     Ok(())
 }

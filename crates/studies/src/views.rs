@@ -154,7 +154,19 @@ pub(crate) fn maps(out: &mut Outcome, graph: &Graph, network: &AnalogNetwork, t:
     let mut push = |map: &str, caption: String, values: Vec<f32>, label: &str| {
         let (label, unit) = (label.to_string(), "%".to_string());
         let (map, rows, cols) = (map.to_string(), height, width);
-        out.maps.push(Map { name: map, caption, rows, cols, values, label, unit, diverging: true });
+        let (axes, half) = (None, Vec::new());
+        out.maps.push(Map {
+            name: map,
+            caption,
+            rows,
+            cols,
+            values,
+            label,
+            unit,
+            diverging: true,
+            axes,
+            half,
+        });
     };
     push(
         "weights_wanted",

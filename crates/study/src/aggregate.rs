@@ -78,9 +78,10 @@ pub(crate) fn summarise(mut outcomes: Vec<Outcome>) -> Result<Summary, StudyErro
             *tally.entry(name.clone()).or_insert(0.0) += count;
         }
     }
+    let maps = (0..first.maps.len()).map(|i| map(i, &outcomes)).collect::<Result<_, _>>()?;
     let exact = first.scalars.iter().filter(|(_, m)| m.exact).map(|(name, _)| name.clone()).collect();
     let first = outcomes.swap_remove(0);
-    Ok(Summary { scalars, exact, series, tables, maps: first.maps, notes, tally, files: first.files })
+    Ok(Summary { scalars, exact, series, tables, maps, notes, tally, files: first.files })
 }
 
 fn figure(index: usize, outcomes: &[Outcome]) -> Result<Series, StudyError> {
@@ -109,6 +110,27 @@ fn figure(index: usize, outcomes: &[Outcome]) -> Result<Series, StudyError> {
         lines.push(merged);
     }
     Ok(Series { lines, ..template.clone() })
+}
+
+/// The first chip's, or, of a table of results, means and intervals over chips.
+fn map(index: usize, outcomes: &[Outcome]) -> Result<Map, StudyError> {
+    let template = &outcomes[0].maps[index];
+    if template.axes.is_none() {
+        return Ok(template.clone());
+    }
+    let across: Option<Vec<&Map>> = outcomes.iter().map(|o| o.maps.get(index)).collect();
+    let across = across.ok_or_else(|| differs(&template.name))?;
+    if across.iter().any(|m| m.axes != template.axes || m.values.len() != template.values.len()) {
+        return Err(differs(&template.name));
+    }
+    let mut merged = Map { half: Vec::new(), ..template.clone() };
+    for (i, mean) in merged.values.iter_mut().enumerate() {
+        let values: Vec<f64> = across.iter().map(|m| f64::from(m.values[i])).collect();
+        let (found, ends) = stats::mean_ci95(&values);
+        *mean = found as f32;
+        merged.half.extend(ends.map(|ends| ends.half_width() as f32));
+    }
+    Ok(merged)
 }
 
 fn table(index: usize, outcomes: &[Outcome]) -> Result<Table, StudyError> {

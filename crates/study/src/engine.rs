@@ -68,6 +68,17 @@ pub fn execute(
     inputs: &dyn Inputs,
     watch: &dyn Watch,
 ) -> Result<Finding, StudyError> {
+    carry_out(study, request, inputs, watch, true)
+}
+
+/// [`execute`], with the ideal device beside it where `compare` says so.
+pub(crate) fn carry_out(
+    study: &dyn AnyStudy,
+    request: &Request,
+    inputs: &dyn Inputs,
+    watch: &dyn Watch,
+    compare: bool,
+) -> Result<Finding, StudyError> {
     let started = Instant::now();
     no_effect(study, request)?;
     let inputs = Witness::new(inputs);
@@ -78,12 +89,13 @@ pub fn execute(
     let variant = |chip: &ChipSpec| Variant { chip: chip.clone(), merit_only: false, chips: request.chips };
     let mut variants = vec![variant(&request.chip)];
     // On a chip whose devices are ideal already there is nothing to compare with.
-    let compare = ideal_chip != request.chip;
+    let asked = compare;
+    let compare = asked && ideal_chip != request.chip;
     if compare {
         variants.push(variant(&ideal_chip));
     }
     let whole_variants = variants.len();
-    let causes = if request.ablate { request.chip.nonidealities() } else { Vec::new() };
+    let causes = if request.ablate && study.ablates() { request.chip.nonidealities() } else { Vec::new() };
     variants.extend(ablation::variants(&request.chip, &causes, request.chips)?);
 
     let what = format!("{} on {}", study.name(), request.chip.device.name);
@@ -126,6 +138,10 @@ pub fn execute(
     let files = serde_json::json!(inputs.digests());
     let merit = trials.merit();
     let mut record = record(study, &request, merit, summary.clone(), ideal, ablated, &files, started)?;
+    if !asked {
+        // Nobody ran ideal devices: what stands there otherwise is that of a device that is ideal itself.
+        record.scalars.values_mut().for_each(|scalar| scalar.ideal = None);
+    }
     if let Some(text) = cut_short {
         record.cut_short_with(text);
     }

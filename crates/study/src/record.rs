@@ -169,6 +169,26 @@ pub struct Map {
     pub unit: String,
     /// Whether zero is the middle of the colours.
     pub diverging: bool,
+    /// What rows and columns stand for, where the map is a table of results: its cells are then numbers, averaged over
+    /// chips and written out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub axes: Option<MapAxes>,
+    /// Half the width of each value's 95 % interval, or empty.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub half: Vec<f32>,
+}
+
+/// What the rows and columns of a map stand for.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MapAxes {
+    /// What rows are.
+    pub rows: String,
+    /// Each row's name, from the top.
+    pub row_names: Vec<String>,
+    /// What columns are.
+    pub columns: String,
+    /// Each column's name.
+    pub column_names: Vec<String>,
 }
 
 /// What one non-ideality costs.

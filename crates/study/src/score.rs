@@ -2,11 +2,11 @@
 
 use neurohm_num::Watch;
 
-use crate::engine::{Finding, execute};
+use crate::engine::{Finding, carry_out};
 use crate::error::StudyError;
 use crate::inputs::Inputs;
-use crate::request::Draft;
-use crate::study::AnyStudy;
+use crate::request::{Draft, to_table};
+use crate::study::{AnyStudy, Effort};
 
 /// What was found.
 #[derive(Clone, Debug)]
@@ -54,7 +54,7 @@ impl Card {
 /// Runs every study of `studies` as `draft` asks (its `device`, `effort`, `seed`; its `study` is ignored).
 /// All requests are resolved before the first one runs, so that a wrong one costs nothing.
 ///
-/// An error from `watch.step` ends the run. What was finished until then comes back, see [`execute`];
+/// An error from `watch.step` ends the run. What was finished until then comes back, see [`execute`](crate::execute);
 /// [`StudyError::Cancelled`] says that nothing was.
 pub fn score(
     studies: &[&dyn AnyStudy],
@@ -63,13 +63,19 @@ pub fn score(
     watch: &dyn Watch,
 ) -> Result<Card, StudyError> {
     let resolved = studies.iter().map(|study| {
-        let draft = Draft { study: Some(study.name().to_string()), ..draft.clone() };
+        let mut draft = Draft { study: Some(study.name().to_string()), ..draft.clone() };
+        if draft.effort == Effort::Quick {
+            draft.config.insert(0, ("the report card".into(), to_table(&study.of_a_card()?)));
+            // A row that asks of one non-ideality alone is kept short, so that a card takes seconds.
+            draft.chips = draft.chips.or((!study.ablates()).then_some(2));
+        }
         draft.resolve(studies, inputs)
     });
     let resolved: Vec<_> = resolved.collect::<Result<_, _>>()?;
     let mut card = Card { findings: Vec::new() };
     for (study, request) in &resolved {
-        match execute(*study, request, inputs, watch) {
+        let compare = draft.effort != Effort::Quick || study.ablates();
+        match carry_out(*study, request, inputs, watch, compare) {
             Ok(finding) => card.findings.push(finding),
             Err(StudyError::Cancelled) if !card.findings.is_empty() => break,
             Err(error) => return Err(error),

@@ -54,6 +54,14 @@ pub trait Study: Sync {
     fn full(&self) -> Self::Config;
     /// The least that exercises every part.
     fn smoke(&self) -> Self::Config;
+    /// The configuration of a quick report card's row, where that is a smaller one than a quick run's.
+    fn of_a_card(&self) -> Self::Config {
+        Self::Config::default()
+    }
+    /// Whether switching non-idealities off in turn tells anything.
+    fn ablates(&self) -> bool {
+        true
+    }
     /// Chips that are simulated where the request does not say.
     fn chips(&self, effort: Effort) -> usize {
         match effort {
@@ -120,6 +128,10 @@ pub trait AnyStudy: Sync {
     fn merit(&self) -> &'static str;
     /// What `merit` must reach, given its value on ideal devices.
     fn target(&self, merit: &str, ideal: f64) -> f64;
+    /// The configuration of a quick report card's row, as JSON.
+    fn of_a_card(&self) -> Result<Value, StudyError>;
+    /// Whether switching non-idealities off in turn tells anything.
+    fn ablates(&self) -> bool;
     /// Chips that are simulated where the request does not say.
     fn chips(&self, effort: Effort) -> usize;
     /// JSON Schema of the configuration.
@@ -187,6 +199,13 @@ impl<S: Study> AnyStudy for S {
     }
     fn target(&self, merit: &str, ideal: f64) -> f64 {
         Study::target(self, merit, ideal)
+    }
+    fn of_a_card(&self) -> Result<Value, StudyError> {
+        serde_json::to_value(Study::of_a_card(self))
+            .map_err(|e| StudyError::Invalid(format!("the configuration of {:?}: {e}", S::NAME)))
+    }
+    fn ablates(&self) -> bool {
+        Study::ablates(self)
     }
     fn chips(&self, effort: Effort) -> usize {
         Study::chips(self, effort)

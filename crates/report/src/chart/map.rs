@@ -2,13 +2,13 @@
 
 use std::fmt::Write;
 
-use neurohm_study::record::{Axis, Map};
+use neurohm_study::record::{Axis, Map, MapAxes};
 
 use super::{Drawn, SMALL, WIDTH, axis_label};
 use crate::ReportError;
 use crate::colour;
 use crate::number;
-use crate::scale::Scale;
+use crate::scale::{MARGIN, Scale};
 use crate::svg::{Anchor, Svg, width};
 
 /// Pixels of a side beyond which neighbours are averaged: more than any screen shows in this column.
@@ -22,6 +22,9 @@ pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
     if map.rows.checked_mul(map.cols) != Some(map.values.len()) || map.values.is_empty() {
         let (rows, cols, values) = (map.rows, map.cols, map.values.len());
         return Err(ReportError::MapShape { name: map.name.clone(), rows, cols, values });
+    }
+    if let Some(axes) = &map.axes {
+        return grid(map, axes, id);
     }
     let range = range(map);
     let axis = Axis::linear(&map.label, &map.unit);
@@ -67,6 +70,57 @@ pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
     if range.clipped {
         svg.text("tick", [WIDTH, bottom + 17.0], Anchor::End, "ends are clipped");
     }
+    Ok(Drawn { svg: svg.finish(), legend: Vec::new() })
+}
+
+/// A map that is a table of results: names along its sides, and each cell's value in it.
+fn grid(map: &Map, axes: &MapAxes, id: &str) -> Result<Drawn, ReportError> {
+    if (axes.row_names.len(), axes.column_names.len()) != (map.rows, map.cols) {
+        let (rows, cols, values) = (axes.row_names.len(), axes.column_names.len(), map.values.len());
+        return Err(ReportError::MapShape { name: map.name.clone(), rows, cols, values });
+    }
+    const CELL: f64 = 42.0;
+    // Nothing is clipped: each cell is a result.
+    let shown = map.values.iter().copied().filter(|v| v.is_finite());
+    let (low, high) = shown.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
+    let range = if low < high { Range { low, high, clipped: false } } else { range(map) };
+    let names = axes.row_names.iter().map(|name| width(name, SMALL)).fold(0.0, f64::max);
+    let (left, right, top) = (names + 12.0, WIDTH - MARGIN, 34.0);
+    let (shown_width, shown_height) = (right - left, CELL * map.rows as f64);
+    let bottom = top + shown_height;
+    let ends = [range.low, range.high].map(|v| number::quantity(f64::from(v), None, &map.unit));
+    let [low, high] = &ends;
+    let about = format!("{} by {}; {} from {low} to {high}.", axes.rows, axes.columns, map.label);
+    let mut svg = Svg::new(id, WIDTH, bottom + 42.0, &map.caption, &about);
+    let drawn = pixels(map, false, (map.cols, map.rows), &range);
+    picture(&mut svg, &drawn, (map.cols, map.rows), [left, top], [shown_width, shown_height])?;
+    svg.rect("frame", [left, top], [right, bottom], "");
+    let cell_width = shown_width / map.cols as f64;
+    for (i, value) in map.values.iter().enumerate() {
+        let (row, col) = (i / map.cols, i % map.cols);
+        let ci95 = map.half.get(i).map(|half| [value - half, value + half].map(f64::from));
+        let said = number::quantity(f64::from(*value), ci95, "1");
+        let [x, y] = [left + (col as f64 + 0.5) * cell_width, top + (row as f64 + 0.5) * CELL];
+        // Black or white, whichever stands out: by the cell's luma (ITU-R BT.601).
+        let [r, g, b] = [0, 1, 2].map(|c| f64::from(drawn[4 * i + c]));
+        let class = if 0.299 * r + 0.587 * g + 0.114 * b > 140.0 { "on-light" } else { "on-dark" };
+        let up = if said.half.is_empty() { -4.0 } else { 2.0 };
+        svg.text(&format!("cell {class}"), [x, y - up], Anchor::Middle, &said.value);
+        if !said.half.is_empty() {
+            let half = format!("± {}", said.half);
+            svg.text(&format!("half {class}"), [x, y + 12.0], Anchor::Middle, &half);
+        }
+    }
+    for (row, name) in axes.row_names.iter().enumerate() {
+        svg.text("tick", [left - 7.0, top + (row as f64 + 0.5) * CELL + 4.0], Anchor::End, name);
+    }
+    for (col, name) in axes.column_names.iter().enumerate() {
+        svg.text("tick", [left + (col as f64 + 0.5) * cell_width, bottom + 18.0], Anchor::Middle, name);
+    }
+    let unit = if map.unit == "1" { String::new() } else { format!(" ({})", map.unit) };
+    svg.text("label", [right, 14.0], Anchor::End, &format!("{}{unit}", super::capitalised(&map.label)));
+    svg.text("label", [0.0, 14.0], Anchor::Start, &super::capitalised(&axes.rows));
+    svg.text("label", [right, bottom + 38.0], Anchor::End, &super::capitalised(&axes.columns));
     Ok(Drawn { svg: svg.finish(), legend: Vec::new() })
 }
 
@@ -201,7 +255,7 @@ mod tests {
 
     fn sample(rows: usize, cols: usize, values: Vec<f32>, diverging: bool) -> Map {
         let (name, caption, label, unit) = ("m".into(), "c".into(), "v".into(), "1".into());
-        Map { name, caption, rows, cols, values, label, unit, diverging }
+        Map { name, caption, rows, cols, values, label, unit, diverging, axes: None, half: Vec::new() }
     }
 
     #[test]
@@ -221,6 +275,22 @@ mod tests {
         let p = pixels(&m, true, (2, 1), &range(&m));
         assert_eq!(p[..3], colour::sequential()[0]);
         assert_eq!(p[4..7], colour::sequential()[colour::STEPS - 1]);
+    }
+
+    #[test]
+    fn a_table_of_results_has_its_numbers_written_in() {
+        let words = |all: [&str; 2]| all.map(str::to_string).to_vec();
+        let mut m = sample(2, 2, vec![98.0, 97.0, 60.0, 12.0], false);
+        let (rows, columns) = ("crossbar".to_string(), "segment".to_string());
+        let (row_names, column_names) = (words(["64", "128"]), words(["1 ohm", "10 ohm"]));
+        m.axes = Some(MapAxes { rows, row_names, columns, column_names });
+        m.half = vec![0.5, 0.5, 3.0, 4.0];
+        let svg = map(&m, "m").unwrap().svg;
+        for said in [">98.0<", "± 0.5", ">12<", ">10 ohm<", ">128<", "Segment"] {
+            assert!(svg.contains(said), "{said}: {svg}");
+        }
+        m.axes.as_mut().unwrap().row_names.pop();
+        assert!(map(&m, "m").is_err());
     }
 
     #[test]

@@ -169,6 +169,8 @@ pub fn inference() -> Record {
         label: if diverging { "weight".into() } else { "|error|".into() },
         unit: "1".into(),
         diverging,
+        axes: None,
+        half: Vec::new(),
     };
     r.maps = vec![
         map("weights", "Weights of the last layer as programmed.", 0.4, true),
