@@ -89,7 +89,8 @@ pub(crate) fn carry_out(
     let variant = |chip: &ChipSpec| Variant { chip: chip.clone(), merit_only: false, chips: request.chips };
     let mut variants = vec![variant(&request.chip)];
     // On a chip whose devices are ideal already there is nothing to compare with.
-    let compare = compare && ideal_chip != request.chip;
+    let asked = compare;
+    let compare = asked && ideal_chip != request.chip;
     if compare {
         variants.push(variant(&ideal_chip));
     }
@@ -137,6 +138,10 @@ pub(crate) fn carry_out(
     let files = serde_json::json!(inputs.digests());
     let merit = trials.merit();
     let mut record = record(study, &request, merit, summary.clone(), ideal, ablated, &files, started)?;
+    if !asked {
+        // Nobody ran ideal devices: what stands there otherwise is that of a device that is ideal itself.
+        record.scalars.values_mut().for_each(|scalar| scalar.ideal = None);
+    }
     if let Some(text) = cut_short {
         record.cut_short_with(text);
     }

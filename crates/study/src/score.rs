@@ -54,7 +54,7 @@ impl Card {
 /// Runs every study of `studies` as `draft` asks (its `device`, `effort`, `seed`; its `study` is ignored).
 /// All requests are resolved before the first one runs, so that a wrong one costs nothing.
 ///
-/// An error from `watch.step` ends the run. What was finished until then comes back, see [`execute`];
+/// An error from `watch.step` ends the run. What was finished until then comes back, see [`execute`](crate::execute);
 /// [`StudyError::Cancelled`] says that nothing was.
 pub fn score(
     studies: &[&dyn AnyStudy],
