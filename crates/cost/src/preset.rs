@@ -134,6 +134,16 @@ impl Technology {
         if let Ok(table) = Table::try_from(self) {
             gather("", &table, &mut found);
         }
+        if let Some(congestion) = &self.router.congestion {
+            let pairs = congestion.rates.iter().zip(&congestion.periods);
+            let value: Vec<String> = pairs.map(|(rate, periods)| format!("{periods} at {rate}")).collect();
+            found.push(Stated {
+                path: "router.congestion (periods at flits a router and period)".to_owned(),
+                value: value.join(", "),
+                known: congestion.known,
+                source: congestion.source.clone(),
+            });
+        }
         // A technology that was checked names nothing that the tables do not have.
         for tables in [self.adc.tables(), self.dac.tables(), self.array.tables()] {
             found.extend(tables.unwrap_or_default());

@@ -84,8 +84,58 @@ pub struct Router {
     pub ports: u32,
     /// Periods from one router to the next, without congestion.
     pub hop_periods: Constant<crate::constant::Ratio>,
+    /// How waiting grows with traffic; none where it is not known, and left out then.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub congestion: Option<Congestion>,
     /// What it takes; `time` is a period.
     pub each: Block,
+}
+
+/// How long a message takes on a mesh whose routers are busy: measured on one mesh, and taken on another as the factor on its
+/// latency at rest.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct Congestion {
+    /// Flits that each router injects in a period, rising.
+    pub rates: Vec<f64>,
+    /// Periods that a message takes at each of these rates; the first is that at rest.
+    pub periods: Vec<f64>,
+    /// How well that is known.
+    pub known: Known,
+    /// Where it is from.
+    pub source: String,
+}
+
+impl Congestion {
+    /// By what factor a message takes longer than at rest where each router injects `rate` flits in a period; none beyond the
+    /// last rate of the table, where the network saturates.
+    pub fn factor(&self, rate: f64) -> Option<f64> {
+        let (rates, periods) = (&self.rates, &self.periods);
+        let next = rates.partition_point(|r| *r < rate);
+        let at = match next {
+            0 => periods[0],
+            next if next == rates.len() => return None,
+            next => {
+                let along = (rate - rates[next - 1]) / (rates[next] - rates[next - 1]);
+                periods[next - 1] + along * (periods[next] - periods[next - 1])
+            }
+        };
+        Some(at / periods[0])
+    }
+
+    fn check(&self, path: &str) -> Result<(), SettingError> {
+        let rising = |values: &[f64]| {
+            values.first().is_some_and(|v| *v > 0.0) && values.windows(2).all(|pair| pair[0] < pair[1])
+        };
+        let finite = |values: &[f64]| values.iter().all(|v| v.is_finite());
+        for (name, values) in [("rates", &self.rates), ("periods", &self.periods)] {
+            if !rising(values) || !finite(values) || values.len() != self.rates.len() {
+                let message = "has to hold as many positive, rising numbers as there are rates";
+                return Err(SettingError::value(format!("{path}.{name}"), message));
+            }
+        }
+        Ok(())
+    }
 }
 
 impl Router {
@@ -110,6 +160,9 @@ impl Router {
         if !(2..=64).contains(&self.ports) {
             let message = format!("{} is not from 2 to 64", self.ports);
             return Err(SettingError::value(format!("{path}.ports"), message));
+        }
+        if let Some(congestion) = &self.congestion {
+            congestion.check(&format!("{path}.congestion"))?;
         }
         self.each.check(&format!("{path}.each"))
     }

@@ -9,7 +9,7 @@ mod wire;
 pub use adc::{Adc, Conversion, Point, Sar, Survey};
 pub(crate) use array::ReadCell;
 pub use array::{Array, OhmicArray, PublishedArray};
-pub use block::{Block, Memory, Router};
+pub use block::{Block, Congestion, Memory, Router};
 pub use dac::{Dac, DacPoint};
 pub use wire::{Wire, elmore_s};
 

@@ -40,11 +40,8 @@ impl Mapping {
             late(Component::Buffer, buffer.time_s(bits), buffer.each.time_s.known);
             late(Component::Bus, bus.time_s(bits), bus.each.time_s.known);
             let router = &technology.router;
-            late(
-                Component::Network,
-                f64::from(self.traffic.hops[i]) * router.hop_s(),
-                router.hop_periods.known,
-            );
+            let (busy, known) = self.busy(technology);
+            late(Component::Network, f64::from(self.traffic.hops[i]) * router.hop_s() * busy, known);
         }
         let link = &technology.link;
         late(Component::Link, self.events.link_bits / link.bits_per_second.value, link.bits_per_second.known);
@@ -52,6 +49,22 @@ impl Mapping {
             bill.add(component, Cost { area_mm2, ..Cost::default() }, known);
         }
         bill.sorted()
+    }
+
+    /// By what factor messages between tiles take longer than at rest, and how well their time is known. Past the table of the
+    /// technology, where the network saturates, it is the last one of the table; see [`Mapping::saturates`].
+    fn busy(&self, technology: &Technology) -> (f64, Known) {
+        let router = &technology.router;
+        let Some(congestion) = &router.congestion else { return (1.0, router.hop_periods.known) };
+        let last = congestion.rates.last().copied().unwrap_or(0.0);
+        let factor = congestion.factor(self.traffic.injection.min(last)).unwrap_or(1.0);
+        (factor, router.hop_periods.known.max(congestion.known))
+    }
+
+    /// Whether tiles send more than the technology's table of congestion says a network takes; none without such a table.
+    pub fn saturates(&self, technology: &Technology) -> Option<bool> {
+        let congestion = technology.router.congestion.as_ref()?;
+        Some(congestion.factor(self.traffic.injection).is_none())
     }
 
     /// Area of the tiles used, by component, mm2.

@@ -249,7 +249,7 @@ impl Attempt<'_> {
             |round: usize| layers.iter().flat_map(|l| &l.pieces).filter(|p| p.round == round).count() as u64;
         let crossbars = (0..self.rounds.len()).map(used).max().unwrap_or(0);
         let tiles = crossbars.div_ceil(per_tile);
-        let traffic = network::traffic(&layers, self.fabric, self.technology);
+        let mut traffic = network::traffic(&layers, self.fabric, self.technology);
         let mut events = layers.iter().fold(Events::default(), |mut sum, l| {
             sum += Events::of_layer(&l.layer, self.fabric);
             sum
@@ -259,6 +259,10 @@ impl Attempt<'_> {
         events.hop_bits = traffic.hop_bits;
         events.link_bits = traffic.link_bits;
         let (interval_s, bottleneck, reload) = self.pace(&layers, &traffic);
+        let router = &self.technology.router;
+        let periods =
+            interval_s / router.each.time_s.value * tiles.div_ceil(u64::from(o.tiles_per_router)) as f64;
+        traffic.injection = traffic.bits / f64::from(router.width_bits) / periods.max(f64::MIN_POSITIVE);
         let weights: f64 = layers.iter().map(|l| (l.layer.weights() * l.copies) as f64).sum();
         let cells = (tiles * per_tile) as f64 * self.fabric.cells() as f64 * self.rounds.len() as f64;
         Mapping {

@@ -21,6 +21,8 @@ pub struct Traffic {
     pub busiest: Option<BusyLink>,
     /// All ways between neighbouring routers that carry anything.
     pub links: Vec<BusyLink>,
+    /// Flits that each router of the used ones injects in a period, on average, at the pace of the chip.
+    pub injection: f64,
     /// Bits over the chip's link: the network's inputs and outputs.
     pub link_bits: f64,
     /// Most routers that an output of each layer passes on the way to its readers.

@@ -206,3 +206,47 @@ fn layers_that_are_none_are_named() {
     assert!(message(&[layer(0, 1 << 29, 1 << 20, 1, 1)]).contains("chip.tile"));
     assert!(message(&[]).contains("no layer"));
 }
+
+#[test]
+fn waiting_grows_with_traffic_as_the_table_says() {
+    let puma = technology("puma_32nm").unwrap();
+    let table = puma.router.congestion.clone().unwrap();
+    let factor = |rate| table.factor(rate);
+    assert_eq!((factor(0.0), factor(0.001)), (Some(1.0), Some(1.0)));
+    assert!((factor(0.02).unwrap() - 54.0 / 29.0).abs() < 1e-15);
+    // Half way between 34 and 54 periods.
+    assert!((factor(0.015).unwrap() - 44.0 / 29.0).abs() < 1e-12);
+    assert_eq!(factor(0.0251), None);
+
+    // Two layers of one tile each, as above: 1024 bits for a sample, over two routers.
+    let mut one = puma.clone();
+    one.organisation.tiles_per_router = 1;
+    let fabric = fabric(&one);
+    let o = &one.organisation;
+    let rows = u64::from(o.cores_per_tile * o.crossbars_per_core) * 128;
+    let layers = [layer(0, rows, 64, 1, 1), Layer { values_in: 64, ..layer(1, rows, 64, 1, 1) }];
+    let plain = Options { duplicate: false, ..Options::default() };
+    let found = map(&layers, &fabric, &one, plain).unwrap();
+    let flits = found.traffic.bits / f64::from(one.router.width_bits);
+    let periods = found.interval_s / one.router.each.time_s.value;
+    assert!((found.traffic.injection / (flits / periods / 2.0) - 1.0).abs() < 1e-12);
+    // Latency is that at rest times the factor.
+    let late = |technology: &Technology| found.bill(&fabric, technology).of(Component::Network).latency_s;
+    let mut calm = one.clone();
+    calm.router.congestion = None;
+    let busy = table.factor(found.traffic.injection).unwrap();
+    assert!((late(&one) / late(&calm) / busy - 1.0).abs() < 1e-12);
+    assert_eq!((found.saturates(&one), found.saturates(&calm)), (Some(false), None));
+    // Past the end of the table.
+    let mut crowded = found.clone();
+    crowded.traffic.injection = 0.03;
+    assert_eq!(crowded.saturates(&one), Some(true));
+}
+
+#[test]
+fn tables_of_congestion_that_are_none_are_named() {
+    let mut puma = technology("puma_32nm").unwrap();
+    puma.router.congestion.as_mut().unwrap().periods.pop();
+    let message = puma.check().unwrap_err().to_string();
+    assert!(message.contains("router.congestion.periods"), "{message}");
+}

@@ -294,6 +294,29 @@ impl Found<'_> {
         }
     }
 
+    /// How busy the network between tiles is.
+    fn congestion(&self, found: &mut Findings) {
+        let rate = format!("{:.2e} flits a router and period", self.mapping.traffic.injection);
+        match (self.mapping.saturates(self.technology), &self.technology.router.congestion) {
+            (Some(true), Some(table)) => found.caution(format!(
+                "The network between tiles saturates: {rate}, and {} is the most of the table ({}); its latency is that of the \
+                 table's end, and too short.",
+                table.rates.last().copied().unwrap_or(0.0),
+                table.source
+            )),
+            (_, Some(table)) => {
+                let factor = table.factor(self.mapping.traffic.injection).unwrap_or(1.0);
+                found.info(format!(
+                    "Messages between tiles take {factor:.2} times as long as at rest: {rate} ({}).",
+                    table.source
+                ));
+            }
+            _ => found.info(format!(
+                "Tiles inject {rate}; how waiting grows with that is not in this technology, and latency is that at rest."
+            )),
+        }
+    }
+
     fn notes(&self, bill: &Bill, found: &mut Findings) {
         let m = self.mapping;
         let layer = |i: usize| m.layers.get(i).map_or("", |l| l.layer.name.as_str());
@@ -314,6 +337,9 @@ impl Found<'_> {
             "The bottleneck is {slow}. {} of {} crossbars on {tiles}; {way}.",
             m.crossbars, m.room
         ));
+        if m.traffic.bits > 0.0 {
+            self.congestion(found);
+        }
         if let Some(reload) = &m.reload {
             found.caution(format!(
                 "The network exceeds the chip: it runs in {} rounds, and the chip is written anew for each, every {} \
