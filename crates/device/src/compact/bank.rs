@@ -86,6 +86,20 @@ impl Fate {
     }
 }
 
+/// Solves every cell, where there are many with all threads. Compiled once, and not for every model.
+fn each(
+    trials: &mut [Trial],
+    one: &(dyn Fn(usize, &mut Trial) -> Result<(), ModelError> + Sync),
+) -> Result<(), (usize, ModelError)> {
+    if trials.len() < MANY {
+        return trials.iter_mut().enumerate().try_for_each(|(id, trial)| one(id, trial).map_err(|e| (id, e)));
+    }
+    let trials = trials.par_iter_mut().enumerate().with_min_len(MANY / 4);
+    // Of several cells without an answer always the same one.
+    let failed = trials.filter_map(|(id, trial)| one(id, trial).err().map(|e| (id, e)));
+    failed.min_by_key(|(id, _)| *id).map_or(Ok(()), Err)
+}
+
 impl<M: CompactModel> Bank<M> {
     /// `len` unused cells that grow from `key`.
     pub fn new(model: M, len: usize, key: Key) -> Bank<M> {
@@ -174,12 +188,14 @@ impl<M: CompactModel> Bank<M> {
         let end_s = self.clock_s + dt_s;
         let count = self.cells.len().min(v.len()).min(i.len());
         let (model, tolerance) = (&self.model, self.tolerance);
-        let one = |id: usize, life: &Life<M::Cell>, x: &[f64], trial: &mut Trial| {
+        let (cells, x) = (&self.cells, &self.x);
+        let one = |id: usize, trial: &mut Trial| {
             if id < straight && trial.v.to_bits() == v[id].to_bits() {
                 return Ok(());
             }
+            let life = &cells[id];
             let asked = Asked {
-                x,
+                x: &x[id * M::N..(id + 1) * M::N],
                 v: Voltage::new(life.v, inner_v.and_then(|inner| inner.get(id)).copied(), v[id]),
                 begin: life.begin.as_ref().filter(|b| b.t_k == t_k).map(|b| &b.at),
                 t_k,
@@ -190,23 +206,10 @@ impl<M: CompactModel> Bank<M> {
                 w: &life.w,
                 to_w: &|state| wiener(life.key, state, end_s),
             };
-            *trial = solve_step(&Pair(model, &life.cell), &asked).map_err(|e| (id, e))?;
+            *trial = solve_step(&Pair(model, &life.cell), &asked)?;
             Ok(())
         };
-        let state = |id: usize| &self.x[id * M::N..(id + 1) * M::N];
-        if count < MANY {
-            for (id, (life, trial)) in self.cells.iter().zip(&mut self.trials).take(count).enumerate() {
-                one(id, life, state(id), trial)?;
-            }
-        } else {
-            let cells = self.cells[..count].par_iter().zip(&mut self.trials[..count]).enumerate();
-            // Of several cells without an answer always the same one.
-            let failed = cells
-                .with_min_len(MANY / 4)
-                .filter_map(|(id, (life, trial))| one(id, life, state(id), trial).err())
-                .min_by_key(|(id, _)| *id);
-            failed.map_or(Ok(()), Err)?;
-        }
+        each(&mut self.trials[..count], &one)?;
         for (i, trial) in i.iter_mut().zip(&self.trials[..count]) {
             *i = trial.end.i_a;
         }
