@@ -73,9 +73,8 @@ fn square_with_read_noise(bencher: Bencher) {
 /// Noise drawn for every sample and wires of 1 ohm a segment, whose effective matrix was solved at the read.
 #[divan::bench(sample_count = 200)]
 fn square_with_read_noise_and_wires(bencher: Bencher) {
-    let wires = [("wires.resistive.word_segment", "1 ohm"), ("wires.resistive.bit_segment", "1 ohm")];
-    let settings = [&[("read.noise.split.window", "1 ms")][..], &wires[..]].concat();
-    analog(bencher, chip(&settings), SQUARE);
+    let wires = "{resistive = {word_segment = \"1 ohm\", bit_segment = \"1 ohm\"}}";
+    analog(bencher, chip(&[("read.noise.split.window", "1 ms"), ("wires", wires)]), SQUARE);
 }
 
 #[divan::bench(sample_count = 1000)]

@@ -350,3 +350,37 @@ fn what_switches_faster_than_any_step_ends_where_it_would() {
     let (g, on) = (array.conductances(0.01).unwrap(), on.conductances(0.01).unwrap()[0]);
     assert!((g[0] / on - 1.0).abs() < 1e-3, "{g:?}, {on}");
 }
+
+#[test]
+fn what_devices_do_by_themselves_is_no_disturb() {
+    // A device that moves at 0 V, and a write of next to nothing.
+    let workspace = Workspace::default();
+    let (mut array, operation) =
+        prepared("stanford_pku_v1_dynamic", (2, 2), Wires::new(1.0, 1.0), Access::None, false, &workspace);
+    let read_v = operation.read.voltage_v;
+    let how = writing(&operation, Bias::Half, Together::Cell);
+    let how = Writing { set: Drive { voltage_v: 1e-6, ..how.set }, ..how };
+    let before = array.conductances(read_v).unwrap();
+    let seen = how.disturb(&mut array, (0, 0), true, (1, 1), read_v, &Unwatched).unwrap();
+    let after = array.conductances(read_v).unwrap();
+    let drift = before.iter().zip(&after).fold(0.0f64, |t, (b, a)| t.max((a / b - 1.0).abs()));
+    for now in seen {
+        let most = now.word.max(now.bit).max(now.others);
+        assert!(most < 1e-3 && most < 0.1 * drift.max(1e-2), "{now:?} with a drift of {drift}");
+    }
+}
+
+#[test]
+fn cells_that_are_set_feel_the_reset_of_others_on_their_line() {
+    // VTEAM moves above 20 mV, and is written by 300 mV.
+    let workspace = Workspace::default();
+    let (mut array, operation) =
+        prepared("vteam_memtorch", (1, 5), Wires::IDEAL, Access::None, false, &workspace);
+    let read_v = operation.read.voltage_v;
+    let pattern = [Some(true), Some(false), Some(true), Some(true), Some(false)];
+    let how = writing(&operation, Bias::Half, Together::Row);
+    let written = how.pattern(&mut array, &pattern, read_v, &Unwatched).unwrap();
+    let after = array.conductances(read_v).unwrap();
+    assert!(after[0] < 0.5 * written.left_s[0], "{} after {}", after[0], written.left_s[0]);
+    assert_eq!(after[1], written.left_s[1], "nothing comes after the reset");
+}

@@ -238,6 +238,9 @@ impl Access {
                         return Err(WireError::Parameter { what, value });
                     }
                 }
+                if gate_v <= threshold_v {
+                    return Err(WireError::NoGateOpens { gate_v, threshold_v });
+                }
                 positive("the gain of the transistors, in A/V^2,", beta_a_per_v2)?;
                 not_negative("the channel length modulation of the transistors, in 1/V,", lambda_per_v)?;
                 positive("the conductance of transistors that are off, in S,", off_s)

@@ -145,6 +145,22 @@ impl<'a> DynamicCrossbar<'a> {
         self.columns
     }
 
+    /// The same devices in the same states.
+    #[must_use]
+    pub fn copy(&self) -> Self {
+        let cells = DeviceCells {
+            bank: self.cells.bank.snapshot(),
+            rows_on: self.cells.rows_on.clone(),
+            across: self.cells.across.clone(),
+            started: self.cells.started.clone(),
+            seen: self.cells.seen.clone(),
+            device: self.cells.device.clone(),
+            series: self.cells.series.clone(),
+            ..self.cells
+        };
+        Self { cells, ..*self }
+    }
+
     /// What is in series with each device.
     pub fn access(&self) -> Access {
         self.cells.access
@@ -275,6 +291,7 @@ fn power_w(lines: &[f64], columns: usize, i: &[f64]) -> f64 {
 }
 
 /// Currents of all cells and how they follow their voltages.
+#[derive(Clone)]
 struct Currents {
     i: Vec<f64>,
     g: Vec<f64>,

@@ -94,7 +94,8 @@ pub enum WireError {
     },
     /// An array that only elimination solves to all digits.
     #[error(
-        "conjugate gradients need resistance in both kinds of lines, and not a billion times less of it than in the cells;          eliminate the array instead"
+        "conjugate gradients need resistance in both kinds of lines, neither a billion times less than in the cells nor ten \
+         thousand times more, drivers and sense amplifiers included; eliminate the array instead"
     )]
     TooStiff,
     /// Elimination met a pivot that is not a positive number.
@@ -143,6 +144,17 @@ pub enum WireError {
         expected: usize,
         /// Numbers given.
         found: usize,
+    },
+    /// Transistors that no gate turns on.
+    #[error(
+        "no selector turns on: the gates of the transistors are at {gate_v} V, not above their threshold of {threshold_v} V; raise \
+         the gate voltage, or name the rows that are on to turn others off"
+    )]
+    NoGateOpens {
+        /// Voltage of the gates, V.
+        gate_v: f64,
+        /// Threshold, V.
+        threshold_v: f64,
     },
     /// A number of devices that is not that of the cells.
     #[error("{devices} devices for the cells of {rows} rows and {columns} columns")]

@@ -43,15 +43,27 @@ impl LinearCrossbar<'_> {
         let (least, most) =
             positive.fold((f64::INFINITY, 0.0f64), |(least, most), g| (least.min(*g), most.max(*g)));
         let fine = |ohm: f64| ohm > 0.0 && 1.0 / ohm <= STIFFEST * least && most * ohm <= TIGHTEST;
-        [word_ohm, bit_ohm].into_iter().all(fine) && driver_ohm < f64::INFINITY && sense_ohm < f64::INFINITY
+        // What stands at the ends of lines against all their cells together.
+        let held = |ohm: f64, cells: usize| ohm * most * cells as f64 <= TIGHTEST;
+        [word_ohm, bit_ohm].into_iter().all(fine)
+            && held(driver_ohm, self.columns())
+            && held(sense_ohm, self.rows())
     }
 
     /// Whether [`Self::iterate`] for so many inputs is expected to take less time than elimination.
     pub fn iterates_faster(&self, inputs: usize) -> bool {
-        let (chi, longer) = (self.difficulty(), self.rows().max(self.columns()) as f64);
+        let (chi, longer) = (self.whole_difficulty(), self.rows().max(self.columns()) as f64);
         // Measured from chi = 0.001 to 1000.
         let steps = 4.0 + 1.7 * chi.sqrt();
         self.can_iterate() && STEP_NS * steps * (inputs as f64) < ELIMINATION_NS * longer
+    }
+
+    /// The difficulty with what stands at the ends of the lines.
+    fn whole_difficulty(&self) -> f64 {
+        let (m, n) = (self.rows(), self.columns());
+        let mean = (0..m).flat_map(|i| self.conductances().row(i)).sum::<f64>() / (m * n) as f64;
+        let Wires { driver_ohm, sense_ohm, .. } = self.wires();
+        self.difficulty() + mean * (driver_ohm * n as f64 + sense_ohm * m as f64)
     }
 
     /// Currents into the grounds, A (inputs x columns), for voltages of the sources, V, one input a row: by elimination or by
@@ -66,10 +78,13 @@ impl LinearCrossbar<'_> {
         watch: &dyn Watch,
     ) -> Result<Vec<f64>, WireError> {
         if self.iterates_faster(inputs.rows()) {
-            Ok(self.iterate(inputs, watch)?.0.currents)
-        } else {
-            self.effective(workspace, watch)?.currents(inputs)
+            match self.iterate(inputs, watch) {
+                // What rounding ended too early has all its digits by elimination.
+                Err(WireError::Residual { .. }) => {}
+                found => return Ok(found?.0.currents),
+            }
         }
+        self.effective(workspace, watch)?.currents(inputs)
     }
 
     /// Currents and voltages for voltages of the sources, V, one input a row, by conjugate gradients, and the number of steps
@@ -103,7 +118,8 @@ impl LinearCrossbar<'_> {
                 let (word, bit, steps) = system.solve(lines, &Start::default(), watch)?;
                 let g = &system.g;
                 let i = g.iter().zip(word.iter().zip(&bit)).map(|(g, (w, b))| g * (w - b)).collect();
-                let at = Point { word, bit, i, g: g.clone(), scale_v: 0.0 };
+                let scale_v = lines.iter().fold(0.0f64, |t, v| t.max(v.abs()));
+                let at = Point { word, bit, i, g: g.clone(), scale_v };
                 let currents = check::out_currents(self, &lines[self.rows()..], &at);
                 let (kcl, balance) = check::kirchhoff_of(self, lines, &currents, &at)?;
                 watch.step(1)?;
@@ -143,8 +159,13 @@ impl LinearCrossbar<'_> {
     ) -> Result<f64, WireError> {
         let pattern = check::pattern(self.columns());
         let lines = [vec![0.0; self.rows()], pattern.clone()].concat();
-        let (back, _) = self.iterate_between(&[lines], watch)?;
-        let sources = check::source_currents(self, &back.word_v, &back.bit_v);
+        if !self.can_iterate() {
+            return Err(WireError::TooStiff);
+        }
+        let mut system = System::new(self);
+        system.factor(self.conductances());
+        let (word, bit, _) = system.solve(&lines, &Start::default(), watch)?;
+        let sources = check::source_currents(self, &word, &bit);
         let backward: f64 = sources.iter().zip(input).map(|(i, v)| i * v).sum();
         let forward: f64 = currents.iter().zip(&pattern).map(|(i, y)| i * y).sum();
         Ok(if forward == 0.0 { backward.abs() } else { (backward / forward - 1.0).abs() })
@@ -221,7 +242,11 @@ impl System {
             }
         }
         let mean = g.iter().sum::<f64>() / (m * n) as f64;
-        self.chi = mean * ((n * n) as f64 / segments.word + (m * m) as f64 / segments.bit);
+        let line = |own: f64, others: usize, end: f64| {
+            (others * others) as f64 / own + others as f64 * (1.0 / end - 1.0 / own).max(0.0)
+        };
+        self.chi =
+            mean * (line(segments.word, n, segments.first_word) + line(segments.bit, m, segments.last_bit));
     }
 
     /// `x` becomes `A_w^-1 x`.

@@ -408,3 +408,33 @@ fn conjugate_gradients_say_what_they_cannot_solve() {
         assert_eq!(crossbar.iterate(rows(&v, 1, 4), &Unwatched).unwrap_err(), WireError::TooStiff);
     }
 }
+
+#[test]
+fn conjugate_gradients_keep_their_digits_on_hardly_resistive_and_sparse_arrays() {
+    let workspace = Workspace::default();
+    let n = 64;
+    let (sparse, v) = problem(21, n, n, 3.0);
+    let sparse: Vec<f64> =
+        sparse.iter().enumerate().map(|(k, g)| if k % 7 == 0 { *g } else { 0.0 }).collect();
+    for (g, wires) in [
+        (vec![1e-6; n * n], Wires::new(1e-3, 1e-3)),
+        (vec![2e-6; n * n], Wires::new(2e-3, 2e-3)),
+        (vec![1e-6; n * n], Wires { driver_ohm: 1000.0, ..Wires::new(1e-2, 1e-3) }),
+        (sparse.clone(), Wires::new(0.1, 0.02)),
+        (sparse, Wires { driver_ohm: 100.0, sense_ohm: 10.0, ..Wires::new(0.5, 0.5) }),
+    ] {
+        let crossbar = LinearCrossbar::new(rows(&g, n, n), wires).unwrap();
+        assert!(crossbar.can_iterate(), "{wires:?}");
+        let exact = crossbar.effective(&workspace, &Unwatched).unwrap().currents(rows(&v, 1, n)).unwrap();
+        let (found, _) = crossbar.iterate(rows(&v, 1, n), &Unwatched).unwrap();
+        assert!(apart(&found.currents, &exact) <= 1e-12 * largest(&exact), "{wires:?}");
+        let reciprocity = crossbar.iterated_reciprocity(&v, &found.currents, &Unwatched).unwrap();
+        assert!(reciprocity < 1e-9, "{wires:?}: {reciprocity:e}");
+    }
+    // Lines that are all but cut off at their ends are left to elimination.
+    let g = vec![1e-4; n * n];
+    for (driver_ohm, sense_ohm) in [(1e12, 1e12), (1e9, 0.0), (0.0, 1e9)] {
+        let wires = Wires { driver_ohm, sense_ohm, ..Wires::new(1.0, 1.0) };
+        assert!(!LinearCrossbar::new(rows(&g, n, n), wires).unwrap().can_iterate());
+    }
+}

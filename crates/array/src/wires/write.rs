@@ -137,12 +137,29 @@ pub struct Written {
 pub struct Disturbed {
     /// Writes so far.
     pub writes: f64,
-    /// Largest relative change of a conductance, by its size, among the other cells of the word line.
+    /// Largest relative difference of a conductance from that of an array at rest, among the other cells of the word line.
     pub word: f64,
     /// Among the other cells of the bit line.
     pub bit: f64,
     /// Among all other cells.
     pub others: f64,
+}
+
+impl Written {
+    /// How these cells of a group stand, now that their own write is over.
+    fn note(
+        &mut self,
+        array: &mut DynamicCrossbar,
+        group: &Group,
+        places: impl Iterator<Item = usize>,
+        read_v: f64,
+    ) -> Result<(), WireError> {
+        let (n, now) = (array.columns(), array.conductances(read_v)?);
+        for cell in places.map(|place| group.cell(n, place)) {
+            self.left_s[cell] = now[cell];
+        }
+        Ok(())
+    }
 }
 
 /// Cells of one line that are written together.
@@ -190,6 +207,7 @@ impl Writing {
                 let pulses: Vec<(usize, f64)> =
                     group.places.iter().copied().filter(|p| to(p)).map(|p| (p, 1.0)).collect();
                 self.pulse(array, group, way, &pulses, written, watch)?;
+                written.note(array, group, pulses.iter().map(|p| p.0), read_v)?;
             }
             Ok(())
         })
@@ -214,7 +232,8 @@ impl Writing {
     }
 
     /// Writes one cell by one pulse again and again, up to `10^decades` times, and looks `per_decade` times a decade at the
-    /// others. Pulses follow one another without a pause: what devices would recover between them is left out. Steps
+    /// others, beside those of an array that rests for as long: what devices do by themselves is no disturb. Pulses follow
+    /// one another without a pause: what devices would recover between them is left out. Steps
     /// `watch` by one a look.
     ///
     /// # Errors
@@ -237,7 +256,7 @@ impl Writing {
         wanted[column] = Some(drive.voltage_v);
         let lines = self.bias.lines((m, n), Line::Word(row), &wanted);
         array.gate(&(0..m).map(|i| i == row).collect::<Vec<_>>())?;
-        let before = array.conductances(read_v)?;
+        let mut resting = array.copy();
         let looks = decades * per_decade;
         watch.begin("writing again and again", Some(u64::from(looks) + 1));
         let quiet = super::nonlinear::Quiet(watch);
@@ -245,9 +264,11 @@ impl Writing {
         let mut seen = Vec::new();
         for look in 0..=looks {
             let writes = libm::pow(10.0, f64::from(look) / f64::from(per_decade));
-            array.hold(&lines, (writes - done) * drive.width_s, &quiet)?;
+            let t_s = (writes - done) * drive.width_s;
+            array.hold(&lines, t_s, &quiet)?;
+            resting.hold(&vec![0.0; m + n], t_s, &quiet)?;
             done = writes;
-            let after = array.conductances(read_v)?;
+            let (after, before) = (array.conductances(read_v)?, resting.conductances(read_v)?);
             let mut now = Disturbed { writes, word: 0.0, bit: 0.0, others: 0.0 };
             for (k, (after, before)) in after.iter().zip(&before).enumerate() {
                 let most = match (k / n == row, k % n == column) {
@@ -289,10 +310,9 @@ impl Writing {
         let mut done = 0;
         for group in &groups {
             let outcome = write(array, group, &mut written);
-            // Of a group that was broken off too, how its cells stand now.
-            let after = array.conductances(read_v)?;
-            for cell in group.places.iter().map(|place| group.cell(n, *place)) {
-                written.left_s[cell] = after[cell];
+            if outcome.is_err() {
+                // Of a group that was broken off, how its cells stand now.
+                written.note(array, group, group.places.iter().copied(), read_v)?;
             }
             match outcome.and_then(|()| Ok(watch.step(1)?)) {
                 Ok(()) => done += group.places.len(),
@@ -385,11 +405,12 @@ impl Writing {
             let seen =
                 self.see(array, group, &pending.iter().map(|p| p.place).collect::<Vec<_>>(), verify, watch)?;
             written.reads += if matches!(group.line, Line::Word(_)) { 1 } else { pending.len() as u64 };
-            let mut ways = Vec::new();
+            let (mut ways, mut done) = (Vec::new(), Vec::new());
             let mut left = Vec::new();
             for (mut cell, g) in pending.into_iter().zip(seen) {
                 let error = targets_s[group.cell(n, cell.place)] - g;
                 if error.abs() <= verify.tolerance * targets_s[group.cell(n, cell.place)] {
+                    done.push(cell.place);
                     continue;
                 }
                 let way = if error > 0.0 { Way::Up } else { Way::Down };
@@ -402,6 +423,10 @@ impl Writing {
                 left.push(cell);
             }
             pending = left;
+            if round == verify.max_pulses {
+                done.extend(pending.iter().map(|p| p.place));
+            }
+            written.note(array, group, done.into_iter(), verify.read_v)?;
             if pending.is_empty() || round == verify.max_pulses {
                 break;
             }

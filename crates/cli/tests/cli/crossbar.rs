@@ -283,3 +283,32 @@ fn mistakes_with_arrays_are_explained() {
     insta::assert_snapshot!(shown.lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
     assert!(!dir.path().join("crossbar-R").exists(), "what fails leaves no folder");
 }
+
+#[test]
+fn both_methods_find_the_same_and_say_which_they_are() {
+    let dir = folder();
+    let n = 64;
+    let v: Vec<f64> = (0..n).map(|k| f64::from(k % 7) / 7.0 - 0.4).collect();
+    npy(dir.path(), "R.npy", false, "(64, 64)", &vec![1e6; (n * n) as usize]);
+    npy(dir.path(), "V.npy", false, "(64,)", &v);
+    let solved = |method: &'static str, wires: &'static str, driver: &'static str| {
+        let args =
+            ["crossbar", "solve", "--json", "--resistance", "R.npy", "--voltages", "V.npy", "--out", method]
+                .into_iter()
+                .chain(["--word-line-ohm", wires, "--bit-line-ohm", wires, "--driver-ohm", driver])
+                .chain(["--method", method]);
+        let out = run(dir.path(), args.collect::<Vec<&str>>());
+        assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+        let value: Value = serde_json::from_slice(&out.stdout).unwrap();
+        (value["method"].as_str().unwrap().to_owned(), read(&dir.path().join(method).join("currents.npy")).1)
+    };
+    for (wires, driver, expected) in [("0.001", "0", "conjugate_gradients"), ("1", "1e12", "elimination")] {
+        let (method, found) = solved("auto", wires, driver);
+        let (_, exact) = solved("eliminate", wires, driver);
+        let top = exact.iter().fold(0.0f64, |t, i| t.max(i.abs()));
+        assert_eq!(method, expected, "{wires} ohm, {driver} ohm");
+        for (a, b) in found.iter().zip(&exact) {
+            assert!((a - b).abs() <= 1e-12 * top, "{wires} ohm: {a} and {b}");
+        }
+    }
+}

@@ -278,10 +278,14 @@ fn rows_and_columns(path: &Path, cells: &Npy) -> Result<(usize, usize), Failure>
     Ok((rows, columns))
 }
 
-/// A number for each cell, with rows and columns.
-pub fn matrix_file(path: &Path) -> Result<(Vec<f64>, usize, usize), Failure> {
+/// A number for each cell, with rows and columns; `fits` may refuse these before anything is read.
+pub fn matrix_file(
+    path: &Path,
+    fits: impl FnOnce([usize; 2]) -> Result<(), Failure>,
+) -> Result<(Vec<f64>, usize, usize), Failure> {
     let file = open(path)?;
     let (rows, columns) = rows_and_columns(path, &file)?;
+    fits([rows, columns])?;
     Ok((values(path, file)?, rows, columns))
 }
 

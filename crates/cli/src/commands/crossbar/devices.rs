@@ -1,6 +1,8 @@
 //! Arrays of devices with equations at the command line: the device, its pulses, its lines, and the states it begins with.
 
-use neurohm::array::wires::{Access, Bias, DynamicCrossbar, Together, Wires, Workspace, Writing};
+use neurohm::array::wires::{
+    Access, Bias, DynamicCrossbar, LinearCrossbar, Together, Wires, Workspace, Writing,
+};
 use neurohm::device::{DeviceSpec, Drive};
 use neurohm::num::quantity::{self, Dimension};
 use neurohm::num::{Key, Watch};
@@ -15,6 +17,9 @@ use crate::failure::Failure;
 
 /// Set or reset pulses that bring a device to an end of its range: as experiments on single devices do.
 const PREPARE: u32 = 4;
+
+/// Bytes of a device with all that steps it, and of what is known of its cell: states, trials, voltages, results.
+const CELL_BYTES: u64 = 2000;
 
 /// Options of every command that writes.
 #[derive(clap::Args)]
@@ -48,6 +53,9 @@ pub struct DeviceOptions {
     /// Ambient temperature, such as 85C or 300K
     #[arg(long, value_name = "TEMPERATURE", value_parser = kelvin, allow_hyphen_values = true)]
     temperature: Option<f64>,
+    /// Refuse arrays that need more memory, such as 4GB [default: what is available]
+    #[arg(long, value_name = "BYTES", value_parser = super::memory::bytes, allow_hyphen_values = true)]
+    max_memory: Option<u64>,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub seed: u64,
@@ -134,6 +142,16 @@ impl DeviceOptions {
         Ok(Ready { spec, wires, access: self.selector.access(), bias, set, reset, read_v, t_k, cautions })
     }
 
+    /// Refuses an array that needs more memory than there is.
+    pub fn fits(&self, size: [usize; 2], ready: &Ready) -> Result<(), Failure> {
+        let lines = ready.wires.word_ohm > 0.0 && ready.wires.bit_ohm > 0.0;
+        let bytes = |m: usize, n: usize| {
+            let network = if lines { LinearCrossbar::bytes(m, n, true) } else { 0 };
+            (m as u64).saturating_mul(n as u64).saturating_mul(CELL_BYTES).saturating_add(network)
+        };
+        super::memory::check(size, self.max_memory, bytes, "")
+    }
+
     /// All of them that decide the result.
     pub fn settings(&self, ready: &Ready) -> Table {
         let mut settings = Table::new();
@@ -150,6 +168,15 @@ impl DeviceOptions {
         add("read", text(ready.read_v, Dimension::Volt));
         add("temperature", text(ready.t_k, Dimension::Kelvin));
         settings
+    }
+
+    /// Which of the options on pulses of one direction were given.
+    pub fn pulses_given(&self, set: bool) -> [(&'static str, bool); 2] {
+        if set {
+            [("--set", self.set.is_some()), ("--set-width", self.set_width.is_some())]
+        } else {
+            [("--reset", self.reset.is_some()), ("--reset-width", self.reset_width.is_some())]
+        }
     }
 
     /// The words of a command that does the same.

@@ -11,7 +11,7 @@ use toml::Value;
 use super::devices::{DeviceOptions, Initial};
 use crate::args::quoted;
 use crate::commands::carry_out;
-use crate::commands::device::bench::chosen;
+use crate::commands::device::bench::{self, chosen};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
@@ -74,18 +74,30 @@ pub fn disturb(options: &Disturb, terminal: &Terminal) -> Result<(), Failure> {
     let ready = options.devices.ready()?;
     let size = (options.rows as usize, options.columns as usize);
     let cell = options.cell.unwrap_or((size.0 - 1, 0));
+    if size == (1, 1) {
+        return Err(Failure::request("an array of one cell has no others that a write could disturb"));
+    }
+    let set = options.direction == Direction::Set;
+    let idle = if set { Initial::On } else { Initial::Off };
+    if options.initial == idle || options.initial == Initial::Fresh {
+        let other = options.devices.pulses_given(!set);
+        bench::without_effect(&other, "only pulses of --direction are given", "take the option out")?;
+    }
+    options.devices.fits([size.0, size.1], &ready)?;
     let name = format!("crossbar-disturb-{}", carry_out::stem(&options.devices.device));
     let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
     let progress = Progress::new(terminal);
     let workspace = Workspace::default();
     let mut array = ready.array(size, options.initial, options.devices.seed, &workspace, &progress)?;
     let writing = ready.writing(Together::Cell, 0.0);
-    let set = options.direction == Direction::Set;
     let seen = writing.disturb(&mut array, cell, set, (options.decades, LOOKS), ready.read_v, &progress)?;
     progress.finish();
     let mut found = Findings::default();
     tell(&seen, options.decades, &mut found);
     ready.notes(&mut found);
+    found.info(
+        "Changes are those from an array at rest for as long: what devices do by themselves is not in them.",
+    );
     found.info(
         "Pulses follow one another without a pause: what devices would recover between them is left out.",
     );

@@ -63,6 +63,7 @@ const PROGRAM_BYTES: u64 = 24 << 20;
 const BATCH_BYTES: u64 = 512 << 20;
 
 /// An array solved, and how well.
+#[derive(Default)]
 pub struct Solved {
     /// Currents into the grounds, A, inputs x columns.
     pub currents: Vec<f64>,
@@ -132,12 +133,16 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
     let crossbar = LinearCrossbar::new(matrix(&g, rows, columns)?, wires)?;
     let progress = Progress::new(terminal);
     let solving = Instant::now();
-    let nodes = if options.node_voltages { arrays.as_mut() } else { None };
+    let mut nodes = if options.node_voltages { arrays.as_mut() } else { None };
     let voltages = matrix(&v, inputs, rows)?;
+    // Where rounding ends conjugate gradients too early, elimination has all digits.
+    let iterated = if iterable && iterates(&crossbar, options.method, inputs, keep) {
+        iterate(&crossbar, voltages, nodes.as_deref_mut(), options, &progress)?
+    } else {
+        None
+    };
     let solved = match &cells {
-        None if iterable && iterates(&crossbar, options.method, inputs, keep) => {
-            iterate(&crossbar, voltages, nodes, options, &progress)?
-        }
+        None if iterated.is_some() => iterated.unwrap_or_default(),
         None => {
             let keep = match keep {
                 Some(keep) => keep,
@@ -277,24 +282,45 @@ fn iterates(crossbar: &LinearCrossbar, method: Method, inputs: usize, keep: Opti
     }
 }
 
-/// Solves an array of linear cells by conjugate gradients, input by input.
+/// Largest difference between the two ways through an array that are still a solution.
+const RECIPROCAL: f64 = 1e-9;
+
+/// Solves an array of linear cells by conjugate gradients, input by input; none where these end too early and nobody asked for
+/// them.
 fn iterate(
     crossbar: &LinearCrossbar,
     inputs: Rows<f64>,
     nodes: Option<&mut Arrays>,
     options: &Solve,
     watch: &dyn Watch,
-) -> Result<Solved, Failure> {
+) -> Result<Option<Solved>, Failure> {
     let (rows, columns, sets) = (crossbar.rows(), crossbar.columns(), inputs.rows());
     let shape = [rows, columns, sets];
+    watch.begin("solving", Some(sets as u64));
+    let asked = options.method == Method::Iterate;
+    // The strongest input says whether this is the way, and how exact it is.
+    let strongest = strongest(inputs);
+    let first = match crossbar.iterate(inputs.slice(strongest, 1), &Silent(watch)) {
+        Err(WireError::Residual { .. }) if !asked => return Ok(None),
+        found => found?.0,
+    };
+    let reciprocity =
+        crossbar.iterated_reciprocity(inputs.row(strongest), &first.currents, &Silent(watch))?;
+    if reciprocity.is_nan() || reciprocity > RECIPROCAL {
+        if !asked {
+            return Ok(None);
+        }
+        let what = "the difference between the currents from sources to grounds and the other way";
+        return Err(Failure::from(WireError::Residual { what, value: reciprocity, limit: RECIPROCAL })
+            .help("--method eliminate keeps all digits"));
+    }
+    let mut checks = Checks { reciprocity: Some(reciprocity), ..Checks::default() };
     let mut files = match nodes {
         Some(arrays) => {
             vec![arrays.begin("word_line_v.npy", &shape)?, arrays.begin("bit_line_v.npy", &shape)?]
         }
         None => Vec::new(),
     };
-    watch.begin("solving", Some(sets as u64));
-    let mut checks = Checks::default();
     let mut currents = Vec::with_capacity(sets * columns);
     let (mut steps, mut most) = (0, 0);
     let batch = batch(options, [rows, columns], sets).min(rayon::current_num_threads());
@@ -310,11 +336,17 @@ fn iterate(
         most = taken.into_iter().fold(most, u32::max);
     }
     files.into_iter().try_for_each(ArrayFile::end)?;
-    let strongest = strongest(inputs);
-    let out = &currents[strongest * columns..(strongest + 1) * columns];
-    checks.reciprocity = Some(crossbar.iterated_reciprocity(inputs.row(strongest), out, watch)?);
     let iterated = Some((steps, most));
-    Ok(Solved { currents, effective: None, checks, iterated, newton: None, notes: Vec::new() })
+    Ok(Some(Solved { currents, checks, iterated, ..Solved::default() }))
+}
+
+/// Passes on that work is to stop, and nothing of its progress.
+struct Silent<'a>(&'a dyn Watch);
+
+impl Watch for Silent<'_> {
+    fn step(&self, _done: u64) -> Result<(), neurohm::num::Cancelled> {
+        self.0.step(0)
+    }
 }
 
 /// The input with the largest voltages. Where nobody asks for node voltages it alone is walked back to all nodes: the circuit is

@@ -15,7 +15,7 @@ use super::circuit;
 use super::devices::{DeviceOptions, Initial, Ready};
 use crate::args::quoted;
 use crate::commands::carry_out;
-use crate::commands::device::bench::{chosen, second, text};
+use crate::commands::device::bench::{self, chosen, second, text};
 use crate::failure::Failure;
 use crate::progress::Progress;
 use crate::terminal::Terminal;
@@ -46,19 +46,19 @@ pub struct Write {
     #[arg(long, value_name = "TIME", value_parser = second, allow_hyphen_values = true)]
     rest: Option<f64>,
     /// Largest error that counts as reached, of the target [default: 0.05]
-    #[arg(long, value_name = "PART", requires = "targets")]
+    #[arg(long, value_name = "PART")]
     tolerance: Option<f64>,
     /// First pulse in a direction, of the pulse's voltage [default: 0.5]
-    #[arg(long, value_name = "PART", requires = "targets")]
+    #[arg(long, value_name = "PART")]
     first: Option<f64>,
     /// What each further pulse in that direction adds, of the pulse's voltage [default: 0.05]
-    #[arg(long, value_name = "PART", requires = "targets")]
+    #[arg(long, value_name = "PART")]
     increment: Option<f64>,
     /// Strongest pulse, of the pulse's voltage [default: 1.5]
-    #[arg(long, value_name = "PART", requires = "targets")]
+    #[arg(long, value_name = "PART")]
     largest: Option<f64>,
     /// Most pulses a cell gets [default: 50]
-    #[arg(long, value_name = "N", requires = "targets")]
+    #[arg(long, value_name = "N")]
     max_pulses: Option<u32>,
     /// Write report.html, run.json and .npy files into DIR [default: named after the device; with --json: nothing is
     /// written]
@@ -172,7 +172,19 @@ pub fn write(options: &Write, terminal: &Terminal) -> Result<(), Failure> {
 impl Write {
     fn wanted(&self, ready: &Ready) -> Result<(Wanted, usize, usize), Failure> {
         if let Some(path) = &self.goal.pattern {
-            let (values, rows, columns) = circuit::matrix_file(path)?;
+            let loops = [
+                ("--tolerance", self.tolerance.is_some()),
+                ("--first", self.first.is_some()),
+                ("--increment", self.increment.is_some()),
+                ("--largest", self.largest.is_some()),
+                ("--max-pulses", self.max_pulses.is_some()),
+            ];
+            bench::without_effect(
+                &loops,
+                "a pattern gets one pulse a cell, without a read",
+                "--targets take it",
+            )?;
+            let (values, rows, columns) = circuit::matrix_file(path, |size| self.devices.fits(size, ready))?;
             let good = |v: f64| v.is_nan() || v == 0.0 || v == 1.0;
             if let Some(k) = values.iter().position(|v| !good(*v)) {
                 let (row, column) = (k / columns, k % columns);
@@ -188,7 +200,7 @@ impl Write {
         let Some(path) = &self.goal.targets else {
             return Err(Failure::request("--pattern or --targets says what is to be written"));
         };
-        let (values, rows, columns) = circuit::matrix_file(path)?;
+        let (values, rows, columns) = circuit::matrix_file(path, |size| self.devices.fits(size, ready))?;
         let good = |v: f64| v.is_nan() || (v > 0.0 && v.is_finite());
         if let Some(k) = values.iter().position(|v| !good(*v)) {
             let (row, column) = (k / columns, k % columns);
@@ -304,6 +316,19 @@ impl Cells {
                 found.number("most_pulses", most, "1", "Pulses of the cell that took most");
                 found.number("reads", written.reads as f64, "1", "Reads of a line");
                 found.series.push(self.progress(&pulses, most));
+                let (low, high) = (off.min(on), off.max(on));
+                let reach = |k: &&usize| {
+                    let room = verify.tolerance * targets[**k];
+                    targets[**k] + room < low || targets[**k] - room > high
+                };
+                let outside = chosen.iter().filter(reach).count();
+                if outside > 0 {
+                    found.caution(format!(
+                        "{outside} of {} targets lie outside of what the device without spread has between its ends, \
+                         {off:.3e} S and {on:.3e} S.",
+                        chosen.len()
+                    ));
+                }
             }
         }
         let share = |k: usize| written.delivered_v[k] / written.wanted_v[k];
