@@ -293,7 +293,14 @@ impl WireResistance {
         out.limits.insert("accuracy_over_segment".into(), [0.0, 100.0]);
         out.tables.push(Table {
             name: "tolerated".into(),
-            caption: format!("Resistance of a segment at which {} of accuracy is lost.", points(c.loss)),
+            caption: format!(
+                "Resistance of a segment at which {} of accuracy is lost, a mean over chips. Chips that bear more than the \
+                 largest resistance asked for ({} ohm), or less than the smallest ({} ohm), count as that: a mean near \
+                 either end is a bound.",
+                points(c.loss),
+                c.segments[c.segments.len() - 1],
+                c.segments[0]
+            ),
             columns: [("crossbar", ""), ("without resistance", "%"), ("tolerated", "ohm")]
                 .map(|(name, unit)| Column { name: name.into(), unit: unit.into() })
                 .into(),
