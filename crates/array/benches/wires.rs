@@ -39,6 +39,14 @@ fn one_vector_with_all_nodes(bencher: Bencher, n: usize) {
     });
 }
 
+/// The same by conjugate gradients.
+#[divan::bench(args = [64, 128, 256, 512, 1024])]
+fn one_vector_iterated(bencher: Bencher, n: usize) {
+    let (g, v) = (cells(n), uniform(n, 0.0, 0.3, 7));
+    let crossbar = LinearCrossbar::new(Rows::new(&g, n, n).unwrap(), Wires::new(1.0, 1.0)).unwrap();
+    bencher.bench_local(|| black_box(crossbar.iterate(Rows::new(&v, 1, n).unwrap(), &Unwatched).unwrap()));
+}
+
 /// `I = G sinh(3 V) / 3`; of 16 vectors the later ones start from the one before.
 #[divan::bench(args = [1, 16])]
 fn sinh_128(bencher: Bencher, inputs: usize) {
