@@ -23,4 +23,4 @@ mod watch;
 pub use key::{Key, Purpose};
 pub use rows::{Rows, RowsMut, ShapeError};
 pub use stream::{Stream, StreamRng, philox4x32_10};
-pub use watch::{Cancelled, Unwatched, Watch};
+pub use watch::{Cancelled, Silent, Unwatched, Watch};

@@ -23,3 +23,13 @@ impl Watch for Unwatched {
         Ok(())
     }
 }
+
+/// Passes on that work is to stop, and nothing of its progress: for parts that count in units of their own.
+#[derive(Clone, Copy)]
+pub struct Silent<'a>(pub &'a dyn Watch);
+
+impl Watch for Silent<'_> {
+    fn step(&self, _done: u64) -> Result<(), Cancelled> {
+        self.0.step(0)
+    }
+}

@@ -32,6 +32,6 @@ pub use id::{digest, pruned};
 pub use inputs::{Disk, Inputs};
 pub use outcome::{Measure, Outcome};
 pub use request::{Draft, Origin, Request, find, no_effect};
-pub use run::{Run, Silent};
+pub use run::Run;
 pub use score::{Card, score};
 pub use study::{AnyStudy, Effort, Study, Trials};

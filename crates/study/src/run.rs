@@ -2,7 +2,7 @@
 
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use neurohm_num::{Cancelled, Key, Watch};
+use neurohm_num::{Cancelled, Key, Silent, Watch};
 
 use crate::error::StudyError;
 
@@ -49,16 +49,6 @@ impl<'a> Run<'a> {
     /// A watch for parts that count in units of their own: it cancels them and hides their counting.
     pub fn silent(&self) -> Silent<'a> {
         Silent(self.watch)
-    }
-}
-
-/// Passes cancellation on, but no progress.
-#[derive(Clone, Copy)]
-pub struct Silent<'a>(&'a dyn Watch);
-
-impl Watch for Silent<'_> {
-    fn step(&self, _done: u64) -> Result<(), Cancelled> {
-        self.0.step(0)
     }
 }
 

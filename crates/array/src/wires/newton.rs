@@ -1,9 +1,9 @@
 //! Non-linear cells: Newton's iteration on all node voltages.
 //!
 //! At given voltages every cell is a conductance with a current source beside it, and that network is linear: it is eliminated
-//! by the tree, or solved by conjugate gradients where that is faster. The step to its solution is the Newton step. The circuit of cells whose currents grow with their
-//! voltages has one solution, the minimum of a convex function (the co-content, Millar 1951), whose slope along a step is the
-//! sum of currents into the nodes times how they move: a step that overshoots is shortened until that slope is small, so that
+//! by the tree, or solved by conjugate gradients where that is faster. The step to its solution is the Newton step. The circuit
+//! of cells whose currents grow with their voltages has one solution, the minimum of a convex function (the co-content,
+//! Millar 1951), whose slope along a step is the sum of currents into the nodes times how they move: a step that overshoots is shortened until that slope is small, so that
 //! the iteration converges from anywhere.
 
 use neurohm_num::{Rows, Watch};

@@ -1,6 +1,6 @@
 //! Crossbars of non-linear cells and selectors.
 
-use neurohm_num::{Rows, Watch};
+use neurohm_num::{Rows, Silent, Watch};
 use rayon::prelude::*;
 
 use super::cell::{Access, Branch, CellLaw, Place};
@@ -107,7 +107,7 @@ impl<'a> NonlinearCrossbar<'a> {
         workspace: &Workspace,
         watch: &dyn Watch,
     ) -> Result<Vec<bool>, WireError> {
-        let quiet = Quiet(watch);
+        let quiet = Silent(watch);
         let mut newton = Newton::new(&self.crossbar, newton::EXACT, workspace, &quiet);
         let mut cells = StaticCells::new(self);
         let mut at = Point::default();
@@ -159,7 +159,7 @@ impl<'a> NonlinearCrossbar<'a> {
         let sets = lines.rows();
         check::inputs("lines", self.crossbar.rows() + self.crossbar.columns(), lines)?;
         let chunks: Vec<usize> = (0..sets).step_by(TOGETHER).collect();
-        let quiet = Quiet(watch);
+        let quiet = Silent(watch);
         let parts: Vec<NonlinearSolution> = chunks
             .into_par_iter()
             .map(|first| {
@@ -178,7 +178,7 @@ impl<'a> NonlinearCrossbar<'a> {
         first: usize,
         workspace: &Workspace,
         watch: &dyn Watch,
-        quiet: &Quiet,
+        quiet: &Silent,
     ) -> Result<NonlinearSolution, WireError> {
         let mut found = NonlinearSolution::default();
         let mut newton = Newton::new(&self.crossbar, newton::EXACT, workspace, quiet);
@@ -246,15 +246,6 @@ impl<'a> NonlinearCrossbar<'a> {
             turn.into_iter().for_each(|k| cells.on[k] = most > 1.0);
         }
         Err(WireError::Oscillates { input: number })
-    }
-}
-
-/// Passes on that work is to stop, and nothing of its progress.
-pub(super) struct Quiet<'a>(pub(super) &'a dyn Watch);
-
-impl Watch for Quiet<'_> {
-    fn step(&self, _done: u64) -> Result<(), neurohm_num::Cancelled> {
-        self.0.step(0)
     }
 }
 

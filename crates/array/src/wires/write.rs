@@ -4,7 +4,7 @@
 //! a bias scheme decides.
 
 use neurohm_device::Drive;
-use neurohm_num::Watch;
+use neurohm_num::{Silent, Watch};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -259,7 +259,7 @@ impl Writing {
         let mut resting = array.copy();
         let looks = decades * per_decade;
         watch.begin("writing again and again", Some(u64::from(looks) + 1));
-        let quiet = super::nonlinear::Quiet(watch);
+        let quiet = Silent(watch);
         let mut done = 0.0;
         let mut seen = Vec::new();
         for look in 0..=looks {
@@ -367,7 +367,7 @@ impl Writing {
             })
             .collect();
         array.gate(&gates)?;
-        let quiet = super::nonlinear::Quiet(watch);
+        let quiet = Silent(watch);
         written.passed.add(array.hold(&lines, drive.width_s, &quiet)?);
         for (place, part) in pulses {
             let cell = group.cell(n, *place);

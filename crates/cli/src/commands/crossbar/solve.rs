@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use neurohm::array::wires::{Effective, Eliminated, LinearCrossbar, Solution, WireError, Wires, Workspace};
-use neurohm::num::{Rows, ShapeError, Watch};
+use neurohm::num::{Rows, ShapeError, Silent, Watch};
 use neurohm::study::{ArrayFile, Arrays};
 use serde_json::{Value, json};
 
@@ -338,15 +338,6 @@ fn iterate(
     files.into_iter().try_for_each(ArrayFile::end)?;
     let iterated = Some((steps, most));
     Ok(Some(Solved { currents, checks, iterated, ..Solved::default() }))
-}
-
-/// Passes on that work is to stop, and nothing of its progress.
-struct Silent<'a>(&'a dyn Watch);
-
-impl Watch for Silent<'_> {
-    fn step(&self, _done: u64) -> Result<(), neurohm::num::Cancelled> {
-        self.0.step(0)
-    }
 }
 
 /// The input with the largest voltages. Where nobody asks for node voltages it alone is walked back to all nodes: the circuit is
