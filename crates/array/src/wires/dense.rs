@@ -15,6 +15,10 @@ const STRIDE: usize = PANEL + 8;
 /// Multiply-adds that are worth a task of their own.
 const TASK: usize = 1 << 21;
 
+/// Rows and columns of a product that are not cut further: long sums over smaller tiles would fetch their factors from memory
+/// faster than shared caches give them.
+const TILE: usize = 256;
+
 /// A borrowed matrix; element `(i, j)` lies `i * down + j * right` values behind the first.
 #[derive(Clone, Copy)]
 pub(super) struct Mat<'a> {
@@ -202,7 +206,7 @@ fn multiply_here(to: To, a: Mat, b: Mat, c: MatMut) {
 /// `c = a b`, or `c -= a b`.
 pub(super) fn multiply(to: To, a: Mat, b: Mat, c: MatMut) {
     let (m, n, work) = (c.rows, c.columns, c.rows * c.columns * a.columns);
-    if work < 2 * TASK || m.max(n) < 64 {
+    if work < 2 * TASK || m.max(n) <= TILE {
         return multiply_here(to, a, b, c);
     }
     if m >= n {
@@ -255,6 +259,8 @@ pub(super) fn inverses(n: usize) -> usize {
 /// diagonal: pivots are sums of what is left in their column, so that nothing cancels whatever the conductances are
 /// (Grassmann, Taksar, Heyman, 1985). What lies above the diagonal is left undefined, the last row and column too.
 ///
+/// Halves, not panels: most of the work is in products of large matrices. For the first half the second one is outside.
+///
 /// `inverse` receives the inverses of the diagonal blocks, [`inverses`] numbers. `spare` holds at least as many numbers as a
 /// panel, the number of rows times 32.
 ///
@@ -262,29 +268,46 @@ pub(super) fn inverses(n: usize) -> usize {
 /// The row whose pivot is not a positive number.
 pub(super) fn cholesky(mut m: MatMut, inverse: &mut [f64], spare: &mut [f64]) -> Result<(), usize> {
     let n = m.rows - 1;
+    if n <= PANEL {
+        return factor_panel(m, inverse);
+    }
+    let h = (n / 2).next_multiple_of(PANEL);
+    let (first, second) = inverse.split_at_mut(h * PANEL);
+    {
+        // The sums to the outside take the place of the second half's first row meanwhile.
+        let (stash, spare) = spare.split_at_mut(h);
+        for (j, stash) in stash.iter_mut().enumerate() {
+            let below = &mut m.column(j)[h..];
+            let sum = below.iter().sum();
+            *stash = std::mem::replace(&mut below[0], sum);
+        }
+        let (whole, _) = m.reborrow().split_rows(h + 1);
+        let (whole, _) = whole.split_columns(h + 1);
+        cholesky(whole, first, spare)?;
+        for (j, stash) in stash.iter().enumerate() {
+            m.column(j)[h] = *stash;
+        }
+    }
+    let (left, right) = m.split_columns(h);
+    let ((top, mut below), (_, mut corner)) = (left.split_rows(h), right.split_rows(h));
+    Factor { l: top.view(), inverse: first }.right_solve(below.reborrow(), spare);
+    less_square(below.view(), corner.reborrow());
+    cholesky(corner, second, spare).map_err(|row| h + row)
+}
+
+/// [`cholesky`] of a matrix of at most [`PANEL`] rows, and one more.
+fn factor_panel(mut m: MatMut, inverse: &mut [f64]) -> Result<(), usize> {
+    let n = m.rows - 1;
     let mut block = [0.0; PANEL * STRIDE];
-    let mut first = 0;
-    for inverse in inverse.chunks_exact_mut(PANEL * PANEL).take(n.div_ceil(PANEL)) {
-        let width = PANEL.min(n - first);
-        let (panel, behind) = m.split_columns(width);
-        let (mut diagonal, mut below) = panel.split_rows(width);
-        for (j, copy) in block.chunks_exact_mut(STRIDE).enumerate().take(width) {
-            copy[..width].copy_from_slice(diagonal.column(j));
-            copy[width] = below.column(j).iter().sum();
-        }
-        let good = factor_block(&mut block, inverse, width);
-        if good < width {
-            return Err(first + good);
-        }
-        for (j, copy) in block.chunks_exact(STRIDE).enumerate().take(width) {
-            diagonal.column(j).copy_from_slice(&copy[..width]);
-        }
-        right_solve_block(inverse, width, below.reborrow(), spare);
-        (_, m) = behind.split_rows(width);
-        first += width;
-        if first < n {
-            less_square(below.view(), m.reborrow());
-        }
+    for (j, copy) in block.chunks_exact_mut(STRIDE).enumerate().take(n) {
+        copy[..=n].copy_from_slice(m.column(j));
+    }
+    let good = factor_block(&mut block, inverse, n);
+    if good < n {
+        return Err(good);
+    }
+    for (j, copy) in block.chunks_exact(STRIDE).enumerate().take(n) {
+        m.column(j)[..n].copy_from_slice(&copy[..n]);
     }
     Ok(())
 }
@@ -360,26 +383,22 @@ impl Factor<'_> {
     /// `x = x l^-T`: every row of `x` is solved for. `spare` holds at least 32 numbers for each row.
     pub(super) fn right_solve(&self, x: MatMut, spare: &mut [f64]) {
         let (rows, s) = (x.rows, self.l.rows);
-        // A strip of rows stays in a second-level cache while all panels go over it.
-        if rows >= 64 && rows * s * s >= 2 * TASK {
+        if rows > TILE / 2 && rows * s * s >= 2 * TASK {
             let h = (rows / 2).next_multiple_of(32);
             let (top, bottom) = x.split_rows(h);
             let (spare_top, spare_bottom) = spare.split_at_mut(h * PANEL);
             rayon::join(|| self.right_solve(top, spare_top), || self.right_solve(bottom, spare_bottom));
             return;
         }
-        let mut rest = x;
-        // Solved columns, as one matrix that grows.
-        let (at, right) = (rest.at, rest.right);
-        for (number, first) in (0..s).step_by(PANEL).enumerate() {
-            let width = PANEL.min(s - first);
-            let (mut panel, behind) = rest.split_columns(width);
-            // SAFETY: the columns before `first` are those split off before, and are only read from here on.
-            let solved = Mat { at, rows, columns: first, down: 1, right, life: PhantomData };
-            multiply_here(To::Less, solved, self.l.from(first, 0, width, first).t(), panel.reborrow());
-            right_solve_block(&self.inverse[number * PANEL * PANEL..], width, panel, spare);
-            rest = behind;
+        if s <= PANEL {
+            return right_solve_block(self.inverse, s, x, spare);
         }
+        let h = (s / 2).next_multiple_of(PANEL);
+        let (mut left, mut right) = x.split_columns(h);
+        Factor { l: self.l.from(0, 0, h, h), inverse: self.inverse }.right_solve(left.reborrow(), spare);
+        multiply_here(To::Less, left.view(), self.l.from(h, 0, s - h, h).t(), right.reborrow());
+        let inverse = &self.inverse[h * PANEL..];
+        Factor { l: self.l.from(h, h, s - h, s - h), inverse }.right_solve(right, spare);
     }
 
     /// `y = l^-T y` for every column of `y`: the second half of a solve. `spare` holds at least 32 numbers for each column.
