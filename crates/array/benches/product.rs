@@ -100,3 +100,21 @@ fn program_drift_read_2_21_devices(bencher: Bencher) {
         matrix
     });
 }
+
+/// A read of two planes of 256 x 256 devices behind lines of 1 ohm a segment: effective matrices computed anew, or followed from those
+/// of an hour before.
+#[divan::bench(args = ["0.0", "0.01"], sample_count = 30)]
+fn read_behind_lines(bencher: Bencher, tolerance: &str) {
+    let n = 256;
+    let mut chip = chip_preset("default").expect("a preset");
+    let lines = format!(
+        "{{resistive = {{word_segment = \"1 ohm\", bit_segment = \"1 ohm\", tolerance = {tolerance}}}}}"
+    );
+    chip.set("wires", &lines, &presets_only).expect("lines");
+    let w = normals(2, n * n);
+    let mut matrix =
+        AnalogMatrix::program(Rows::new(&w, n, n).expect("w"), &chip, Key::root(3)).expect("a matrix");
+    matrix.read().expect("cells");
+    matrix.advance(3600.0).expect("time");
+    bencher.bench_local(|| matrix.read().expect("cells"));
+}

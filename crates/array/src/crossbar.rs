@@ -8,7 +8,7 @@ use neurohm_num::{Key, Rows};
 use rayon::prelude::*;
 
 use crate::chip::ReadNoise;
-use crate::lines::ResistiveLines;
+use crate::lines::Behind;
 use crate::{ArrayError, ChipSpec, kernel};
 
 /// Cells of a plane that are written or read at once: with its targets or conductances they fill a part of the
@@ -20,7 +20,7 @@ const AT_ONCE: usize = 8192;
 pub(crate) struct Crossbar {
     planes: Vec<Plane>,
     columns: usize,
-    lines: Option<ResistiveLines>,
+    lines: Option<Behind>,
     g_min_s: f32,
     g_max_s: f32,
     /// g_max - g_min, S.
@@ -39,7 +39,7 @@ pub(crate) struct Reading<'a> {
     /// Of each group of rows, each plane's sign, factor from conductance to weight, and cells.
     groups: Vec<Vec<(f32, Observation<'a>)>>,
     columns: usize,
-    lines: Option<&'a ResistiveLines>,
+    lines: Option<&'a mut Behind>,
 }
 
 /// What a read of a crossbar writes: its rows of the weights, and of their variances where there are any.
@@ -71,7 +71,7 @@ impl Crossbar {
         };
         let planes = (0..2 * polarities).map(plane).collect::<Result<_, ArrayError>>()?;
         let range_s = (cell.g_max_s - cell.g_min_s) as f32;
-        let lines = chip.wires.resistive().cloned();
+        let lines = chip.wires.resistive().map(Behind::new);
         Ok(Self {
             planes,
             columns,
@@ -84,6 +84,7 @@ impl Crossbar {
 
     /// Programs all planes to `weights`, one scale a column.
     pub(crate) fn program(&mut self, weights: Rows, scales: &[f32]) {
+        self.lines.iter_mut().for_each(Behind::forget);
         let (columns, at_once) = (self.columns, rows_at_once(self.columns));
         let (g_min, g_max) = (self.g_min_s, self.g_max_s);
         let planes = self.planes.iter_mut().map(|p| (p.sign, p.cells.program_in(at_once * columns)));
@@ -118,12 +119,13 @@ impl Crossbar {
         let cells = rows_at_once(columns) * columns;
         let factor = |p: &Plane| p.sign * p.significance / range;
         let planes = self.planes.iter_mut().map(|p| (factor(p), p.cells.observe_in(cells)));
-        Reading { groups: by_groups(planes), columns, lines: self.lines.as_ref() }
+        Reading { groups: by_groups(planes), columns, lines: self.lines.as_mut() }
     }
 
     /// Bytes of its devices' state.
     pub(crate) fn bytes(&self) -> usize {
-        self.planes.iter().map(|p| p.cells.len() * p.cells.bytes_per_device()).sum()
+        let devices: usize = self.planes.iter().map(|p| p.cells.len() * p.cells.bytes_per_device()).sum();
+        devices + self.lines.iter().map(Behind::bytes).sum::<usize>()
     }
 }
 
@@ -166,7 +168,7 @@ impl Reading<'_> {
 /// the output follows this cell's conductance but for currents that sneak through others. Summed conductances are those of
 /// the effective matrix, so that energy is what reaches the grounds.
 fn read_behind(
-    lines: &ResistiveLines,
+    lines: &mut Behind,
     groups: Vec<Vec<(f32, Observation)>>,
     columns: usize,
     weights: &mut [&mut [f32]],
@@ -192,7 +194,7 @@ fn read_behind(
         at = rows.end;
     }
     let bare = g.clone();
-    lines.behind(&mut g, weights.len(), columns)?;
+    lines.see(&mut g, weights.len(), columns)?;
     let mut sums = LineSums { rows: vec![0.0; weights.len()], columns: vec![0.0; columns] };
     for (plane, factor) in factors.into_iter().enumerate() {
         for (row, weights) in weights.iter_mut().enumerate() {

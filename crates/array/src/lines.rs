@@ -6,7 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::converter::not_negative;
-use crate::wires::{Ends, LinearCrossbar, Wires, Workspace};
+use crate::wires::{Effective, Ends, Followed, LinearCrossbar, Wires, Workspace};
 use crate::{ArrayError, SettingError};
 
 /// The lines of a crossbar.
@@ -48,6 +48,22 @@ pub struct ResistiveLines {
     /// Where the devices of a weight lie.
     #[serde(default)]
     pub devices: Placement,
+    /// Error of products, r.m.s., as a part of their r.m.s. output, up to which effective matrices follow conductances that drift or
+    /// fluctuate to first order (see [`Followed`]); past it, and everywhere where it is 0, they are computed anew
+    /// whenever conductances are read. With a tolerance, what is read depends on earlier reads within it.
+    #[serde(default, skip_serializing_if = "is_zero")]
+    pub tolerance: f64,
+}
+
+fn is_zero(value: &f64) -> bool {
+    *value == 0.0
+}
+
+/// The lines of one crossbar, and its effective matrices as they were last computed exactly, where they may be followed.
+#[derive(Clone, Debug)]
+pub(crate) struct Behind {
+    lines: ResistiveLines,
+    followed: Vec<Option<Followed>>,
 }
 
 /// Where the devices of a weight lie: its positive, its negative and its parallel ones.
@@ -73,7 +89,8 @@ impl Lines {
         not_negative("wires.resistive.word_segment", r.word_segment_ohm)?;
         not_negative("wires.resistive.bit_segment", r.bit_segment_ohm)?;
         not_negative("wires.resistive.driver", r.driver_ohm)?;
-        not_negative("wires.resistive.sense", r.sense_ohm)
+        not_negative("wires.resistive.sense", r.sense_ohm)?;
+        not_negative("wires.resistive.tolerance", r.tolerance)
     }
 
     /// Its resistances, where there are any.
@@ -105,25 +122,69 @@ impl ResistiveLines {
             grounds: self.grounds,
         }
     }
+}
+
+impl Behind {
+    pub(crate) fn new(lines: &ResistiveLines) -> Self {
+        Self { lines: lines.clone(), followed: Vec::new() }
+    }
+
+    /// Cells were written: nothing is near to what it was.
+    pub(crate) fn forget(&mut self) {
+        self.followed.clear();
+    }
 
     /// What planes of conductances (S, rows x columns each) look like from their drivers and sense amplifiers: replaces each
     /// by the effective matrix of its lines, in the same layout.
-    pub(crate) fn behind(
-        &self,
+    pub(crate) fn see(
+        &mut self,
         planes: &mut [Vec<f32>],
         rows: usize,
         columns: usize,
     ) -> Result<(), ArrayError> {
         let workspace = Workspace::default();
-        match self.devices {
-            Placement::Separate => planes
-                .par_iter_mut()
-                .try_for_each(|plane| self.replace(&mut [plane], rows, columns, &workspace)),
+        let Self { lines, followed } = self;
+        match lines.devices {
+            Placement::Separate => {
+                followed.resize(planes.len(), None);
+                let arrays = planes.par_iter_mut().zip(followed);
+                arrays.try_for_each(|(plane, followed)| {
+                    lines.replace(&mut [plane], rows, columns, followed, &workspace)
+                })
+            }
             Placement::Interleaved => {
+                followed.resize(1, None);
                 let mut all: Vec<&mut Vec<f32>> = planes.iter_mut().collect();
-                self.replace(&mut all, rows, columns, &workspace)
+                lines.replace(&mut all, rows, columns, &mut followed[0], &workspace)
             }
         }
+    }
+
+    /// Bytes of what is remembered.
+    pub(crate) fn bytes(&self) -> usize {
+        self.followed.iter().flatten().map(Followed::bytes).sum()
+    }
+}
+
+impl ResistiveLines {
+    /// The effective matrix of an array, followed from the last exact one where that is near enough.
+    fn effective(
+        &self,
+        crossbar: &LinearCrossbar,
+        followed: &mut Option<Followed>,
+        workspace: &Workspace,
+    ) -> Result<Effective, ArrayError> {
+        if self.tolerance == 0.0 {
+            return Ok(crossbar.effective(workspace, &Unwatched)?);
+        }
+        if let Some(known) = followed
+            && let Some((near, _)) = known.follow(crossbar, self.tolerance)?
+        {
+            return Ok(near);
+        }
+        let (exact, known) = Followed::new(crossbar, workspace, &Unwatched)?;
+        *followed = known;
+        Ok(exact)
     }
 
     /// Solves one array whose bit lines belong to these planes in turn.
@@ -132,6 +193,7 @@ impl ResistiveLines {
         planes: &mut [&mut Vec<f32>],
         rows: usize,
         columns: usize,
+        followed: &mut Option<Followed>,
         workspace: &Workspace,
     ) -> Result<(), ArrayError> {
         let width = planes.len() * columns;
@@ -144,7 +206,7 @@ impl ResistiveLines {
             }
         }
         let crossbar = LinearCrossbar::new(Rows::new(&g, rows, width)?, self.wires())?;
-        let effective = crossbar.effective(workspace, &Unwatched)?;
+        let effective = self.effective(&crossbar, followed, workspace)?;
         let count = planes.len();
         for (number, plane) in planes.iter_mut().enumerate() {
             for (row, plane) in plane.chunks_exact_mut(columns).enumerate() {

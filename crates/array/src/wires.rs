@@ -34,6 +34,7 @@ mod couple;
 mod dense;
 mod dynamic;
 mod error;
+mod follow;
 mod gather;
 mod iterate;
 mod ladder;
@@ -47,6 +48,7 @@ mod pool;
 mod spice;
 mod tree;
 mod update;
+mod verify;
 mod write;
 
 #[cfg(test)]
@@ -56,11 +58,13 @@ pub use approximate::{Approximation, ApproximationError};
 pub use cell::{Access, CellLaw, Conduction};
 pub use dynamic::{DynamicCrossbar, Instant, Passed};
 pub use error::WireError;
+pub use follow::Followed;
 pub use linear::{Effective, Eliminated, LinearCrossbar, Solution};
 pub use margin::{Background, Ceiling, Margin, ReadArray, Scheme, ceiling};
 pub use nonlinear::{NonlinearCrossbar, NonlinearSolution};
 pub use spice::{Pulsed, Saved};
 pub use tree::Workspace;
+pub use verify::Verified;
 pub use write::{Bias, Disturbed, Line, Together, Verify, Writing, Written};
 
 /// Resistances of the lines of a crossbar, and what stands at their ends.

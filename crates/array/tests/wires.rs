@@ -140,3 +140,41 @@ fn noise_of_single_reads_shrinks_with_the_weights_behind_lines() {
     let (by_weight, by_noise) = ((less / mean).powi(2), smaller / variance);
     assert!((by_noise / by_weight - 1.0).abs() < 0.15, "{by_noise} {by_weight}");
 }
+
+/// Outputs after one day, of a chip that was read at 20 s too.
+fn after_a_day(tolerance: &str) -> Vec<f32> {
+    let (rows, columns) = (96, 64);
+    let mut chip = chip_preset("default").unwrap();
+    let lines = format!(
+        "{{resistive = {{word_segment = \"5 ohm\", bit_segment = \"5 ohm\", tolerance = {tolerance}}}}}"
+    );
+    for (path, value) in
+        [("wires", lines.as_str()), ("dac", "ideal"), ("adc", "ideal"), ("output_noise", "0")]
+    {
+        chip.set(path, value, &presets_only).unwrap();
+    }
+    let (w, x) = (random(1, rows * columns), random(2, 8 * rows));
+    let mut matrix =
+        AnalogMatrix::program(Rows::new(&w, rows, columns).unwrap(), &chip, Key::root(3)).unwrap();
+    let mut y = vec![0.0; 8 * columns];
+    for dt_s in [20.0, 86400.0] {
+        matrix.advance(dt_s).unwrap();
+        matrix.read().unwrap();
+    }
+    let (x, mut target) = (Rows::new(&x, 8, rows).unwrap(), RowsMut::new(&mut y, 8, columns).unwrap());
+    matrix.forward(x, &mut target, 0).unwrap();
+    y
+}
+
+#[test]
+fn drifted_matrices_are_followed_within_the_tolerance_and_computed_anew_past_it() {
+    let rms = |y: &[f32]| (y.iter().map(|y| f64::from(*y).powi(2)).sum::<f64>() / y.len() as f64).sqrt();
+    let exact = after_a_day("0.0");
+    let error = |tolerance: &str| {
+        let apart: Vec<f32> = after_a_day(tolerance).iter().zip(&exact).map(|(a, b)| a - b).collect();
+        rms(&apart) / rms(&exact)
+    };
+    let followed = error("0.02");
+    assert!(followed > 1e-7 && followed < 0.02, "{followed:.1e}");
+    assert_eq!(error("1e-7"), 0.0);
+}

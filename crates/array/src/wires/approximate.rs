@@ -6,7 +6,7 @@
 
 use neurohm_num::Watch;
 
-use super::{Effective, Ends, LinearCrossbar, WireError, Workspace};
+use super::{Effective, Ends, LinearCrossbar, WireError, Wires, Workspace};
 
 /// An approximation of an effective matrix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,8 +55,7 @@ impl LinearCrossbar<'_> {
     /// Lines that are connected at both ends, or cut: the approximations know neither.
     pub fn approximate(&self, by: Approximation) -> Result<Effective, WireError> {
         let (m, n, wires) = (self.rows(), self.columns(), self.wires());
-        let all = [wires.word_ohm, wires.bit_ohm, wires.driver_ohm, wires.sense_ohm];
-        if wires.drivers == Ends::Both || wires.grounds == Ends::Both || all.contains(&f64::INFINITY) {
+        if !self.has_mean_shares() {
             return Err(WireError::NotApproximated { by: by.name() });
         }
         let g = |i: usize, j: usize| self.conductances().row(i)[j];
@@ -74,17 +73,38 @@ impl LinearCrossbar<'_> {
                 }
             }
             Approximation::MeanLines => {
-                let row_mean = |i: usize| (0..n).map(|j| g(i, j)).sum::<f64>() / n as f64;
-                let column_mean = |j: usize| (0..m).map(|i| g(i, j)).sum::<f64>() / m as f64;
-                // From the open end of each line to its terminal.
-                let along_bit: Vec<f64> = (0..m).map(row_mean).collect();
-                let along_word: Vec<f64> = (0..n).rev().map(column_mean).collect();
-                let bit = shares(&along_bit, wires.bit_ohm, wires.sense_ohm);
-                let word = shares(&along_word, wires.word_ohm, wires.driver_ohm);
-                (0..m * n).for_each(|k| w[k] = g(k % m, k / m) * bit[k % m] * word[n - 1 - k / m]);
+                let (rows, columns) = self.mean_shares();
+                (0..m * n).for_each(|k| w[k] = g(k % m, k / m) * rows[k % m] * columns[k / m]);
             }
         }
         Ok(Effective { w, rows: m, columns: n })
+    }
+
+    /// Whether its lines are such as approximations know: connected at one end, and nowhere cut.
+    pub(super) fn has_mean_shares(&self) -> bool {
+        let Wires { word_ohm, bit_ohm, driver_ohm, sense_ohm, drivers, grounds } = self.wires();
+        let cut = [word_ohm, bit_ohm, driver_ohm, sense_ohm].contains(&f64::INFINITY);
+        drivers == Ends::One && grounds == Ends::One && !cut
+    }
+
+    /// Which part of a current into a bit line leaves at its ground, for each row; and which part of a source's voltage is there,
+    /// for each column: along lines of the array's mean conductances, to first order in these.
+    pub(super) fn mean_shares(&self) -> (Vec<f64>, Vec<f64>) {
+        let (m, n, wires) = (self.rows(), self.columns(), self.wires());
+        let mut row_means = vec![0.0; m];
+        let mut column_means = vec![0.0; n];
+        for (i, mean) in row_means.iter_mut().enumerate() {
+            for (g, column) in self.conductances().row(i).iter().zip(&mut column_means) {
+                *mean += g / n as f64;
+                *column += g / m as f64;
+            }
+        }
+        // From the open end of each line to its terminal.
+        column_means.reverse();
+        let rows = shares(&row_means, wires.bit_ohm, wires.sense_ohm);
+        let mut columns = shares(&column_means, wires.word_ohm, wires.driver_ohm);
+        columns.reverse();
+        (rows, columns)
     }
 
     /// How far an approximation is from the exact matrix of this array, which is computed for it.

@@ -50,6 +50,15 @@ impl LinearCrossbar<'_> {
             && held(sense_ohm, self.rows())
     }
 
+    /// Whether conjugate gradients come as near as a part of 1e-4: of lines that nearly have no resistance only the cells together
+    /// count.
+    pub(super) fn can_iterate_roughly(&self) -> bool {
+        let Wires { word_ohm, bit_ohm, .. } = self.wires();
+        let (m, n) = (self.rows(), self.columns());
+        let mean = (0..m).flat_map(|i| self.conductances().row(i)).sum::<f64>() / (m * n) as f64;
+        [word_ohm, bit_ohm].into_iter().all(|ohm| ohm > 0.0 && 1.0 / ohm <= STIFFEST * mean)
+    }
+
     /// Whether [`Self::iterate`] for so many inputs is expected to take less time than elimination.
     pub fn iterates_faster(&self, inputs: usize) -> bool {
         let (chi, longer) = (self.whole_difficulty(), self.rows().max(self.columns()) as f64);

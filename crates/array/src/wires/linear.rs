@@ -330,6 +330,15 @@ impl Eliminated<'_> {
         &self.effective
     }
 
+    pub(super) fn crossbar(&self) -> LinearCrossbar<'_> {
+        self.crossbar
+    }
+
+    /// Voltages of all word-line nodes and bit-line nodes for those of all sources and sinks.
+    pub(super) fn voltages(&self, terminals: &[f64]) -> (Vec<f64>, Vec<f64>) {
+        self.crossbar.nodes(&self.way, self.workspace, terminals, 1)
+    }
+
     /// Currents and voltages for voltages of the sources, V, one input a row. Bit lines are at 0 V.
     ///
     /// # Errors
@@ -413,7 +422,7 @@ impl Eliminated<'_> {
         let (x, y) = (check::pattern(m), check::pattern(n));
         let mut terminals = vec![0.0; m + n];
         terminals[m..].copy_from_slice(&y);
-        let (word, bit) = self.crossbar.nodes(&self.way, self.workspace, &terminals, 1);
+        let (word, bit) = self.voltages(&terminals);
         let back = check::source_currents(&self.crossbar, &word, &bit);
         let backward: f64 = back.iter().zip(&x).map(|(i, x)| i * x).sum();
         let forward: f64 = (0..n)

@@ -43,6 +43,9 @@ pub struct NonlinearSolution {
     /// The largest difference between what the cells of a bit line give and what flows out of it, as a part of the
     /// largest current of that input; less what rounding explains.
     pub balance: f64,
+    /// Reciprocity of small changes around the solution of one input: what sources send into grounds against what grounds send
+    /// into sources, as a part of either. None where the cells' slopes lie too far apart for it, or one is negative.
+    pub reciprocity: Option<f64>,
 }
 
 impl NonlinearSolution {
@@ -56,6 +59,7 @@ impl NonlinearSolution {
         self.switched_on.extend(more.switched_on);
         self.kcl = self.kcl.max(more.kcl);
         self.balance = self.balance.max(more.balance);
+        self.reciprocity = self.reciprocity.or(more.reciprocity);
     }
 }
 
@@ -199,7 +203,24 @@ impl<'a> NonlinearCrossbar<'a> {
             found.switched_on.push(cells.switched_on());
             watch.step(1)?;
         }
+        if first == 0 {
+            found.reciprocity = self.reciprocity(&at, quiet)?;
+        }
         Ok(found)
+    }
+
+    /// Reciprocity of the array of the cells' slopes.
+    fn reciprocity(&self, at: &Point, watch: &dyn Watch) -> Result<Option<f64>, WireError> {
+        let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
+        let slopes =
+            Rows::new(&at.g, m, n).ok().and_then(|g| LinearCrossbar::new(g, self.crossbar.wires()).ok());
+        let Some(slopes) = slopes.filter(LinearCrossbar::can_iterate) else { return Ok(None) };
+        let x = check::pattern(m);
+        let sources = Rows::new(&x, 1, m).map_err(|_| self.crossbar.size())?;
+        match slopes.iterate(sources, watch) {
+            Err(WireError::Residual { .. }) => Ok(None),
+            found => Ok(Some(slopes.iterated_reciprocity(&x, &found?.0.currents, watch)?)),
+        }
     }
 
     /// One input; of threshold selectors those turn on that a rising voltage would, the most strained first.

@@ -65,6 +65,8 @@ struct Nodes {
     bit_v: Vec<f64>,
     currents: Vec<f64>,
     kcl: f64,
+    balance: f64,
+    reciprocity: Option<f64>,
 }
 
 pub fn map(options: &Map, terminal: &Terminal) -> Result<(), Failure> {
@@ -97,7 +99,14 @@ pub fn map(options: &Map, terminal: &Terminal) -> Result<(), Failure> {
         Some(cells) => {
             progress.begin("solving", Some(1));
             let found = cells.crossbar(&crossbar)?.solve(inputs, &workspace, &progress)?;
-            Nodes { word_v: found.word_v, bit_v: found.bit_v, currents: found.currents, kcl: found.kcl }
+            Nodes {
+                word_v: found.word_v,
+                bit_v: found.bit_v,
+                currents: found.currents,
+                kcl: found.kcl,
+                balance: found.balance,
+                reciprocity: found.reciprocity,
+            }
         }
     };
     progress.finish();
@@ -127,12 +136,29 @@ fn linear(
     watch: &dyn Watch,
 ) -> Result<Nodes, WireError> {
     watch.begin("eliminating", Some((crossbar.rows() * crossbar.columns()) as u64));
-    let found = if crossbar.iterates_faster(1) {
-        crossbar.iterate(inputs, watch)?.0
-    } else {
-        crossbar.eliminate(workspace, watch)?.solve(inputs)?
+    let iterated = match crossbar.iterates_faster(1).then(|| crossbar.iterate(inputs, watch)) {
+        // What rounding ended too early has all its digits by elimination.
+        None | Some(Err(WireError::Residual { .. })) => None,
+        Some(found) => Some(found?.0),
     };
-    Ok(Nodes { word_v: found.word_v, bit_v: found.bit_v, currents: found.currents, kcl: found.kcl })
+    let (found, reciprocity) = match iterated {
+        Some(found) => {
+            let reciprocity = crossbar.iterated_reciprocity(inputs.row(0), &found.currents, watch)?;
+            (found, reciprocity)
+        }
+        None => {
+            let eliminated = crossbar.eliminate(workspace, watch)?;
+            (eliminated.solve(inputs)?, eliminated.reciprocity())
+        }
+    };
+    Ok(Nodes {
+        word_v: found.word_v,
+        bit_v: found.bit_v,
+        currents: found.currents,
+        kcl: found.kcl,
+        balance: found.balance,
+        reciprocity: Some(reciprocity),
+    })
 }
 
 impl Map {
@@ -296,6 +322,20 @@ fn numbers(
         "1",
         "Largest sum of currents at a node, as a part of what its conductances carry",
     );
+    found.number(
+        "balance",
+        nodes.balance,
+        "1",
+        "What a bit line's cells give less its current, as a part of the largest",
+    );
+    if let Some(reciprocity) = nodes.reciprocity {
+        found.number(
+            "reciprocity",
+            reciprocity,
+            "1",
+            "Currents from sources to grounds, and the other way: their difference",
+        );
+    }
     found.info("Rows and columns count from 0.");
     let wires = crossbar.wires();
     found.info(format!(

@@ -46,6 +46,7 @@ pub fn solve(
         }
         solved.currents.extend_from_slice(&found.currents);
         solved.checks.worst(found.kcl, found.balance, count);
+        solved.checks.reciprocity = solved.checks.reciprocity.or(found.reciprocity);
         newton.steps += found.steps.iter().map(|s| u64::from(*s)).sum::<u64>();
         newton.most = newton.most.max(found.steps.iter().copied().max().unwrap_or(0));
         newton.switched_on = newton.switched_on.max(found.switched_on.iter().copied().max().unwrap_or(0));

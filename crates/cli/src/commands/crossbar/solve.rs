@@ -3,7 +3,9 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use neurohm::array::wires::{Effective, Eliminated, LinearCrossbar, Solution, WireError, Wires, Workspace};
+use neurohm::array::wires::{
+    Effective, Eliminated, LinearCrossbar, Solution, Verified, WireError, Wires, Workspace,
+};
 use neurohm::num::{Rows, ShapeError, Silent, Watch};
 use neurohm::study::{ArrayFile, Arrays};
 use serde_json::{Value, json};
@@ -206,8 +208,8 @@ pub fn bytes([rows, columns]: [usize; 2], wires: Wires, inputs: usize, keep: boo
         .saturating_add(inputs.saturating_mul(24 * m + 8 * n))
 }
 
-/// Whether there is a way back to node voltages: where memory suffices. Without it the currents are the same,
-/// and Kirchhoff's law is not checked.
+/// Whether there is a way back to node voltages: where memory suffices. Without it the currents are the same, and conjugate
+/// gradients check them.
 fn way_back(options: &Solve, wires: Wires, size: [usize; 2], inputs: usize) -> Result<bool, Failure> {
     let limit = memory::limit(options.circuit.max_memory);
     if bytes(size, wires, inputs, true) <= limit {
@@ -220,7 +222,7 @@ fn way_back(options: &Solve, wires: Wires, size: [usize; 2], inputs: usize) -> R
     Ok(false)
 }
 
-/// Solves an array of linear cells: by elimination once, for any inputs.
+/// Solves an array of linear cells: by elimination once, for any inputs. With `keep` there is memory for a way back to the nodes.
 fn linear(
     crossbar: &LinearCrossbar,
     inputs: Rows<f64>,
@@ -230,35 +232,59 @@ fn linear(
     watch: &dyn Watch,
 ) -> Result<Solved, Failure> {
     let workspace = Workspace::default();
-    watch.begin("eliminating", Some((crossbar.rows() * crossbar.columns()) as u64));
-    let mut notes = Vec::new();
-    let mut checks = Checks::default();
-    let effective = if keep {
-        let eliminated = crossbar.eliminate(&workspace, watch)?;
-        match nodes {
-            Some(arrays) => write_nodes(&eliminated, inputs, arrays, options, &mut checks, watch)?,
-            None if inputs.rows() == 0 => {
-                // A volt at every source, where nobody gave voltages.
-                let ones = vec![1.0; crossbar.rows()];
-                checks.take(&eliminated.solve(matrix(&ones, 1, ones.len())?)?, 0);
+    let cells = (crossbar.rows() * crossbar.columns()) as u64;
+    // A volt at every source, where nobody gave voltages.
+    let ones = vec![1.0; crossbar.rows()];
+    let probes = if inputs.rows() > 0 { inputs } else { matrix(&ones, 1, ones.len())? };
+    let mut checks = Checks { inputs: inputs.rows(), ..Checks::default() };
+    watch.begin("eliminating", Some(cells));
+    // Where wires matter little, conjugate gradients check at a small part of what the way back takes.
+    let back = nodes.is_some() || (keep && !crossbar.iterates_faster(VERIFY_AT));
+    if !back {
+        let effective = crossbar.effective(&workspace, watch)?;
+        let verified = crossbar.verify(probes, &effective.currents(probes)?, &Silent(watch));
+        match verified {
+            // Rounding ended them too early: the way back tells.
+            Err(WireError::TooStiff | WireError::Residual { .. }) if keep => {
+                watch.begin("eliminating", Some(cells))
             }
-            None => {
-                watch.step(0).map_err(WireError::from)?;
-                checks.take(&eliminated.solve(inputs.slice(strongest(inputs), 1))?, 1);
+            found => {
+                let mut notes = Vec::new();
+                match found {
+                    Err(WireError::TooStiff | WireError::Residual { .. }) => {
+                        checks.inputs = 0;
+                        notes.push(UNCHECKED.to_owned());
+                    }
+                    found => checks.verified(&found?),
+                }
+                let currents = effective.currents(inputs)?;
+                return Ok(Solved {
+                    currents,
+                    effective: Some(effective),
+                    checks,
+                    notes,
+                    ..Solved::default()
+                });
             }
         }
-        checks.reciprocity = Some(eliminated.reciprocity());
-        eliminated.effective().clone()
-    } else {
-        notes.push(
-            "Kirchhoff's law was not checked: memory does not suffice for node voltages. Results are the same without."
-                .to_owned(),
-        );
-        crossbar.effective(&workspace, watch)?
-    };
+    }
+    let eliminated = crossbar.eliminate(&workspace, watch)?;
+    watch.step(0).map_err(WireError::from)?;
+    checks.verified(&eliminated.verify(probes, &eliminated.effective().currents(probes)?)?);
+    if let Some(arrays) = nodes {
+        write_nodes(&eliminated, inputs, arrays, options, &mut checks, watch)?;
+    }
+    let effective = eliminated.effective().clone();
     let currents = effective.currents(inputs)?;
-    Ok(Solved { currents, effective: Some(effective), checks, iterated: None, newton: None, notes })
+    Ok(Solved { currents, effective: Some(effective), checks, ..Solved::default() })
 }
+
+/// Inputs for which conjugate gradients would still be faster than elimination, if they are to check it: two solutions at a quarter of
+/// its time.
+const VERIFY_AT: usize = 8;
+
+const UNCHECKED: &str = "Kirchhoff's law was not checked: memory does not suffice for node voltages, and wires matter too \
+    little or too much for conjugate gradients. Results are the same without.";
 
 /// Bytes of conjugate gradients for a batch of one input on each thread.
 fn iteration_bytes([rows, columns]: [usize; 2], inputs: usize) -> u64 {
@@ -340,8 +366,7 @@ fn iterate(
     Ok(Some(Solved { currents, checks, iterated, ..Solved::default() }))
 }
 
-/// The input with the largest voltages. Where nobody asks for node voltages it alone is walked back to all nodes: the circuit is
-/// linear, reciprocity looks at the whole matrix, and walking back every input would take longer than solving.
+/// The input with the largest voltages.
 fn strongest(inputs: Rows<f64>) -> usize {
     let square = |input: usize| inputs.row(input).iter().map(|v| v * v).sum::<f64>();
     (0..inputs.rows()).max_by(|a, b| square(*a).total_cmp(&square(*b))).unwrap_or(0)
@@ -350,6 +375,11 @@ fn strongest(inputs: Rows<f64>) -> usize {
 impl Checks {
     fn take(&mut self, solution: &Solution, inputs: usize) {
         self.worst(solution.kcl, solution.balance, inputs);
+    }
+
+    fn verified(&mut self, found: &Verified) {
+        self.worst(found.kcl, found.balance, 0);
+        self.reciprocity = Some(found.reciprocity);
     }
 
     pub fn worst(&mut self, kcl: f64, balance: f64, inputs: usize) {
@@ -378,7 +408,7 @@ fn write_nodes(
     for first in (0..sets).step_by(batch) {
         let count = batch.min(sets - first);
         let solution = eliminated.solve(inputs.slice(first, count))?;
-        checks.take(&solution, count);
+        checks.take(&solution, 0);
         for (file, planes) in files.iter_mut().zip([&solution.word_v, &solution.bit_v]) {
             put(file, planes, [rows, columns, sets], first)?;
         }
@@ -517,13 +547,14 @@ fn shown(
         found(checks.balance),
         "what a bit line's cells give less its current, of the largest".to_owned(),
     );
-    match &solved.newton {
-        None => row(
-            "reciprocity",
-            found(checks.reciprocity),
-            "currents from sources to grounds, and the other way".to_owned(),
-        ),
-        Some(n) => row("Newton steps", n.steps.to_string(), format!("at most {} an input", n.most)),
+    let small = if solved.newton.is_some() { ", of small changes around a solution" } else { "" };
+    row(
+        "reciprocity",
+        found(checks.reciprocity),
+        format!("currents from sources to grounds, and the other way{small}"),
+    );
+    if let Some(n) = &solved.newton {
+        row("Newton steps", n.steps.to_string(), format!("at most {} an input", n.most));
     }
     if let Some((steps, most)) = solved.iterated {
         row("iterations", steps.to_string(), format!("of conjugate gradients, at most {most} an input"));
