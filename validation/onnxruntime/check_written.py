@@ -1,7 +1,7 @@
 """Runs networks that neurohm wrote through onnxruntime and compares with onnxruntime on the originals.
 
     mkdir WRITTEN
-    NEUROHM_ONNX_CASES=FOLDER NEUROHM_ONNX_WRITTEN=WRITTEN cargo test -p neurohm-nn --test onnx_cases
+    NEUROHM_ONNX_CASES=FOLDER NEUROHM_ONNX_WRITTEN=WRITTEN cargo test -p neurohm-nn --test nn onnx_cases
     python check_written.py FOLDER WRITTEN
 
 FOLDER is what torch_cases.py and keras_cases.py made. Exits with 1 on any difference beyond 1e-4 of max|output|.

@@ -3,7 +3,7 @@
 //!
 //! The rectifier is the circuit of `tests/ngspice.rs`, so that its time can be held against `ngspice -b`.
 
-#[path = "../tests/common/mod.rs"]
+#[path = "../tests/circuit/common/mod.rs"]
 mod common;
 
 use common::{Sinh, Switch};

@@ -2,7 +2,7 @@
 //!
 //! Skips by name where ngspice is not installed.
 
-mod common;
+use crate::common;
 
 use common::ngspice::{difference, distance, ngspice};
 use neurohm_circuit::{Circuit, Compliance, Node, Options, RelaxationOscillator, Waveform};

@@ -1,6 +1,6 @@
 //! The relaxation oscillator against its exact period, and jumps of cells against their instants.
 
-mod common;
+use crate::common;
 
 use common::{Scheduled, Switch};
 use neurohm_circuit::{Circuit, CircuitError, Options, RelaxationOscillator, Statistics, Waveform};

@@ -53,7 +53,7 @@ fn network(initial: &Value) -> Graph {
 
 #[test]
 fn losses_weights_and_statistics_follow_pytorch() {
-    let torch: Value = serde_json::from_str(include_str!("fixtures/torch/training.json")).unwrap();
+    let torch: Value = serde_json::from_str(include_str!("../fixtures/torch/training.json")).unwrap();
     let x = numbers(&torch["x"]);
     let labels: Vec<u32> =
         torch["labels"].as_array().unwrap().iter().map(|v| v.as_u64().unwrap() as u32).collect();

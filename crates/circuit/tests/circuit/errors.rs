@@ -1,6 +1,6 @@
 //! What is refused, and how it is told.
 
-mod common;
+use crate::common;
 
 use common::{Drift, Sinh};
 use neurohm_circuit::{Circuit, CircuitError, Options, Pulses, Waveform};

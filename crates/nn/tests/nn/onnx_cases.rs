@@ -2,12 +2,10 @@
 //! `NEUROHM_ONNX_CASES` names a folder that `validation/onnxruntime` has filled.
 #![expect(clippy::print_stdout, reason = "tests say what they skip and what they measured")]
 
-mod onnx_support;
-
 use std::path::Path;
 
+use crate::onnx_support::{ALLOWED, cases, check, difference, difference_of_halves, fixtures};
 use neurohm_nn::Tensor;
-use onnx_support::{ALLOWED, cases, check, difference, difference_of_halves, fixtures};
 
 fn check_all(root: &Path) {
     let cases = cases(root);

@@ -1,6 +1,6 @@
 //! Nonlinear circuits: properties that must hold whatever the parts are, and closed forms where there are any.
 
-mod common;
+use crate::common;
 
 use common::{Drift, Sinh, Tunnel};
 use neurohm_circuit::{Bank, Circuit, Compliance, Element, Node, Waveform};

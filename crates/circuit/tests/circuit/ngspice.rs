@@ -2,7 +2,7 @@
 //!
 //! Skips by name where ngspice is not installed.
 
-mod common;
+use crate::common;
 
 use common::Sinh;
 use common::ngspice::{difference, ngspice};

@@ -15,7 +15,7 @@ fn lengths<const N: usize>(v: &Value) -> [usize; N] {
 }
 
 fn theirs() -> Value {
-    serde_json::from_str(include_str!("fixtures/torch/operations.json")).unwrap()
+    serde_json::from_str(include_str!("../fixtures/torch/operations.json")).unwrap()
 }
 
 #[test]

@@ -1,12 +1,10 @@
 //! Hostile files: no panic, no allocation out of proportion, whatever the bytes are.
 #![expect(clippy::print_stdout, reason = "tests say what they skip and what they measured")]
 
-mod onnx_support;
-
+use crate::onnx_support::wire::*;
+use crate::onnx_support::{cases, fixtures, run};
 use neurohm_nn::onnx::{self, OnnxError};
 use neurohm_nn::{Graph, Tensor};
-use onnx_support::wire::*;
-use onnx_support::{cases, fixtures, run};
 use proptest::prelude::*;
 
 /// Most memory that this process ever held, in MB; `None` where the system does not say.

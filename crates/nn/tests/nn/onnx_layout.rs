@@ -1,10 +1,8 @@
 //! Layouts: how few transpositions are left, and what the caller sees.
 
-mod onnx_support;
-
+use crate::onnx_support::{fixtures, read, transposes};
 use neurohm_nn::onnx::{self, Length, Port};
 use neurohm_nn::{Graph, Op};
-use onnx_support::{fixtures, read, transposes};
 
 fn graph(name: &str) -> Graph {
     read(&fixtures().join(name)).unwrap().graph

@@ -1,10 +1,8 @@
 //! What is said about files that are damaged, or use what is not supported: where, what, why, all at once.
 
-mod onnx_support;
-
+use crate::onnx_support::wire::*;
 use insta::assert_snapshot;
 use neurohm_nn::onnx::{self, OnnxError};
-use onnx_support::wire::*;
 
 fn no_file(_: &str) -> Result<Vec<u8>, String> {
     Err("no such file".into())

@@ -1,0 +1,11 @@
+//! The analog product and chips from outside, and arrays against what was not written here.
+//!
+//! One program: linking one a file took longer than the tests.
+
+mod chip;
+mod damaged_chips;
+mod drift;
+mod dynamic;
+mod product;
+mod spice;
+mod wires;
