@@ -196,8 +196,11 @@ pub fn bytes([rows, columns]: [usize; 2], wires: Wires, inputs: usize, keep: boo
     let cells = m.saturating_mul(n);
     let inside = match (wires.word_ohm > 0.0, wires.bit_ohm > 0.0) {
         (true, true) if keep => LinearCrossbar::bytes(rows, columns, true),
-        // Buffers that are kept for the next merge: measured at 512 and 1024 cells a side, a quarter more.
-        (true, true) => LinearCrossbar::bytes(rows, columns, false) / 10 * 13,
+        // Blocks at work on other threads: measured at 256 to 2048 cells a side with up to 4.
+        (true, true) => {
+            let doublings = u64::from(rayon::current_num_threads().max(1).ilog2());
+            LinearCrossbar::bytes(rows, columns, false) / 10 * (10 + 3 * doublings)
+        }
         // Closed forms: a dense system of the lines that have no resistance.
         (false, _) => 16 * m.saturating_mul(m) + 16 * cells,
         (true, false) => 16 * n.saturating_mul(n) + 24 * cells,
