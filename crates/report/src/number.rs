@@ -105,7 +105,8 @@ fn scale(size: f64, unit: &str) -> (f64, String, i32) {
 }
 
 /// Divisor and unit in which an axis reads well whose largest number has this size: with an SI prefix from a thousand on
-/// and below a tenth, in the largest unit of time of which it holds two; as it is where no prefix belongs.
+/// and below a tenth, in the largest unit of time of which it holds two; where no prefix belongs as it is, or in a power of ten
+/// that labels would repeat at every tick.
 pub(crate) fn reading(size: f64, unit: &str) -> (f64, String) {
     let bare = (1.0, unit.to_string());
     match unit {
@@ -119,8 +120,10 @@ pub(crate) fn reading(size: f64, unit: &str) -> (f64, String) {
             (size / 2.0 / count, format!("{unit}{plural}"))
         }
         _ => match scale(size, unit) {
-            (divisor, unit, 0) => (divisor, unit),
-            _ => bare,
+            (divisor, unit, exponent) if exponent != 0 => {
+                (divisor, format!("10{} {unit}", superscript(exponent)).trim_end().to_owned())
+            }
+            (divisor, unit, _) => (divisor, unit),
         },
     }
 }
