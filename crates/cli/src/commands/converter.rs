@@ -21,12 +21,14 @@ use crate::terminal::Terminal;
 #[command(after_help = "\
 Examples:
   neurohm converter mychip.toml
-  neurohm converter default --set 'chip.adc.uniform.mismatch={unit_capacitor = 0.05, offset_lsb = 2, gain = 0.01}'
-  neurohm converter default --set 'chip.adc.uniform.mismatch={unit_capacitor = 0.05, redundancy = 2, calibration = {averages = 64, noise_lsb = 0.3}}'
+  neurohm converter default --set chip.adc.uniform.mismatch.unit_capacitor=0.05
+  neurohm converter default --set 'chip.adc.uniform.mismatch={unit_capacitor = 0.05, redundancy = 2}' \\
+    --set 'chip.adc.uniform.mismatch.calibration={averages = 64, noise_lsb = 0.3}'
 
-Draws converters of the chip's design and measures each: integral and differential non-linearity of a code-density test with
-an even ramp, after offset and gain are taken off; offset and gain error of the line of least squares; effective bits by a
-sine of 90 % of the range (IEEE Std 1241). Where the chip calibrates its converters, before and after that.")]
+Draws converters of the chip's design and measures each: integral and differential non-linearity
+of a code-density test with an even ramp, after offset and gain are taken off; offset and gain error
+of the line of least squares; effective bits by a sine of 90 % of the range (IEEE Std 1241). Where
+the chip calibrates its converters, before and after that.")]
 pub struct Options {
     /// Chip: a preset, a device's name (the default chip with it) or the path of a description
     #[arg(value_name = "CHIP")]

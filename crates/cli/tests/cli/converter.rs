@@ -82,7 +82,7 @@ fn wrong_requests_say_what_to_do() {
     for (args, says) in [
         ("default", "mismatch"),
         ("ideal", "each is ideal"),
-        ("defaul", "did you mean `default`?"),
+        ("defaul", "(did you mean \"default\"?)"),
         ("default --set adc.uniform.resolution.bits=4", "chip.adc.uniform.resolution.bits=10"),
         ("default --set chip.adc.uniform.mismatch.unit_capacitor=0.5", "0.2"),
     ] {

@@ -50,11 +50,11 @@ pub struct Solve {
     /// expected to be faster, and fits into memory
     #[arg(long, value_name = "METHOD", default_value = "auto")]
     method: Method,
-    #[command(flatten)]
-    approximate: ApproximateOptions,
     /// Write into DIR, made if need be [default: named after the cells; with --json: nothing is written]
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    approximate: ApproximateOptions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
