@@ -291,7 +291,8 @@ fn notes(bench: &Bench, found: &mut Findings) {
     match &bench.calibration {
         Some(how) => found.info(format!(
             "Calibration measures the weight of each decision and the offset {} times, each with a noise of {} LSB, and the \
-             digital side uses what it found; gaps between weights stay.",
+             digital side uses what it found; gaps between weights stay. Non-linearity and codes are those of words \
+             rounded to whole codes; the chip keeps their fractions, and so do effective bits, offset and gain.",
             how.averages, how.noise_lsb
         )),
         None => found.info("Non-linearity and effective bits are those of the converters as they come."),
