@@ -30,7 +30,7 @@ pub fn calibrating(crossbars: u64, fabric: &Fabric, technology: &Technology) -> 
     let cores = crossbars.div_ceil(u64::from(o.crossbars_per_core));
     let tiles = cores.div_ceil(u64::from(o.cores_per_tile)).max(1) as f64;
     let converters = tiles * f64::from(o.cores_per_tile) * f64::from(o.adcs_per_core);
-    (measurements > 0).then(|| Calibrating {
+    (measurements > 0).then_some(Calibrating {
         converters,
         measurements,
         energy_j: converters * measurements as f64 * fabric.conversion.energy_j,
