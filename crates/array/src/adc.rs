@@ -84,7 +84,8 @@ impl Mismatch {
         }
     }
 
-    fn design(&self, resolution: Resolution) -> SarSpec {
+    /// The design that converters of this resolution are draws of.
+    pub fn design(&self, resolution: Resolution) -> SarSpec {
         let bits = u32::BITS - resolution.levels().leading_zeros();
         SarSpec {
             bits,

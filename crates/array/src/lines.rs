@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::converter::not_negative;
+use crate::copper::CopperLines;
 use crate::wires::{Effective, Ends, Followed, LinearCrossbar, Wires, Workspace};
 use crate::{ArrayError, SettingError};
 
@@ -19,40 +20,72 @@ pub enum Lines {
     Resistive(ResistiveLines),
 }
 
-/// Lines with resistance.
+/// Lines with resistance, in a description by their segments or as copper.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
+#[serde(try_from = "Described", into = "Described")]
+#[schemars(with = "Described")]
 pub struct ResistiveLines {
     /// Of each word-line segment, ohm: one in front of every device.
-    #[serde(rename = "word_segment", with = "quantity::ohm")]
-    #[schemars(with = "String")]
     pub word_segment_ohm: f64,
     /// Of each bit-line segment, ohm: one behind every device.
-    #[serde(rename = "bit_segment", with = "quantity::ohm")]
-    #[schemars(with = "String")]
     pub bit_segment_ohm: f64,
+    /// In series with each driver, ohm.
+    pub driver_ohm: f64,
+    /// In series with each sense amplifier, ohm.
+    pub sense_ohm: f64,
+    /// Where word lines are driven.
+    pub drivers: Ends,
+    /// Where bit lines are sensed.
+    pub grounds: Ends,
+    /// Where the devices of a weight lie.
+    pub devices: Placement,
+    /// The copper that the segments are pieces of, where a description says so. Segments count: where others took their place,
+    /// this is what they once were, and is not written.
+    pub copper: Option<CopperLines>,
+    /// Error of products, r.m.s., as a part of their r.m.s. output, up to which effective matrices follow conductances that
+    /// change (see [`Followed`]); 0 to compute them anew.
+    pub tolerance: f64,
+}
+
+/// Lines as a description has them: segments, or copper that they are pieces of.
+#[derive(Clone, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+struct Described {
+    /// Of each word-line segment, ohm: one in front of every device.
+    #[serde(rename = "word_segment", with = "quantity::option_ohm", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    word_segment_ohm: Option<f64>,
+    /// Of each bit-line segment, ohm: one behind every device.
+    #[serde(rename = "bit_segment", with = "quantity::option_ohm", default)]
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schemars(with = "Option<String>")]
+    bit_segment_ohm: Option<f64>,
+    /// Both instead: copper lines by their width, of a published table.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    copper: Option<CopperLines>,
     /// In series with each driver, ohm.
     #[serde(rename = "driver", with = "quantity::ohm", default)]
     #[schemars(with = "String")]
-    pub driver_ohm: f64,
+    driver_ohm: f64,
     /// In series with each sense amplifier, ohm.
     #[serde(rename = "sense", with = "quantity::ohm", default)]
     #[schemars(with = "String")]
-    pub sense_ohm: f64,
+    sense_ohm: f64,
     /// Where word lines are driven.
     #[serde(default)]
-    pub drivers: Ends,
+    drivers: Ends,
     /// Where bit lines are sensed.
     #[serde(default)]
-    pub grounds: Ends,
+    grounds: Ends,
     /// Where the devices of a weight lie.
     #[serde(default)]
-    pub devices: Placement,
-    /// Error of products, r.m.s., as a part of their r.m.s. output, up to which effective matrices follow conductances that drift or
-    /// fluctuate to first order (see [`Followed`]); past it, and everywhere where it is 0, they are computed anew
-    /// whenever conductances are read. With a tolerance, what is read depends on earlier reads within it.
+    devices: Placement,
+    /// Error of products, r.m.s., as a part of their r.m.s. output, up to which effective matrices follow conductances that
+    /// drift or fluctuate to first order; past it, and everywhere where it is 0, they are computed anew whenever
+    /// conductances are read. With a tolerance, what is read depends on earlier reads within it.
     #[serde(default, skip_serializing_if = "is_zero")]
-    pub tolerance: f64,
+    tolerance: f64,
 }
 
 fn is_zero(value: &f64) -> bool {
@@ -64,6 +97,58 @@ fn is_zero(value: &f64) -> bool {
 pub(crate) struct Behind {
     lines: ResistiveLines,
     followed: Vec<Option<Followed>>,
+}
+
+impl TryFrom<Described> for ResistiveLines {
+    type Error = String;
+
+    fn try_from(d: Described) -> Result<Self, String> {
+        let [word_segment_ohm, bit_segment_ohm] = match (d.copper, d.word_segment_ohm, d.bit_segment_ohm) {
+            (None, Some(word), Some(bit)) => [word, bit],
+            (Some(copper), None, None) => [copper.segment_ohm().map_err(|e| format!("copper.{e}"))?; 2],
+            (None, ..) => {
+                return Err(
+                    "word_segment and bit_segment are needed, or copper with the width of its lines".into()
+                );
+            }
+            (Some(_), ..) => {
+                return Err("copper says what segments are; word_segment and bit_segment do too".into());
+            }
+        };
+        let Described { driver_ohm, sense_ohm, drivers, grounds, devices, copper, tolerance, .. } = d;
+        Ok(Self {
+            word_segment_ohm,
+            bit_segment_ohm,
+            driver_ohm,
+            sense_ohm,
+            drivers,
+            grounds,
+            devices,
+            copper,
+            tolerance,
+        })
+    }
+}
+
+impl From<ResistiveLines> for Described {
+    fn from(r: ResistiveLines) -> Self {
+        let segments = [r.word_segment_ohm, r.bit_segment_ohm];
+        let copper = r.copper.filter(|c| c.segment_ohm().is_ok_and(|ohm| segments == [ohm; 2]));
+        let [word_segment_ohm, bit_segment_ohm] =
+            if copper.is_some() { [None; 2] } else { segments.map(Some) };
+        let ResistiveLines { driver_ohm, sense_ohm, drivers, grounds, devices, tolerance, .. } = r;
+        Self {
+            word_segment_ohm,
+            bit_segment_ohm,
+            copper,
+            driver_ohm,
+            sense_ohm,
+            drivers,
+            grounds,
+            devices,
+            tolerance,
+        }
+    }
 }
 
 /// Where the devices of a weight lie: its positive, its negative and its parallel ones.

@@ -88,10 +88,11 @@ pub struct Bin {
 /// Non-linearity over the codes, in steps, after offset and gain are taken off.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Linearity {
-    /// Differential: how much wider than the mean the bin of each code is, from code 1 on; the bins at the ends have no
-    /// width. -1 is a code that never comes.
+    /// Differential: how much wider than the mean the bin of each code is, from code 1 to the last but one. -1 is a code that
+    /// never comes. The outermost codes that come take whatever lies beyond the range, so that their bins have no width: they, and
+    /// codes beyond them, which offset and gain keep from coming, are not a number.
     pub dnl: Vec<f64>,
-    /// Integral: by how much each code, from code 1 on, lies above the line through all of them.
+    /// Integral: by how much each code lies above the line through all that have a number; of the same codes.
     pub inl: Vec<f64>,
 }
 
@@ -106,7 +107,13 @@ impl Linearity {
         worst(&self.inl)
     }
 
-    /// Codes that never come.
+    /// Codes that offset and gain keep from coming, or let overflow take, at the ends of the range, beyond the first and the
+    /// last.
+    pub fn cut_off(&self) -> usize {
+        self.dnl.iter().filter(|d| d.is_nan()).count()
+    }
+
+    /// Codes within the range that never come.
     pub fn missing(&self) -> usize {
         self.dnl.iter().filter(|d| **d <= -1.0 + 1e-12).count()
     }
@@ -286,20 +293,44 @@ impl SarConverter {
         for bin in self.bins() {
             width[self.rounded(bin.word) as usize] += bin.high - bin.low;
         }
-        let inner = &width[1..codes - 1];
-        let mean = inner.iter().sum::<f64>() / inner.len() as f64;
-        let dnl: Vec<f64> = inner.iter().map(|w| if mean > 0.0 { w / mean - 1.0 } else { -1.0 }).collect();
+        // Without what comes at the ends.
+        let first = width.iter().position(|w| *w > 0.0).unwrap_or(0) + 1;
+        let last = width.iter().rposition(|w| *w > 0.0).unwrap_or(0);
+        let inner = first..last.max(first);
+        let mean = width[inner.clone()].iter().sum::<f64>() / inner.len().max(1) as f64;
+        let (mut dnl, mut inl) = (vec![f64::NAN; codes - 2], vec![f64::NAN; codes - 2]);
         // The lower end of each code's bin against the line through the first and the last.
         let mut at = 0.0;
-        let inl = dnl
-            .iter()
-            .map(|d| {
-                let here: f64 = at;
-                at += d;
-                here
-            })
-            .collect();
+        for code in inner {
+            let wider = if mean > 0.0 { width[code] / mean - 1.0 } else { -1.0 };
+            (dnl[code - 1], inl[code - 1]) = (wider, at);
+            at += wider;
+        }
         Linearity { dnl, inl }
+    }
+
+    /// Offset, in steps, and relative error of the gain of what the digital side makes of inputs: the straight line of least
+    /// squares through all inputs but those that the ends of the range hold (IEEE Std 1241 calls them independently based).
+    /// Offset is what the line gives for no input, gain its slope less 1. 0 and 0 where fewer than two words come.
+    pub fn offset_and_gain(&self) -> (f64, f64) {
+        let bins = self.bins();
+        let inner = bins.get(1..bins.len().saturating_sub(1)).unwrap_or_default();
+        let (Some(first), Some(last)) = (inner.first(), inner.last()) else { return (0.0, 0.0) };
+        // Integrals over the inputs, counted from the middle of them; the middle of an ideal bin is its word and a half.
+        let middle = 0.5 * (first.low + last.high);
+        let (mut sum, mut moment, mut square, mut width) = (0.0, 0.0, 0.0, 0.0);
+        for bin in inner {
+            let (a, b, y) = (bin.low - middle, bin.high - middle, bin.word + 0.5);
+            width += b - a;
+            sum += y * (b - a);
+            moment += y * 0.5 * (b * b - a * a);
+            square += (b * b * b - a * a * a) / 3.0;
+        }
+        if width <= 0.0 || square <= 0.0 {
+            return (0.0, 0.0);
+        }
+        let slope = moment / square;
+        (sum / width - slope * middle, slope - 1.0)
     }
 
     /// Effective number of bits: `N - log2(e sqrt(12))`, with `e` the rms in steps of what a sine of 90 % of the range
@@ -387,11 +418,30 @@ mod tests {
         for n in 0..20 {
             let c = SarConverter::draw(&design, Key::root(9), n).unwrap();
             let curves = c.linearity();
-            // Codes that the range ends before have no width; within, all are even.
-            let inside = &curves.dnl[20..230];
-            let first = inside[0];
-            assert!(inside.iter().all(|d| (d - first).abs() < 1e-9));
+            // Codes that the range ends before are none; all others are even.
+            assert!(curves.worst_dnl() < 1e-9 && curves.worst_inl() < 1e-9 && curves.missing() == 0);
+            let ends = [c.offset, c.offset + 256.0 * (c.gain - 1.0)];
+            let lost = ends[0].max(0.0).floor() + (-ends[1]).max(0.0).floor();
+            assert!((curves.cut_off() as f64 - lost).abs() <= 1.0, "{} {ends:?}", curves.cut_off());
             assert!((c.code(128.25) as f64 - (c.gain * 128.25 + c.offset).floor()).abs() < 1e-9);
+            // The line through what comes out says both; steps at its ends that are cut shift it by a little.
+            let (offset, gain) = c.offset_and_gain();
+            assert!(
+                (offset - c.offset).abs() < 0.05 && (gain - c.gain + 1.0).abs() < 5e-4,
+                "{offset} {gain}"
+            );
+        }
+    }
+
+    #[test]
+    fn calibration_takes_offset_and_gain_off() {
+        let design = SarSpec { decisions: 12, unit_mismatch: 0.02, offset_lsb: 3.0, gain: 0.02, ..spec(10) };
+        for n in 0..10 {
+            let mut c = SarConverter::draw(&design, Key::root(4), n).unwrap();
+            let before = c.offset_and_gain();
+            c.calibrate(&Calibration { averages: 100, noise_lsb: 0.1 }).unwrap();
+            let (offset, gain) = c.offset_and_gain();
+            assert!(offset.abs() < 0.2 && gain.abs() < 1e-3, "{offset} {gain}, before {before:?}");
         }
     }
 

@@ -45,6 +45,8 @@ pub enum Command {
     Train(commands::train::Options),
     /// Price a network on a chip: energy, time and area by component, beside other machines
     Cost(commands::cost::Options),
+    /// Measure a chip's output converters: non-linearity, offset, gain and effective bits
+    Converter(commands::converter::Options),
     /// Describe, measure and fit single devices
     Device(commands::device::Options),
     /// Solve arrays with their wires, as circuits

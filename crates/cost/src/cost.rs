@@ -45,6 +45,8 @@ pub enum Component {
     SampleHold,
     /// Converters behind the bit lines.
     Adc,
+    /// Decisions of these beyond the number of bits.
+    Redundancy,
     /// Shift-and-add.
     ShiftAdd,
     /// Registers of a core.
@@ -63,11 +65,12 @@ pub enum Component {
 
 impl Component {
     /// All, in the order of the signal.
-    pub const ALL: [Component; 11] = [
+    pub const ALL: [Component; 12] = [
         Component::Array,
         Component::Dac,
         Component::SampleHold,
         Component::Adc,
+        Component::Redundancy,
         Component::ShiftAdd,
         Component::Registers,
         Component::Buffer,
@@ -84,6 +87,7 @@ impl Component {
             Component::Dac => "DACs",
             Component::SampleHold => "sample-and-hold",
             Component::Adc => "ADCs",
+            Component::Redundancy => "redundant decisions of ADCs",
             Component::ShiftAdd => "shift-and-add",
             Component::Registers => "registers",
             Component::Buffer => "buffers",

@@ -88,6 +88,7 @@ pub fn energy(events: &Events, fabric: &Fabric, technology: &Technology) -> Bill
     let input_j = technology.input_register.bit_j() * f64::from(fabric.input_bits);
     let output_j = technology.output_register.bit_j() * f64::from(fabric.output_bits);
     let registers = technology.input_register.each.known().max(technology.output_register.each.known());
+    let conversions_j = adc * turns * fabric.conversion.energy_j;
     let part = |component, energy_j: f64, known| (component, energy_j, known);
     let parts = [
         part(Component::Array, array_j, technology.array.known()),
@@ -97,7 +98,8 @@ pub fn energy(events: &Events, fabric: &Fabric, technology: &Technology) -> Bill
             adc * turns * technology.sample_hold.operation().energy_j,
             technology.sample_hold.known(),
         ),
-        part(Component::Adc, adc * turns * fabric.conversion.energy_j, fabric.conversion.known),
+        part(Component::Adc, conversions_j * (1.0 - fabric.redundant), fabric.conversion.known),
+        part(Component::Redundancy, conversions_j * fabric.redundant, fabric.conversion.known),
         part(
             Component::ShiftAdd,
             (adc * turns + t.digital_adds as f64) * technology.shift_add.operation().energy_j,
@@ -127,7 +129,8 @@ pub fn energy(events: &Events, fabric: &Fabric, technology: &Technology) -> Bill
         ),
     ];
     let mut bill = Bill::default();
-    for (component, energy_j, known) in parts {
+    let there = |component| component != Component::Redundancy || fabric.redundancy > 0;
+    for (component, energy_j, known) in parts.into_iter().filter(|(component, ..)| there(*component)) {
         bill.add(component, Cost { energy_j, ..Cost::default() }, known);
     }
     bill
@@ -147,15 +150,17 @@ pub fn price(tally: &Tally, crossbars: u64, fabric: &Fabric, technology: &Techno
     let cores = (crossbars / f64::from(technology.organisation.crossbars_per_core)).ceil();
     let adders = cores * f64::from(technology.organisation.shift_adds_per_core);
     let adc = tally.adc_conversions as f64 * turns;
+    let converting_s = adc / (crossbars * fabric.adcs) * fabric.conversion.time_s;
     let busy = [
         (
             Component::Array,
             (tally.cell_reads as f64 / (crossbars * fabric.cells() as f64)) * turns * fabric.read_s,
         ),
-        (Component::Adc, adc / (crossbars * fabric.adcs) * fabric.conversion.time_s),
+        (Component::Adc, converting_s * (1.0 - fabric.redundant)),
+        (Component::Redundancy, converting_s * fabric.redundant),
         (Component::ShiftAdd, (adc + tally.digital_adds as f64) / adders * technology.shift_add.time_s.value),
     ];
-    for (component, latency_s) in busy {
+    for (component, latency_s) in busy.into_iter().filter(|(_, s)| *s > 0.0) {
         bill.add(component, Cost { latency_s, ..Cost::default() }, crate::Known::Published);
     }
     bill.sorted()

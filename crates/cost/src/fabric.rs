@@ -1,6 +1,6 @@
 //! The crossbars of a chip, as far as they are priced.
 
-use neurohm_array::{Adc, ChipSpec, Dac, Resolution};
+use neurohm_array::{Adc, ChipSpec, Dac, Resolution, UniformAdc};
 use serde::Serialize;
 
 use crate::component::{Conversion, Operation};
@@ -39,6 +39,11 @@ pub struct Fabric {
     pub input_bits: u32,
     /// Bits of a conversion.
     pub output_bits: u32,
+    /// Decisions of a conversion beyond its bits.
+    pub redundancy: u32,
+    /// Measurements by which a converter calibrates itself: of the weight of each decision and of the offset, each as often as it
+    /// is averaged. 0 for one that does not.
+    pub measurements: u64,
     /// Turns in which an input comes: `ceil(input bits / DAC bits)`.
     pub turns: u32,
     /// Read voltage, V.
@@ -52,9 +57,11 @@ pub struct Fabric {
     /// One turn of a word line.
     #[serde(skip)]
     pub dac: Operation,
-    /// One conversion of a bit line.
+    /// One conversion of a bit line, redundant decisions included.
     #[serde(skip)]
     pub conversion: Operation,
+    /// Part of its energy and time that these take.
+    pub redundant: f64,
     /// Converters that a crossbar has to itself; below one where crossbars share one.
     pub adcs: f64,
     /// What inputs and weights are like.
@@ -93,7 +100,7 @@ impl Fabric {
         }
         let rows = chip.tile.rows;
         let dac = technology.dac.point()?;
-        let conversion = technology.adc.operation(
+        let mut conversion = technology.adc.operation(
             Conversion {
                 bits: output_bits,
                 column_ohm: 1.0 / (cell_s * f64::from(rows)),
@@ -102,6 +109,19 @@ impl Fabric {
             },
             &technology.convention,
         )?;
+        let (redundancy, measurements) = match &chip.adc {
+            Adc::Uniform(UniformAdc { mismatch: Some(m), .. }) => {
+                let averages = m.calibration.as_ref().map_or(0, |c| u64::from(c.averages));
+                (m.redundancy, averages * u64::from(output_bits + m.redundancy + 1))
+            }
+            _ => (0, 0),
+        };
+        // A decision more takes as long as the others, at the same power; overlapping weights sum to the same capacitance, so
+        // that the area is the same.
+        let periods = technology.adc.decision_periods(output_bits, &technology.convention);
+        let stretch = 1.0 + f64::from(redundancy) / periods;
+        conversion.energy_j *= stretch;
+        conversion.time_s *= stretch;
         let lines_per_weight = 2 * chip.mapping.devices_per_polarity;
         let organisation = &technology.organisation;
         let read_s = technology.array.read_s(crate::component::ReadCell {
@@ -115,6 +135,8 @@ impl Fabric {
             lines_per_weight,
             input_bits,
             output_bits,
+            redundancy,
+            measurements,
             turns: input_bits.div_ceil(dac.bits).max(1),
             dac: dac.operation(),
             read_v: chip.read.voltage_v,
@@ -122,6 +144,7 @@ impl Fabric {
             integration_s: chip.read.integration_time_s,
             read_s,
             conversion,
+            redundant: 1.0 - 1.0 / stretch,
             adcs: f64::from(organisation.adcs_per_core) / f64::from(organisation.crossbars_per_core),
             activity,
         })

@@ -31,6 +31,7 @@ pub mod map;
 mod preset;
 mod program;
 pub mod standby;
+mod start_up;
 mod technology;
 
 pub use baseline::{Baseline, baselines};
@@ -44,4 +45,5 @@ pub use layer::{Layer, check, parse_layers};
 pub use map::{Mapping, map};
 pub use preset::{Stated, TechnologyPreset, parse_technology, technologies, technology};
 pub use program::{Programming, program};
+pub use start_up::{Calibrating, calibrating};
 pub use technology::{Conventions, Extra, Level, Link, Organisation, Periods, Technology, Write};

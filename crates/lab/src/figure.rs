@@ -27,8 +27,7 @@ pub(crate) fn thinned(values: Vec<f64>) -> Vec<f64> {
 }
 
 pub(crate) fn line(name: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Line {
-    let (x, y) = (thinned(x), thinned(y));
-    Line { name: name.into(), x, y, low: Vec::new(), high: Vec::new(), reference: false }
+    Line::new(name, thinned(x), thinned(y))
 }
 
 pub(crate) fn dashed(name: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Line {

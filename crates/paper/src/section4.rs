@@ -1,9 +1,9 @@
 //! Section 4: what its prose says of spiking systems in numbers.
 
+use neurohm_array::CopperLines;
 use neurohm_array::wires::{
     Access, Background, Ceiling, CellLaw, Conduction, ReadArray, Scheme, WireError, ceiling,
 };
-use neurohm_cost::component::Wire;
 use neurohm_device::preset;
 use neurohm_lab::LabError;
 use neurohm_study::record::{Axis, Line, Series};
@@ -81,8 +81,7 @@ const CLAIMED: usize = 2048;
 /// Resistance of a segment of a line in a pitch of two widths, ohm.
 fn segment_ohm(width_nm: f64) -> Result<f64, LabError> {
     let width_m = width_nm * 1e-9;
-    let ohm = Wire::of_width(width_m).and_then(|wire| wire.ohm(2.0 * width_m, 0.0));
-    ohm.map_err(|e| LabError::Setting(e.to_string()))
+    CopperLines::of_width(width_m).segment_ohm().map_err(|e| LabError::Setting(e.to_string()))
 }
 
 fn failed(error: WireError) -> LabError {

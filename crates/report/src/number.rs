@@ -105,7 +105,8 @@ fn scale(size: f64, unit: &str) -> (f64, String, i32) {
 }
 
 /// Divisor and unit in which an axis reads well whose largest number has this size: with an SI prefix from a thousand on
-/// and below a tenth, in the largest unit of time of which it holds two; as it is where no prefix belongs.
+/// and below a tenth, in the largest unit of time of which it holds two; where no prefix belongs as it is, or in a power of ten
+/// that labels would repeat at every tick.
 pub(crate) fn reading(size: f64, unit: &str) -> (f64, String) {
     let bare = (1.0, unit.to_string());
     match unit {
@@ -119,8 +120,10 @@ pub(crate) fn reading(size: f64, unit: &str) -> (f64, String) {
             (size / 2.0 / count, format!("{unit}{plural}"))
         }
         _ => match scale(size, unit) {
-            (divisor, unit, 0) => (divisor, unit),
-            _ => bare,
+            (divisor, unit, exponent) if exponent != 0 => {
+                (divisor, format!("10{} {unit}", superscript(exponent)).trim_end().to_owned())
+            }
+            (divisor, unit, _) => (divisor, unit),
         },
     }
 }
@@ -244,7 +247,8 @@ mod tests {
             (3e8, "s", 31_536_000.0, "years"),
             (5e6, "ohm", 1e6, "Mohm"),
             (1200.0, "K", 1.0, "K"),
-            (1e-7, "1", 1.0, "1"),
+            (1e-7, "1", 1e-7, "10⁻⁷"),
+            (1e8, "%", 1e8, "10⁸ %"),
             (0.0, "A", 1.0, "A"),
             (f64::INFINITY, "A", 1.0, "A"),
         ] {

@@ -96,18 +96,28 @@ pub struct Line {
     /// A reference (ideal, published): drawn dashed.
     #[serde(default)]
     pub reference: bool,
+    /// A variant of the line before it: drawn in its colour, dashed.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub variant: bool,
 }
 
 impl Line {
     /// A line of what was found, without intervals.
     pub fn new(name: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Line {
-        Line { name: name.into(), x, y, low: Vec::new(), high: Vec::new(), reference: false }
+        let (low, high) = (Vec::new(), Vec::new());
+        Line { name: name.into(), x, y, low, high, reference: false, variant: false }
     }
 
     /// The same as a reference, drawn dashed.
     #[must_use]
     pub fn dashed(self) -> Line {
         Line { reference: true, ..self }
+    }
+
+    /// The same as a variant of the line before it, drawn in its colour.
+    #[must_use]
+    pub fn variant(self) -> Line {
+        Line { variant: true, ..self }
     }
 }
 

@@ -27,6 +27,15 @@ impl Approximation {
     /// All of them.
     pub const ALL: [Self; 3] = [Self::NoWires, Self::OwnPath, Self::MeanLines];
 
+    /// What it takes for what it is, in words.
+    pub fn about(self) -> &'static str {
+        match self {
+            Self::NoWires => "no wires at all",
+            Self::OwnPath => "each cell in series with its own path alone",
+            Self::MeanLines => "each line as one of mean conductances, to first order",
+        }
+    }
+
     /// Its name in requests and records.
     pub fn name(self) -> &'static str {
         match self {
@@ -118,16 +127,25 @@ impl LinearCrossbar<'_> {
         watch: &dyn Watch,
     ) -> Result<ApproximationError, WireError> {
         let near = self.approximate(by)?;
-        let exact = self.effective(workspace, watch)?;
+        Ok(near.error_against(&self.effective(workspace, watch)?))
+    }
+}
+
+impl Effective {
+    /// How far this matrix, of an approximation, is from the exact one of the same array. An array that conducts nothing has no
+    /// error where this conducts nothing either.
+    pub fn error_against(&self, exact: &Effective) -> ApproximationError {
         let largest = exact.w.iter().fold(f64::MIN_POSITIVE, |t, w| t.max(*w));
-        let pairs = || near.w.iter().zip(&exact.w);
-        let square: f64 = exact.w.iter().map(|w| w * w).sum::<f64>().max(f64::MIN_POSITIVE);
+        let pairs = || self.w.iter().zip(&exact.w);
+        // Of elements as parts of the largest: squares of small conductances underflow.
+        let square = |x: f64| (x / largest) * (x / largest);
+        let whole: f64 = exact.w.iter().map(|w| square(*w)).sum::<f64>().max(f64::MIN_POSITIVE);
         let sum: f64 = exact.w.iter().sum::<f64>().max(f64::MIN_POSITIVE);
-        Ok(ApproximationError {
-            rms: (pairs().map(|(a, b)| (a - b) * (a - b)).sum::<f64>() / square).sqrt(),
+        ApproximationError {
+            rms: (pairs().map(|(a, b)| square(a - b)).sum::<f64>() / whole).sqrt(),
             largest: pairs().fold(0.0f64, |t, (a, b)| t.max((a - b).abs())) / largest,
-            sum: near.w.iter().sum::<f64>() / sum - 1.0,
-        })
+            sum: pairs().map(|(a, b)| a - b).sum::<f64>() / sum,
+        }
     }
 }
 

@@ -235,7 +235,7 @@ impl Access {
                     ("the threshold of the transistors, in V,", threshold_v),
                 ] {
                     if !value.is_finite() {
-                        return Err(WireError::Parameter { what, value });
+                        return Err(WireError::Parameter { what, value, range: "finite" });
                     }
                 }
                 if gate_v <= threshold_v {
@@ -249,12 +249,22 @@ impl Access {
     }
 }
 
-fn positive(what: &'static str, value: f64) -> Result<(), WireError> {
-    if value > 0.0 && value < f64::INFINITY { Ok(()) } else { Err(WireError::Parameter { what, value }) }
+pub(super) fn positive(what: &'static str, value: f64) -> Result<(), WireError> {
+    let range = "positive and finite";
+    if value > 0.0 && value < f64::INFINITY {
+        Ok(())
+    } else {
+        Err(WireError::Parameter { what, value, range })
+    }
 }
 
-fn not_negative(what: &'static str, value: f64) -> Result<(), WireError> {
-    if (0.0..f64::INFINITY).contains(&value) { Ok(()) } else { Err(WireError::Parameter { what, value }) }
+pub(super) fn not_negative(what: &'static str, value: f64) -> Result<(), WireError> {
+    let range = "zero, or positive and finite";
+    if (0.0..f64::INFINITY).contains(&value) {
+        Ok(())
+    } else {
+        Err(WireError::Parameter { what, value, range })
+    }
 }
 
 impl CellLaw {

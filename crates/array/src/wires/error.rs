@@ -52,12 +52,14 @@ pub enum WireError {
         value: f64,
     },
     /// A parameter of a cell that is out of range.
-    #[error("{what} is {value}, which is out of range")]
+    #[error("{what} is {value}; it has to be {range}")]
     Parameter {
         /// Which one, with its unit.
         what: &'static str,
         /// Its value.
         value: f64,
+        /// What it may be.
+        range: &'static str,
     },
     /// Voltages for another number of lines.
     #[error("{found} voltages for {expected} {what}")]

@@ -15,7 +15,7 @@
 
 use neurohm_num::Watch;
 
-use super::cell::{CellLaw, Conduction, Place};
+use super::cell::{CellLaw, Conduction, Place, not_negative, positive};
 use super::{Access, WireError};
 
 mod grouped;
@@ -152,26 +152,24 @@ impl ReadArray {
             return Err(size);
         }
         self.law.check()?;
-        let within = |what: &'static str, value: f64, good: bool| {
-            if good { Ok(()) } else { Err(WireError::Parameter { what, value }) }
-        };
-        let finite = |v: f64| (0.0..f64::INFINITY).contains(&v);
         let (low, high) = (self.low_s, self.high_s);
-        within("the conductance of the low-resistance state, in S,", low, low > 0.0 && low < f64::INFINITY)?;
-        within(
-            "the conductance of the high-resistance state, in S, which has to be the smaller one,",
-            high,
-            (0.0..low).contains(&high),
-        )?;
+        positive("the conductance of the low-resistance state, in S,", low)?;
+        let (what, range) = (
+            "the conductance of the high-resistance state, in S,",
+            "zero, or positive and smaller than that of the low-resistance state",
+        );
+        if !(0.0..low).contains(&high) {
+            return Err(WireError::Parameter { what, value: high, range });
+        }
         for (what, ohm) in [
             ("the resistance of a word-line segment, in ohm,", self.word_ohm),
             ("the resistance of a bit-line segment, in ohm,", self.bit_ohm),
             ("the resistance of a driver, in ohm,", self.driver_ohm),
             ("the resistance of a sense amplifier, in ohm,", self.sense_ohm),
         ] {
-            within(what, ohm, finite(ohm))?;
+            not_negative(what, ohm)?;
         }
-        within("the read voltage, in V,", volts, volts > 0.0 && volts < f64::INFINITY)
+        positive("the read voltage, in V,", volts)
     }
 
     /// Whether cells obey Ohm's law and have nothing in series, so that results are exact.
@@ -179,15 +177,20 @@ impl ReadArray {
         self.law == CellLaw::passive(Conduction::Linear)
     }
 
-    /// Without wire resistance lines are nodes, and a few groups are all there is. A single kind without it stands as a
-    /// millionth of the other.
-    fn wires(&self) -> Option<[f64; 2]> {
+    /// What stands for lines without resistance where the other kind has some, ohm: a millionth of the other's. Without any
+    /// resistance, and where both have some, nothing stands for them.
+    pub fn stand_in_ohm(&self) -> Option<f64> {
         match (self.word_ohm, self.bit_ohm) {
-            (0.0, 0.0) => None,
-            (0.0, bit) => Some([1e-6 * bit, bit]),
-            (word, 0.0) => Some([word, 1e-6 * word]),
-            (word, bit) => Some([word, bit]),
+            (0.0, ohm) | (ohm, 0.0) if ohm > 0.0 => Some(1e-6 * ohm),
+            _ => None,
         }
+    }
+
+    /// Without wire resistance lines are nodes, and a few groups are all there is.
+    fn wires(&self) -> Option<[f64; 2]> {
+        let or = |ohm: f64| if ohm > 0.0 { ohm } else { self.stand_in_ohm().unwrap_or(0.0) };
+        let ohms = [or(self.word_ohm), or(self.bit_ohm)];
+        (ohms != [0.0; 2]).then_some(ohms)
     }
 
     /// The read margin of the farthest cell. Unselected lines of cells that are not linear stand in `groups` groups on a side
@@ -271,11 +274,7 @@ impl ReadArray {
         watch: &dyn Watch,
     ) -> Result<f64, WireError> {
         self.check(volts)?;
-        let within = cell_s > 0.0 && cell_s < f64::INFINITY;
-        if !within {
-            let what = "the conductance of the cells of a product, in S,";
-            return Err(WireError::Parameter { what, value: cell_s });
-        }
+        positive("the conductance of the cells of a product, in S,", cell_s)?;
         let ideal = self.rows as f64 * self.cell(cell_s, volts, 0.0);
         let found = match self.wires() {
             Some(wires) if self.is_linear() => uniform::product(self, wires, volts, cell_s),

@@ -1,7 +1,7 @@
 //! Chips whose lines have resistance: the product is that of the circuit.
 
 use neurohm_array::wires::{LinearCrossbar, Wires, Workspace};
-use neurohm_array::{AnalogMatrix, ChipSpec, chip_preset, presets_only};
+use neurohm_array::{AnalogMatrix, ChipSpec, Lines, chip_preset, parse_chip, presets_only};
 use neurohm_device::Nonidealities;
 use neurohm_num::{Key, Purpose, Rows, RowsMut, Unwatched};
 
@@ -177,4 +177,47 @@ fn drifted_matrices_are_followed_within_the_tolerance_and_computed_anew_past_it(
     let followed = error("0.02");
     assert!(followed > 1e-7 && followed < 0.02, "{followed:.1e}");
     assert_eq!(error("1e-7"), 0.0);
+}
+
+#[test]
+fn lines_of_copper_are_segments_of_their_width_and_pitch() {
+    // 40 nm wide, aspect 1.9, 29.7 nohm m: 0.7816 ohm for 80 nm of it.
+    let by = |lines: &str| chip_preset("ideal").unwrap().set("wires", lines, &presets_only);
+    let set = |lines: &str| {
+        let mut chip = chip_preset("ideal").unwrap();
+        chip.set("wires", lines, &presets_only).map(|()| chip)
+    };
+    let copper = set("{resistive = {copper = {width = \"40 nm\"}}}").unwrap();
+    let Lines::Resistive(lines) = &copper.wires else { panic!("{:?}", copper.wires) };
+    let ohm = 29.7e-9 * 80e-9 / (1.9 * 40e-9 * 40e-9);
+    assert!((lines.word_segment_ohm - ohm).abs() < 1e-9 && lines.bit_segment_ohm == lines.word_segment_ohm);
+    // What is written is copper, until segments are something else; then they are written, and both read the same.
+    let again = |chip: &ChipSpec| {
+        let text = chip.to_toml().unwrap();
+        (parse_chip(&text, "again.toml", &presets_only).unwrap(), text)
+    };
+    let (read, text) = again(&copper);
+    assert!(read.wires == copper.wires && text.contains("40 nm") && !text.contains("segment"), "{text}");
+    let mut wider = copper.clone();
+    wider.set("wires.resistive.copper.pitch", "160 nm", &presets_only).unwrap();
+    let Lines::Resistive(lines) = &wider.wires else { panic!("{:?}", wider.wires) };
+    assert!((lines.word_segment_ohm - 2.0 * ohm).abs() < 1e-9);
+    let mut scaled = copper.clone();
+    assert!(scaled.scale("wires", 3.0));
+    let (read, text) = again(&scaled);
+    assert!(text.contains("word_segment") && !text.contains("copper"), "{text}");
+    let Lines::Resistive(lines) = &read.wires else { panic!("{:?}", read.wires) };
+    assert!((lines.bit_segment_ohm - 3.0 * ohm).abs() < 1e-9);
+    for (lines, words) in [
+        ("{resistive = {copper = {width = \"41 nm\"}}}", &["41 nm", "40 nm"][..]),
+        ("{resistive = {copper = {width = \"40 nm\", pitch = \"20 nm\"}}}", &["pitch", "20 nm"]),
+        (
+            "{resistive = {copper = {width = \"40 nm\"}, word_segment = \"1 ohm\"}}",
+            &["word_segment", "copper"],
+        ),
+        ("{resistive = {word_segment = \"1 ohm\"}}", &["bit_segment", "copper"]),
+    ] {
+        let said = by(lines).unwrap_err().to_string();
+        assert!(words.iter().all(|word| said.contains(word)), "{said}");
+    }
 }

@@ -1,6 +1,7 @@
 //! One file a command, named as it is typed.
 
 pub mod completions;
+pub mod converter;
 pub mod cost;
 pub mod crossbar;
 pub mod device;
@@ -28,6 +29,7 @@ pub fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> {
         Command::Run(options) => run::run(options, terminal),
         Command::Train(options) => train::run(options, terminal),
         Command::Cost(options) => cost::run(options, terminal),
+        Command::Converter(options) => converter::run(options, terminal),
         Command::Device(options) => device::run(options, terminal),
         Command::Crossbar(options) => crossbar::run(options, terminal),
         Command::Paper(options) => paper::run(options, terminal),

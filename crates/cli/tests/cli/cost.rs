@@ -115,3 +115,39 @@ fn a_network_beyond_the_chip_is_run_in_rounds_and_says_so() {
     let energy = |r: &Value| r["scalars"]["energy"]["value"].as_f64().unwrap();
     assert!(energy(&batch) < energy(&record) / 10.0);
 }
+
+#[test]
+fn redundant_decisions_and_calibration_are_items_of_their_own() {
+    let dir = folder();
+    let priced = |more: &[&str]| -> Value {
+        let out = run(dir.path(), ["cost", "mlp", "--json"].iter().chain(more).copied());
+        assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+        serde_json::from_slice(&out.stdout).unwrap()
+    };
+    let how = "chip.adc.uniform.mismatch={unit_capacitor = 0.05, redundancy = 2, calibration = {averages = 4, noise_lsb = 0.3}}";
+    let (plain, with) = (priced(&[]), priced(&["--set", how]));
+    let row = |record: &Value, name: &str| -> Option<f64> {
+        let tables = record["tables"].as_array().unwrap();
+        let bill = tables.iter().find(|t| t["name"] == "bill").unwrap()["rows"].as_array().unwrap();
+        bill.iter().find(|row| row[0] == name).map(|row| row[1].as_f64().unwrap())
+    };
+    // ISAAC's rate counts conversions of 8 decisions.
+    let extra = row(&with, "redundant decisions of ADCs").unwrap();
+    assert!((extra / row(&plain, "ADCs").unwrap() - 0.25).abs() < 1e-9);
+    assert_eq!(row(&plain, "redundant decisions of ADCs"), None);
+    let scalar = |record: &Value, name: &str| record["scalars"][name]["value"].as_f64();
+    let more = scalar(&with, "energy").unwrap() - scalar(&plain, "energy").unwrap();
+    assert!((more / extra - 1.0).abs() < 1e-6, "{more} {extra}");
+    assert!(
+        scalar(&with, "calibration_energy").unwrap() > 0.0 && scalar(&plain, "calibration_energy").is_none()
+    );
+    // Waking up costs the calibration: rare samples of a chip that is off draw that much more.
+    let last = |record: &Value| {
+        let line = record["series"][0]["lines"][0].clone();
+        let end = |key: &str| line[key].as_array().unwrap().last().unwrap().as_f64().unwrap();
+        end("x") * end("y")
+    };
+    let wakes = last(&with) - last(&plain) - more;
+    assert!((wakes / scalar(&with, "calibration_energy").unwrap() - 1.0).abs() < 1e-6, "{wakes}");
+    assert!(with["notes"].to_string().contains("44 measurements"));
+}

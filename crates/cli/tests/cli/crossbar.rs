@@ -198,6 +198,8 @@ fn an_array_of_devices_is_written_with_its_pulses() {
     let pulses = ["--pulse-width", "1us", "--gap", "0.1us", "-o", "array.cir"];
     let out = run(dir.path(), [&["crossbar", "export"], &device[..], &WIRES, &pulses].concat());
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let told = std::fs::read_to_string(dir.path().join("array.cir")).unwrap();
+    assert!(told.contains("makes a transient of 2.24 us and"), "{}", &told[..400]);
     let Some(lines) = ngspice(dir.path()) else { return };
     let (first, last) = (&lines[0], lines.last().unwrap());
     assert_eq!((first.len(), last.len()), (1 + 2 + 4, 1 + 2 + 4));
@@ -234,6 +236,7 @@ fn mistakes_with_arrays_are_explained() {
         "solve --resistance R.npy --voltages wide.npy",
         "solve --resistance R.npy --voltages turned.npy",
         "solve --resistance R.npy --voltages hole.npy",
+        "solve --resistance R.npy --voltages none.npy",
         "solve --resistance R.npy",
         "solve --resistance R.npy --effective --node-voltages",
         "solve --resistance R.npy --conductance R.npy --effective",
@@ -311,4 +314,124 @@ fn both_methods_find_the_same_and_say_which_they_are() {
             assert!((a - b).abs() <= 1e-12 * top, "{wires} ohm: {a} and {b}");
         }
     }
+}
+
+/// 32 x 24 cells over two decades, and an input.
+fn many(dir: &Path) -> (Vec<f64>, Vec<f64>) {
+    let r: Vec<f64> = (0..32 * 24).map(|k| 1e4 * 10f64.powf((k * 7919 % 10007) as f64 / 5000.0)).collect();
+    let v: Vec<f64> = (0..32).map(|k| f64::from(k % 7) / 7.0 - 0.4).collect();
+    npy(dir, "R.npy", false, "(32, 24)", &r);
+    npy(dir, "V.npy", false, "(32,)", &v);
+    (r, v)
+}
+
+#[test]
+fn approximations_are_written_by_name_with_their_error() {
+    let dir = folder();
+    let (r, v) = many(dir.path());
+    let base = ["--resistance", "R.npy", "--voltages", "V.npy", "--effective"];
+    let with =
+        |out: &str, more: &[&str]| solve(dir.path(), &[&base[..], &["--out", out], more].concat()).to_owned();
+    let exact = with("exact", &["--compare-approximations"]);
+    let w = |at: &str| read(&dir.path().join(at).join("w_eff.npy")).1;
+    let currents = |at: &str| read(&dir.path().join(at).join("currents.npy")).1;
+    assert_eq!((&exact["method"], &exact["approximation"]), (&"elimination".into(), &Value::Null));
+    let plain = with("plain", &[]);
+    assert!(
+        plain["approximations"].is_null()
+            && w("plain") == w("exact")
+            && currents("plain") == currents("exact")
+    );
+    let all = exact["approximations"].as_array().unwrap();
+    let true_w = w("exact");
+    for (name, found) in ["no_wires", "own_path", "mean_lines"].into_iter().zip(all) {
+        let value = with(name, &["--approximate", name]);
+        assert_eq!((&value["method"], &value["approximation"]), (&"approximation".into(), &name.into()));
+        assert_eq!((&value["approximations"][0], value["lost"].as_f64()), (found, exact["lost"].as_f64()));
+        // The errors are those of what was written, and currents are its.
+        let near = w(name);
+        let sum =
+            |of: &dyn Fn(f64, f64) -> f64| near.iter().zip(&true_w).map(|(a, b)| of(*a, *b)).sum::<f64>();
+        let top = true_w.iter().fold(0.0f64, |t, w| t.max(*w));
+        let largest = near.iter().zip(&true_w).fold(0.0f64, |t, (a, b)| t.max((a - b).abs())) / top;
+        let rms = (sum(&|a, b| (a - b).powi(2)) / sum(&|_, b| b * b)).sqrt();
+        let more = sum(&|a, _| a) / sum(&|_, b| b) - 1.0;
+        for (key, value) in [("rms", rms), ("largest", largest), ("sum", more)] {
+            let said = found[key].as_f64().unwrap();
+            assert!((said / value - 1.0).abs() < 1e-9 && value.abs() > 1e-4, "{name} {key}: {said} {value}");
+        }
+        for (column, i) in currents(name).iter().enumerate() {
+            let product: f64 = (0..32).map(|row| near[column * 32 + row] * v[row]).sum();
+            assert!((i - product).abs() < 1e-18, "{name}");
+        }
+    }
+    // Each cell alone with its own path: 10 ohm a word-line segment, 5 ohm a bit-line one.
+    let [row, column] = [3, 5];
+    let alone = 1.0 / (r[row * 24 + column] + 10.0 * (column + 1) as f64 + 5.0 * (32 - row) as f64);
+    assert!((w("own_path")[column * 32 + row] / alone - 1.0).abs() < 1e-12);
+    let said = run(
+        dir.path(),
+        [&["crossbar", "solve"], &base[..4], &WIRES, &["--approximate", "own_path", "-q"]].concat(),
+    );
+    assert!(text(&said.stdout).contains("those of the approximation own_path"), "{}", text(&said.stdout));
+}
+
+#[test]
+fn what_approximations_cannot_do_is_refused() {
+    let dir = folder();
+    many(dir.path());
+    for (more, says) in [
+        ("--approximate own_path --node-voltages", "no node voltages"),
+        ("--approximate own_path --drivers both", "connected at both ends"),
+        ("--compare-approximations --cell sinh --nonlinearity 3", "not linear"),
+        ("--compare-approximations --method iterate", "take --method out"),
+        ("--approximate perfect", "no_wires, own_path, mean_lines"),
+    ] {
+        let base = ["crossbar", "solve", "--resistance", "R.npy", "--voltages", "V.npy"];
+        let out = run(dir.path(), base.into_iter().chain(WIRES).chain(more.split(' ')));
+        let said = text(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+        assert!(out.status.code() == Some(2) && said.contains(says), "{more}: {said}");
+    }
+}
+
+#[test]
+fn lines_of_extreme_resistance_are_told_in_few_digits_and_cut_ones_by_name() {
+    let dir = folder();
+    many(dir.path());
+    let said = |wires: &[&str]| {
+        let base = ["crossbar", "solve", "-q", "--resistance", "R.npy", "--voltages", "V.npy"];
+        let out = run(dir.path(), base.iter().chain(wires).copied());
+        format!("{}{}", text(&out.stdout), text(&out.stderr))
+    };
+    let huge = said(&["--word-line-ohm", "1e250", "--bit-line-ohm", "1e250"]);
+    assert!(huge.contains("× 10²⁴") && huge.lines().all(|line| line.len() < 160), "{huge}");
+    let both = said(&["--word-line-ohm", "inf", "--bit-line-ohm", "inf"]);
+    assert!(both.contains("every cell floats, from row 0, column 0 on") && both.contains("No current flows"));
+    assert!(read(&dir.path().join("crossbar-R/currents.npy")).1.iter().all(|i| *i == 0.0));
+    let one = said(&["--word-line-ohm", "1", "--bit-line-ohm", "inf"]);
+    assert!(one.contains("The segments of all bit lines are cut") && !one.contains("floats"), "{one}");
+    let stiff = said(&["--word-line-ohm", "0", "--bit-line-ohm", "1", "--method", "iterate"]);
+    assert!(stiff.contains("--method eliminate keeps all digits"), "{stiff}");
+}
+
+#[test]
+fn masks_are_no_resistances_and_whole_numbers_are() {
+    let dir = folder();
+    let put = |name: &str, kind: &str, bytes: &[u8]| {
+        let header = format!("{{'descr': '{kind}', 'fortran_order': False, 'shape': (2, 2), }}");
+        let mut file = b"\x93NUMPY\x01\x00\x76\x00".to_vec();
+        file.extend(format!("{header:<117}\n").as_bytes());
+        file.extend(bytes);
+        std::fs::write(dir.path().join(name), file).unwrap();
+    };
+    put("mask.npy", "|b1", &[1, 1, 1, 1]);
+    put("whole.npy", "<i2", &[232, 3, 208, 7, 232, 3, 136, 19]);
+    let base =
+        |name: &'static str| ["crossbar", "solve", "-q", "--effective", "--resistance", name, "--out", "o"];
+    let out = run(dir.path(), base("mask.npy").into_iter().chain(WIRES));
+    assert!(out.status.code() == Some(2) && text(&out.stderr).contains("type bool"), "{}", text(&out.stderr));
+    let out =
+        run(dir.path(), base("whole.npy").into_iter().chain(["--word-line-ohm", "0", "--bit-line-ohm", "0"]));
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    assert_eq!(read(&dir.path().join("o/w_eff.npy")).1, [1e-3, 1e-3, 5e-4, 2e-4]);
 }

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use serde_json::Value;
 
+mod converter;
 mod cost;
 mod crossbar;
 mod device;

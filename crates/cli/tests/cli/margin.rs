@@ -35,7 +35,11 @@ fn wrong_margins_say_what_helps() {
         ("--device pcm --word-line-ohm 1", "--bit-line-ohm"),
         ("--device vteam_memtorch --wire-width 32nm", "characterise"),
         ("--device pcm --low-ohm 1kohm --high-ohm 1Mohm --wire-width 32nm", "cannot be used with"),
-        ("--low-ohm 1Mohm --high-ohm 1kohm --wire-width 32nm", "smaller one"),
+        ("--low-ohm 1Mohm --high-ohm 1kohm --wire-width 32nm", "(1 kΩ) is not above --low-ohm (1 MΩ)"),
+        (
+            "--low-ohm 1kohm --high-ohm 1Mohm --wire-width 32nm --read -1",
+            "is -1; it has to be positive and finite",
+        ),
         ("--device pcm --wire-width 32nm --cell sinh --nonlinearity 3", "--read"),
         ("--device pcm --wire-width 32nm --limit 120%", "between 0 and 1"),
     ] {
@@ -78,4 +82,32 @@ fn a_map_names_the_worst_cell_and_opens_offline() {
         "{}",
         text(&out.stderr)
     );
+}
+
+#[test]
+fn lines_of_one_kind_without_resistance_are_said_to_have_a_little() {
+    let dir = folder();
+    let notes = |bit_ohm: &str| {
+        let args = "crossbar margin --low-ohm 10kohm --high-ohm 1Mohm --word-line-ohm 2 --sizes 4 --json --bit-line-ohm";
+        let out = run(dir.path(), args.split_whitespace().chain([bit_ohm]));
+        let record: Value = serde_json::from_slice(&out.stdout).unwrap();
+        record["notes"].to_string()
+    };
+    assert!(notes("0").contains("stands as one of 2\u{a0}µΩ") && !notes("1").contains("stands as"));
+}
+
+#[test]
+fn a_map_of_open_cells_shows_no_rounding_and_says_that_nothing_flows() {
+    let dir = folder();
+    npy(dir.path(), "R.npy", false, "(5, 7)", &[f64::INFINITY; 35]);
+    let args = "crossbar map --resistance R.npy --word-line-ohm 3 --bit-line-ohm 7 --json";
+    let out = run(dir.path(), args.split(' '));
+    assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
+    let record: Value = serde_json::from_slice(&out.stdout).unwrap();
+    assert!(record["notes"].to_string().contains("no current flows"), "{}", record["notes"]);
+    let (maps, zero) = (record["maps"].as_array().unwrap(), Value::from(0.0));
+    for name in ["bit_line_v", "lost"] {
+        let map = maps.iter().find(|map| map["name"] == name).unwrap();
+        assert!(map["values"].as_array().unwrap().iter().all(|v| *v == zero), "{map}");
+    }
 }

@@ -12,6 +12,7 @@ use crate::constant::{Constant, Hertz, Joule, Known, Metre, SquareMetre, Watt};
 use crate::data::{Design, Designs, once};
 use crate::error::positive;
 use crate::preset::Stated;
+use crate::technology::Periods;
 use crate::{Conventions, CostError};
 
 /// A converter behind the bit lines, by the law that gives its cost.
@@ -203,6 +204,17 @@ impl Adc {
             Self::Listed { design } => listed(design)?.operation(see.bits, conventions),
             Self::Survey(survey) => survey.operation(see.bits),
             Self::Sar(sar) => sar.operation(see),
+        }
+    }
+
+    /// Periods of single decisions that a conversion of so many bits lasts. Where a rate counts conversions these are as many as
+    /// bits, which is a convention: sampling is in them.
+    pub fn decision_periods(&self, bits: u32, conventions: &Conventions) -> f64 {
+        let bits_f = f64::from(bits);
+        match (self, conventions.conversion) {
+            (Self::Sar(_), _) => bits_f + 1.0,
+            (Self::Point(_) | Self::Listed { .. }, Periods::BitCycles) => Periods::BitCycles.periods(bits),
+            _ => bits_f,
         }
     }
 

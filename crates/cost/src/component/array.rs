@@ -1,11 +1,10 @@
 //! What reading a crossbar takes.
 
-use neurohm_array::SettingError;
+use neurohm_array::{CopperWire, SettingError};
 use neurohm_num::quantity::{self, Dimension};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use super::Wire;
 use crate::constant::{Constant, FaradPerMetre, Known, Metre, Ratio, Second, SquareMetre, Watt};
 use crate::error::{not_negative, positive};
 use crate::preset::Stated;
@@ -94,7 +93,7 @@ impl OhmicArray {
     ///
     /// # Errors
     /// A cell without width or height.
-    pub fn pieces_ohm(&self, wire: &Wire) -> Result<(f64, f64), SettingError> {
+    pub fn pieces_ohm(&self, wire: &CopperWire) -> Result<(f64, f64), SettingError> {
         let piece = |features: f64| wire.ohm(features * self.node_m.value, 0.0);
         Ok((piece(self.cell_width.value)?, piece(self.cell_height.value)?))
     }
@@ -110,7 +109,7 @@ impl Array {
     /// `wires` may.
     pub(crate) fn tables(&self) -> Result<Vec<Stated>, SettingError> {
         let Self::Ohmic(array) = self else { return Ok(Vec::new()) };
-        let wire = Wire::nearest(array.node_m.value)?;
+        let wire = CopperWire::nearest(array.node_m.value)?;
         let (word, bit) = array.pieces_ohm(&wire)?;
         let ohm = |ohm: f64| quantity::format(quantity::rounded(ohm, 4), Dimension::Ohm);
         let value = format!(
@@ -119,7 +118,7 @@ impl Array {
             ohm(bit),
             quantity::format(wire.width_m, Dimension::Metre)
         );
-        Ok(vec![Stated::new("array.ohmic (its lines; in no bill)", value, wire.known, wire.source)])
+        Ok(vec![Stated::new("array.ohmic (its lines; in no bill)", value, Known::PublicCode, wire.source)])
     }
 
     /// Time of one read, s: the published one, or the chip's integration time after settling.
@@ -186,10 +185,16 @@ impl Array {
     }
 }
 
+/// Elmore's delay of a line of `cells` pieces of `cell_ohm` and `cell_f`, driven through `driver_ohm`, s:
+/// `R_d C N + r C N (N + 1) / 2` (Elmore 1948).
+pub fn elmore_s(driver_ohm: f64, cell_ohm: f64, cell_f: f64, cells: u32) -> f64 {
+    let n = f64::from(cells);
+    driver_ohm * cell_f * n + cell_ohm * cell_f * n * (n + 1.0) / 2.0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::component::elmore_s;
     use crate::technology;
 
     #[test]
@@ -202,9 +207,17 @@ mod tests {
         assert!((array.bit_line_f(128) - 6.7584e-15).abs() < 1e-21);
         assert!((array.settle_s(128, 1e5) / (0.2 * 6.7584e-15 * 1e5 / 64.0) - 1.0).abs() < 1e-12);
         // Lines 20 nm wide, aspect 2, 41.7 nohm m: 52.1 ohm a micrometre, 88 nm and 264 nm long.
-        let (word, bit) = array.pieces_ohm(&Wire::of_width(20e-9).unwrap()).unwrap();
+        let (word, bit) = array.pieces_ohm(&CopperWire::of_width(20e-9).unwrap()).unwrap();
         assert!((word - 52.125 * 0.088).abs() < 1e-9 && (bit / word - 3.0).abs() < 1e-12);
         // Such a line is far faster than the read: picoseconds.
         assert!(elmore_s(1e3, bit, array.bit_line_f(1), 128) < 1e-10);
+    }
+
+    #[test]
+    fn elmores_delay_is_the_sum_over_the_ladder() {
+        // Each capacitor sees the resistance that it shares with the source.
+        let (driver, r, c, n) = (1e3, 2.0, 1e-16, 64);
+        let ladder: f64 = (1..=n).map(|k| (driver + r * f64::from(k)) * c).sum();
+        assert!((elmore_s(driver, r, c, n) / ladder - 1.0).abs() < 1e-12);
     }
 }

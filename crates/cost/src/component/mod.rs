@@ -4,14 +4,12 @@ mod adc;
 mod array;
 mod block;
 mod dac;
-mod wire;
 
 pub use adc::{Adc, Conversion, Point, Sar, Survey};
 pub(crate) use array::ReadCell;
-pub use array::{Array, OhmicArray, PublishedArray};
+pub use array::{Array, OhmicArray, PublishedArray, elmore_s};
 pub use block::{Block, Congestion, Memory, Router};
 pub use dac::{Dac, DacPoint};
-pub use wire::{Wire, elmore_s};
 
 use crate::constant::Known;
 

@@ -16,8 +16,12 @@ impl Mapping {
     /// and the way to the next layer. Writing for rounds is not on it; see [`Mapping::reload`].
     pub fn bill(&self, fabric: &Fabric, technology: &Technology) -> Bill {
         let mut bill = energy(&self.events, fabric, technology);
-        let mut late = |component, latency_s, known| {
-            bill.add(component, Cost { latency_s, ..Cost::default() }, known);
+        let mut late = |component, latency_s: f64, known| {
+            let redundant_s = if component == Component::Adc { fabric.redundant * latency_s } else { 0.0 };
+            bill.add(component, Cost { latency_s: latency_s - redundant_s, ..Cost::default() }, known);
+            if redundant_s > 0.0 {
+                bill.add(Component::Redundancy, Cost { latency_s: redundant_s, ..Cost::default() }, known);
+            }
         };
         for (i, placed) in self.layers.iter().enumerate() {
             let widest = placed.layer.columns.min(u64::from(fabric.columns));

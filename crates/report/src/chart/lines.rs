@@ -9,6 +9,8 @@ use crate::svg::Svg;
 
 /// Colours before they repeat with another dash.
 const COLOURS: usize = 6;
+/// References that are drawn each in a way of its own.
+const GREYS: usize = 3;
 /// Points beyond which a line stands without marks.
 const MARKED: usize = 60;
 
@@ -26,42 +28,74 @@ pub(crate) fn lines(series: &Series, id: &str) -> Drawn {
     let frame = Frame::draw(&mut svg, id, HEIGHT, (x, &series.x), (y, &series.y));
 
     let mut legend = Vec::new();
-    let mut drawn = 0;
-    let classes: Vec<String> = series.lines.iter().map(|line| class(line, &mut drawn)).collect();
+    let points: Vec<Vec<Option<[f64; 2]>>> = (series.lines.iter())
+        .map(|line| line.x.iter().zip(&line.y).map(|(x, y)| frame.point(*x, *y)).collect())
+        .collect();
+    let references = series.lines.iter().filter(|line| line.reference).count();
+    let mut drawn = Drawing { coloured: 0, references: 0, apart: references <= GREYS };
+    let mut classes: Vec<String> = series.lines.iter().map(|line| drawn.class(line)).collect();
+    for n in 1..classes.len() {
+        if !series.lines[n].reference && (0..n).any(|before| hides(&points[n], &points[before])) {
+            classes[n] += " over";
+        }
+    }
     svg.raw(&format!("<g clip-path=\"url(#{id}-clip)\">"));
     for (line, class) in series.lines.iter().zip(&classes) {
         band(&mut svg, &frame, line, class);
     }
     // What has an interval, such as a mean, lies on top of single devices.
-    let all = || series.lines.iter().zip(&classes);
-    let behind = all().filter(|(line, _)| line.low.is_empty());
-    for (line, class) in behind.chain(all().filter(|(line, _)| !line.low.is_empty())) {
-        let points: Vec<Option<[f64; 2]>> =
-            line.x.iter().zip(&line.y).map(|(x, y)| frame.point(*x, *y)).collect();
-        svg.path(&format!("line {class}"), &runs(&points), false);
+    let all = || series.lines.iter().zip(&classes).zip(&points);
+    let behind = all().filter(|((line, _), _)| line.low.is_empty());
+    for ((line, class), points) in behind.chain(all().filter(|((line, _), _)| !line.low.is_empty())) {
+        svg.path(&format!("line {class}"), &runs(points), false);
         if points.len() <= MARKED && !line.reference {
+            // Where a line lies on another, its marks leave a ring of those below.
+            let size = if class.ends_with(" over") { 1.7 } else { 3.2 };
             for (i, point) in points.iter().enumerate() {
                 if let Some(point) = point {
-                    svg.circle(&format!("mark {class}"), *point, 3.2, &tip(series, line, i));
+                    svg.circle(&format!("mark {class}"), *point, size, &tip(series, line, i));
                 }
             }
         }
     }
     svg.raw("</g>");
-    for (line, class) in all() {
+    for ((line, class), _) in all() {
         legend.push(Key { class: class.clone(), name: line.name.clone() });
     }
     Drawn { svg: svg.finish(), legend }
 }
 
-/// Colour and dash of a line; references are grey and dashed whatever their number.
-fn class(line: &Line, drawn: &mut usize) -> String {
-    if line.reference {
-        return "ref".into();
+/// What was given to lines so far.
+struct Drawing {
+    coloured: usize,
+    references: usize,
+    /// Whether references are few enough to be told apart.
+    apart: bool,
+}
+
+impl Drawing {
+    /// Colour and dash of a line. References are grey, and a few of them drawn in ways of their own; a variant has the colour of the line before
+    /// it.
+    fn class(&mut self, line: &Line) -> String {
+        if line.reference {
+            self.references += 1;
+            let n = self.references;
+            return if n > 1 && self.apart { format!("ref r{n}") } else { "ref".into() };
+        }
+        let variant = line.variant && self.coloured > 0;
+        let n = if variant { self.coloured - 1 } else { self.coloured };
+        self.coloured += usize::from(!variant);
+        let (colour, dash) = (n % COLOURS + 1, n / COLOURS + usize::from(variant));
+        if dash == 0 { format!("c{colour}") } else { format!("c{colour} d{}", dash.min(2)) }
     }
-    let (colour, dash) = (*drawn % COLOURS + 1, *drawn / COLOURS);
-    *drawn += 1;
-    if dash == 0 { format!("c{colour}") } else { format!("c{colour} d{}", dash.min(2)) }
+}
+
+/// Whether a line that is drawn over another one leaves little of it: most of their points are within a pixel.
+fn hides(over: &[Option<[f64; 2]>], below: &[Option<[f64; 2]>]) -> bool {
+    let near = |a: &[f64; 2], b: &[f64; 2]| (a[0] - b[0]).abs() < 1.0 && (a[1] - b[1]).abs() < 1.0;
+    let shown = below.iter().flatten().count();
+    let same = over.iter().zip(below).filter(|(a, b)| matches!((a, b), (Some(a), Some(b)) if near(a, b)));
+    shown > 1 && over.len() == below.len() && 4 * same.count() >= 3 * shown
 }
 
 fn band(svg: &mut Svg, frame: &Frame, line: &Line, class: &str) {
@@ -117,4 +151,40 @@ fn summary(series: &Series) -> String {
     };
     let lines: Vec<String> = series.lines.iter().filter_map(line).collect();
     format!("{} against {}. {}", series.y.label, series.x.label, lines.join(" "))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn drawn(lines_: Vec<Line>) -> Drawn {
+        let (x, y) = (Axis::linear("x", "1"), Axis::linear("y", "1"));
+        lines(&Series { name: "s".into(), caption: "c".into(), x, y, lines: lines_ }, "a")
+    }
+
+    fn classes(drawn: &Drawn) -> Vec<&str> {
+        drawn.legend.iter().map(|key| key.class.as_str()).collect()
+    }
+
+    fn line(name: &str, y: [f64; 5]) -> Line {
+        Line::new(name, vec![0.0, 1.0, 2.0, 3.0, 4.0], y.into())
+    }
+
+    #[test]
+    fn a_line_over_another_lets_it_be_seen() {
+        let (flat, bent) = ([1.0; 5], [1.0, 1.0, 1.0, 1.0, 9.0]);
+        let (up, down) = ([0.0, 2.0, 4.0, 6.0, 9.0], [9.0, 6.0, 4.0, 2.0, 0.0]);
+        let drawn = drawn(vec![line("a", flat), line("b", up), line("c", bent), line("d", down)]);
+        assert_eq!(classes(&drawn), ["c1", "c2", "c3 over", "c4"]);
+        assert!(drawn.svg.contains("line c3 over") && drawn.svg.contains("r=\"1.7\""), "{}", drawn.svg);
+    }
+
+    #[test]
+    fn references_are_told_apart_and_variants_keep_a_colour() {
+        let at = |y: f64| line("l", [y; 5]);
+        let few = drawn(vec![at(1.0).dashed(), at(2.0), at(3.0).variant(), at(4.0).dashed(), at(5.0)]);
+        assert_eq!(classes(&few), ["ref", "c1", "c1 d1", "ref r2", "c2"]);
+        let many = drawn((0..5).map(|n| at(f64::from(n)).dashed()).collect());
+        assert!(classes(&many).iter().all(|class| *class == "ref"));
+    }
 }

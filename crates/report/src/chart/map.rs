@@ -59,8 +59,17 @@ pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
     bar(&mut svg, map.diverging, [right + 16.0, top], [14.0, shown_height])?;
     svg.rect("frame", [right + 16.0, top], [right + 30.0, bottom], "");
     let plain = Axis { unit: "-".into(), ..axis.clone() };
-    let scale = Scale::over([f64::from(range.low), f64::from(range.high)].into_iter(), &plain, false);
-    let label = axis_label(&axis, &scale);
+    let base = range.base();
+    let shown = [range.low, range.high].map(|v| f64::from(v) - base.map_or(0.0, |base| base.0));
+    let scale = Scale::over(shown.into_iter(), &plain, false);
+    let label = match base {
+        None => axis_label(&axis, &scale),
+        Some((at, digit)) => {
+            let said = number::quantity(at, Some([at - 3.0 * digit, at + 3.0 * digit]), &map.unit);
+            let less = number::Shown { half: String::new(), ..said };
+            axis_label(&Axis::linear(format!("{} less {less}", map.label), &map.unit), &scale)
+        }
+    };
     svg.text("label", [WIDTH.min(right + 30.0 + width(&label, SMALL)), 14.0], Anchor::End, &label);
     for tick in scale.ticks(&axis.unit, shown_height, SMALL, false) {
         if let (Some(at), Some(label)) = (scale.place(tick.at), &tick.label) {
@@ -131,6 +140,22 @@ struct Range {
     clipped: bool,
 }
 
+impl Range {
+    /// Where the range is small beside its values, a round number below it, from which ticks count, and the size of its last
+    /// digit: labels of values would differ in digits that there is no room for.
+    fn base(&self) -> Option<(f64, f64)> {
+        let (low, high) = (f64::from(self.low), f64::from(self.high));
+        let (span, size) = (high - low, low.abs().max(high.abs()));
+        let digit = 10f64.powf(span.log10().floor() - 1.0);
+        (span < NARROW * size).then(|| ((low / digit).floor() * digit, digit))
+    }
+}
+
+/// Part of its largest value below which a range is narrow.
+const NARROW: f64 = 2e-3;
+/// Part of a value by which two of them differ that are the same but for their rounding to single precision.
+const SAME: f32 = 4.0 * f32::EPSILON;
+
 /// The range of the values: without the outermost thousandth at either end where those few would leave the rest
 /// without contrast, around zero where zero is the middle.
 fn range(map: &Map) -> Range {
@@ -149,7 +174,7 @@ fn range(map: &Map) -> Range {
         high = high.abs().max(low.abs());
         low = -high;
     }
-    if high <= low {
+    if high - low <= SAME * high.abs().max(low.abs()) {
         let pad = if low == 0.0 { 0.5 } else { 0.05 * low.abs() };
         (low, high) = (low - pad, high + pad);
     }
@@ -298,5 +323,38 @@ mod tests {
         assert!(map(&sample(2, 2, vec![0.0; 3], false), "m").is_err());
         assert!(map(&sample(0, 0, vec![], false), "m").is_err());
         assert!(map(&sample(usize::MAX, 2, vec![0.0; 3], false), "m").is_err());
+    }
+
+    fn ticks(svg: &str) -> Vec<String> {
+        let texts = svg.split("<text class=\"tick\"").skip(1);
+        let inner = |t: &str| t.split_once('>').unwrap().1.split_once('<').unwrap().0.to_owned();
+        let bar = |t: &&str| t.split('>').next().unwrap().contains("\"start\"");
+        // The first stands below the picture.
+        texts.filter(bar).map(inner).skip(1).collect()
+    }
+
+    #[test]
+    fn ticks_of_narrow_and_of_tiny_ranges_are_short_and_differ() {
+        let drawn = |values: [f32; 4], unit: &str| {
+            let sample = Map { unit: unit.into(), ..sample(2, 2, values.into(), false) };
+            map(&sample, "a").unwrap().svg
+        };
+        for (values, unit, label) in [
+            ([0.2, 0.199_999, 0.199_998_5, 0.199_997], "V", "less 199.99849"),
+            ([1e-9, 2e-9, 3e-9, 0.0], "%", "(10⁻⁹ %)"),
+            ([1e-9, 2e-9, 3e-9, 0.0], "1", "(10⁻⁹)"),
+            ([1000.1, 1000.2, 1000.3, 1000.4], "Ω", "less 1.000"),
+        ] {
+            let svg = drawn(values, unit);
+            let ticks = ticks(&svg);
+            let mut apart = ticks.clone();
+            apart.dedup();
+            assert!(apart == ticks && ticks.len() > 2, "{ticks:?}");
+            assert!(ticks.iter().all(|t| width(t, SMALL) < 39.0), "{ticks:?}");
+            assert!(svg.contains(label), "{label}: {svg}");
+        }
+        // A single value but for its rounding is one colour, in the middle.
+        let svg = drawn([0.2, 0.2, 0.2, f32::from_bits(0.2f32.to_bits() + 1)], "V");
+        assert!(!svg.contains("less") && ticks(&svg).len() > 2, "{svg}");
     }
 }

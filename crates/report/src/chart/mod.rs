@@ -122,7 +122,7 @@ impl Frame {
 fn axis_label(axis: &Axis, scale: &Scale) -> String {
     let label = capitalised(&axis.label);
     match axis.unit.as_str() {
-        "" | "1" => label,
+        "" | "1" if scale.reading(&axis.unit).0 == 1.0 => label,
         "s" if axis.log => label,
         unit => format!("{label} ({})", scale.reading(unit).1),
     }
@@ -130,7 +130,7 @@ fn axis_label(axis: &Axis, scale: &Scale) -> String {
 
 /// With a capital where it begins with a word: a function or a symbol (`ln R`) stays as it is.
 fn capitalised(label: &str) -> String {
-    let word = label.split(' ').next().unwrap_or_default();
+    let word = label.split(' ').next().unwrap_or_default().trim_end_matches([',', ';', ':']);
     let mut letters = label.chars();
     match letters.next() {
         Some(first) if word.len() > 2 && word.chars().all(|c| c.is_alphabetic() || c == '-') => {
@@ -150,6 +150,7 @@ mod tests {
             ("programming current", "Programming current"),
             ("on-resistance", "On-resistance"),
             ("ln(−ln(1 − F))", "ln(−ln(1 − F))"),
+            ("energy, writing included", "Energy, writing included"),
             ("ln R", "ln R"),
             ("", ""),
         ] {
@@ -162,5 +163,9 @@ mod tests {
         let axis = Axis::linear("current", "A");
         let scale = Scale::over([0.0, 8e-4].into_iter(), &axis, false);
         assert_eq!(axis_label(&axis, &scale), "Current (µA)");
+        // Where no prefix belongs, a power of ten.
+        let axis = Axis::linear("lost", "%");
+        let scale = Scale::over([0.0, 4e-9].into_iter(), &axis, false);
+        assert_eq!(axis_label(&axis, &scale), "Lost (10⁻⁹ %)");
     }
 }

@@ -6,6 +6,7 @@ use std::fmt::{self, Write};
 
 use neurohm_device::compact::{CellBank, Waveform};
 use neurohm_num::Rows;
+use neurohm_num::quantity::{self, Dimension};
 
 use super::super::{LinearCrossbar, WireError, Wires};
 use super::{Bit, DATA, Netlist, Saved, Word, on_lines};
@@ -140,9 +141,10 @@ impl Pulsed<'_> {
         writeln!(
             out,
             "crossbar of {m} word lines and {n} bit lines, written by neurohm\n\
-             * Run it with `ngspice -b` and this file's name. It makes a transient of {} s and writes a line for each of its\n\
+             * Run it with `ngspice -b` and this file's name. It makes a transient of {} and writes a line for each of its\n\
              * times to {DATA}: the time, the currents of bit lines 0 to {}{}{told}.",
-            self.t_end_s,
+            // Sums of pulses end in digits of rounding.
+            quantity::format(quantity::rounded(self.t_end_s, 9), Dimension::Second),
             n - 1,
             net.nodes_told(),
         )?;

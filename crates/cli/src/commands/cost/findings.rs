@@ -3,7 +3,7 @@
 use neurohm::array::ChipSpec;
 use neurohm::cost::map::{Bottleneck, Mapping};
 use neurohm::cost::standby::{Bursts, Waiting, break_even_s};
-use neurohm::cost::{Baseline, Bill, Fabric, Known, Technology, program};
+use neurohm::cost::{Baseline, Bill, Fabric, Known, Technology, calibrating, program};
 use neurohm::report::number::{percent, quantity};
 use neurohm::study::experiment::{Findings, plain};
 use neurohm::study::record::{Axis, Better, Cell, Column, Line, Record, Series, Table};
@@ -110,6 +110,11 @@ impl Found<'_> {
         );
         put("program_energy", written.energy_j, "J", Lower, "Energy to write the whole network".into());
         put("program_time", written.time_s, "s", Lower, "Time to write the whole network".into());
+        if let Some(c) = calibrating(m.crossbars, self.fabric, self.technology) {
+            let about = "Energy to calibrate the converters of these tiles, once their power is on";
+            put("calibration_energy", c.energy_j, "J", Lower, about.into());
+            put("calibration_time", c.time_s, "s", Lower, "Time to calibrate them, all at once".into());
+        }
         if let Some(reload) = &m.reload {
             put(
                 "reload_energy",
@@ -270,18 +275,24 @@ impl Found<'_> {
             idle_w,
             wake_j,
         };
-        let mut ways = vec![way("This chip, power off".into(), e.energy_j, e.latency_s, 0.0, 0.0)];
+        const AGAIN: &str = ", weights fetched again";
+        let calibration_j =
+            calibrating(self.mapping.crossbars, self.fabric, self.technology).map_or(0.0, |c| c.energy_j);
+        let mut ways = vec![way("This chip, power off".into(), e.energy_j, e.latency_s, 0.0, calibration_j)];
         for b in self.baselines {
             let (j, s) = (b.energy_j(), b.time_s);
             let name = short(b.title);
             ways.push(way(format!("{name}, weights kept"), j, s, b.idle_w, 0.0));
-            ways.push(way(format!("{name}, weights fetched again"), j, s, 0.0, b.wake_j));
+            ways.push(way(format!("{name}{AGAIN}"), j, s, 0.0, b.wake_j));
         }
         let periods = (-6..=10).map(|half| 10f64.powf(f64::from(half) / 2.0));
+        // The two ways of a machine share its colour.
+        let again = |way: &Waiting| way.name.ends_with(AGAIN);
         let lines = ways.iter().map(|way| {
             let point = |period_s: f64| Some((period_s, way.mean_w(Bursts { period_s, samples: 1.0 }).ok()?));
             let (x, y) = periods.clone().filter_map(point).unzip();
-            Line::new(way.name.clone(), x, y)
+            let line = Line::new(way.name.clone(), x, y);
+            if again(way) { line.variant() } else { line }
         });
         Series {
             name: "standby".into(),
@@ -314,6 +325,29 @@ impl Found<'_> {
             _ => found.info(format!(
                 "Tiles inject {rate}; how waiting grows with that is not in this technology, and latency is that at rest."
             )),
+        }
+    }
+
+    /// What converters that differ take beyond those that do not.
+    fn converters(&self, found: &mut Findings) {
+        let fabric = self.fabric;
+        if fabric.redundancy > 0 {
+            found.info(format!(
+                "Each conversion makes {} decisions more than its {} bits: by convention each takes as long as another, at the \
+                 same power, {} of a conversion. Overlapping weights sum to the same capacitance, so that areas are those \
+                 without.",
+                fabric.redundancy,
+                fabric.output_bits,
+                percent(fabric.redundant)
+            ));
+        }
+        if let Some(c) = calibrating(self.mapping.crossbars, fabric, self.technology) {
+            found.info(format!(
+                "Each of {} converters takes {} measurements to calibrate itself, by convention a conversion each, whenever its \
+                 power comes on; in a sample's energy and time they are not, in the mean power of a chip that is off between \
+                 samples they are.",
+                c.converters, c.measurements
+            ));
         }
     }
 
@@ -356,6 +390,7 @@ impl Found<'_> {
                 percent(unsure)
             ));
         }
+        self.converters(found);
         for sentence in self.technology.conventions() {
             found.info(sentence);
         }

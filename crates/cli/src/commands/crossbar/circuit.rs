@@ -3,8 +3,8 @@
 use std::path::{Path, PathBuf};
 
 use neurohm::array::wires::{Ends, WireError, Wires};
-use neurohm::data::DataError;
 use neurohm::data::npy::Npy;
+use neurohm::data::{DataError, Values};
 use neurohm::num::quantity::{self, Dimension};
 use serde_json::{Value, json};
 
@@ -336,6 +336,7 @@ fn mismatch(said: &str, lines: usize, what: &str, voltages: &Path, found: &[usiz
     );
     let failure = Failure::request(message);
     match *found {
+        [same, 0] if same == lines => failure.help("it holds no input: one column an input is needed"),
         [inputs, turned] if turned == lines && inputs != lines => {
             failure.help("it looks transposed: numpy.save(file, V.T) saves one column an input")
         }
@@ -346,6 +347,12 @@ fn mismatch(said: &str, lines: usize, what: &str, voltages: &Path, found: &[usiz
 /// The values of a file as numbers.
 pub fn values(path: &Path, file: Npy) -> Result<Vec<f64>, Failure> {
     let array = file.read().map_err(|e| Failure::from(e.in_file(path)))?;
+    if matches!(array.values, Values::Bool(_)) {
+        let message = format!("{} holds values of type bool, which are no quantities", path.display());
+        return Err(Failure::request(message).help(
+            "numpy.where(mask, high, low) makes numbers of a mask; integers and floats are read as they are",
+        ));
+    }
     Ok(array.values.into_f64())
 }
 

@@ -52,6 +52,8 @@ pub struct Map {
 
 /// Cells on a side up to which run.json holds the pictures' values.
 const KEPT: usize = 512;
+/// Part of the largest source below which a voltage, or a loss, is rounding alone.
+const ROUNDING: f64 = 1e-12;
 /// Pixels on a side of a picture.
 const PIXELS: usize = 1024;
 
@@ -187,11 +189,12 @@ fn record(options: &Map, crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nod
     let (rows, columns) = (crossbar.rows(), crossbar.columns());
     let across: Vec<f64> = nodes.word_v.iter().zip(&nodes.bit_v).map(|(w, b)| w - b).collect();
     let top = sources.iter().fold(0.0f64, |top, v| top.max(v.abs()));
+    let exact = |v: f64, of: f64| if v.abs() < ROUNDING * of { 0.0 } else { v };
     let lost: Vec<f64> = if top > 0.0 {
         // Of the largest voltage: rows at 0 V have none to lose, and may gain some.
         let lacks = |(k, across): (usize, &f64)| {
             let source = sources[k / columns];
-            (source - across) / top * if source < 0.0 { -1.0 } else { 1.0 }
+            exact((source - across) / top * if source < 0.0 { -1.0 } else { 1.0 }, 1.0)
         };
         across.iter().enumerate().map(lacks).collect()
     } else {
@@ -223,7 +226,7 @@ fn record(options: &Map, crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nod
             caption: caption + &mean,
             rows,
             cols: columns,
-            values: values.iter().map(|v| *v as f32).collect(),
+            values: values.iter().map(|v| exact(*v, if unit == "V" { top } else { 100.0 }) as f32).collect(),
             label: label.into(),
             unit: unit.into(),
             diverging,
@@ -335,6 +338,14 @@ fn numbers(
             "1",
             "Currents from sources to grounds, and the other way: their difference",
         );
+    }
+    let g = crossbar.conductances();
+    if (0..crossbar.rows()).all(|row| g.row(row).iter().all(|g| *g == 0.0)) {
+        found.caution(
+            "All cells are open: no current flows, word lines are at their sources' voltages and bit lines at ground.",
+        );
+    } else if let Some(cut) = super::cut(crossbar) {
+        found.caution(cut);
     }
     found.info("Rows and columns count from 0.");
     let wires = crossbar.wires();

@@ -5,11 +5,12 @@ mod record;
 use std::path::PathBuf;
 use std::time::Instant;
 
+use neurohm::array::CopperLines;
 use neurohm::array::wires::{Background, Ceiling, Margin as Read, ReadArray, Scheme, ceiling};
-use neurohm::cost::component::Wire;
 use neurohm::device::DeviceSpec;
 use neurohm::num::Watch;
 use neurohm::num::quantity::{self, Dimension};
+use neurohm::report::number::quantity as written;
 use neurohm::study::record::Record;
 use neurohm::study::{Disk, Finding, named_device};
 
@@ -186,13 +187,25 @@ impl Margin {
                 let cell = device.statistics()?;
                 (cell.g_max_s, cell.g_min_s)
             }
-            (None, Some(low), Some(high)) => (1.0 / low, 1.0 / high),
+            (None, Some(low), Some(high)) => {
+                let ohm = |r: f64| written(r, None, "Ω").to_string();
+                if low <= 0.0 || !low.is_finite() {
+                    let message = format!("--low-ohm is {}; it has to be positive and finite", ohm(low));
+                    return Err(Failure::request(message));
+                }
+                if high <= low {
+                    let message = format!("--high-ohm ({}) is not above --low-ohm ({})", ohm(high), ohm(low));
+                    return Err(Failure::request(message)
+                        .help("the state of low resistance is the one that conducts more"));
+                }
+                (1.0 / low, 1.0 / high)
+            }
             // clap asks for either.
             _ => return Err(Failure::request("neither --device nor --low-ohm and --high-ohm are given")),
         };
         let [word_ohm, bit_ohm] =
             match (self.lines.wire_width, self.lines.word_line_ohm, self.lines.bit_line_ohm) {
-                (Some(width), ..) => [Wire::of_width(width)?.ohm(2.0 * width, 0.0)?; 2],
+                (Some(width), ..) => [CopperLines::of_width(width).segment_ohm()?; 2],
                 (None, word, bit) => [word.unwrap_or(0.0), bit.unwrap_or(0.0)],
             };
         let law = self.cells.law()?;

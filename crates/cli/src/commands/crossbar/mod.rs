@@ -15,7 +15,7 @@ mod write;
 
 pub use margin::array_size;
 
-use neurohm::array::wires::WireError;
+use neurohm::array::wires::{LinearCrossbar, WireError};
 use serde_json::Value;
 
 use crate::args::quoted;
@@ -82,6 +82,25 @@ fn toml(mut request: Value) -> String {
     toml::to_string_pretty(&request).unwrap_or_default()
 }
 
+/// What to say of an array in which nothing flows because segments are cut.
+fn cut(crossbar: &LinearCrossbar) -> Option<String> {
+    let wires = crossbar.wires();
+    let kind = match (wires.word_ohm == f64::INFINITY, wires.bit_ohm == f64::INFINITY) {
+        (false, false) => return None,
+        (true, true) => {
+            let said = "Segments of both kinds are cut: every cell floats, from row 0, column 0 on. No current flows, and the \
+                        node voltages, which nothing determines, are given as 0 V.";
+            return Some(said.to_owned());
+        }
+        (true, false) => "word",
+        (false, true) => "bit",
+    };
+    Some(format!("The segments of all {kind} lines are cut: no current flows from any source to ground."))
+}
+
+/// The way out where conjugate gradients end too early.
+const ELIMINATE: &str = "--method eliminate keeps all digits";
+
 /// Rows, columns and inputs in messages are those of numpy.
 const COUNTED: &str = "rows, columns and inputs count from 0";
 
@@ -92,6 +111,7 @@ impl From<WireError> for Failure {
             WireError::Cancelled => Failure::failed("cancelled; nothing was written"),
             WireError::Residual { .. } => Failure::failed(said)
                 .help("currents that break Kirchhoff's law are not written; wires or cells of less extreme values help"),
+            WireError::TooStiff => Failure::request(said).help(ELIMINATE),
             WireError::Singular { .. } => {
                 Failure::failed(said).help(format!("{COUNTED}; cells or wires of less extreme values help"))
             }

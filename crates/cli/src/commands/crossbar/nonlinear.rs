@@ -5,7 +5,7 @@ use neurohm::num::{Rows, Watch};
 use neurohm::study::{ArrayFile, Arrays};
 
 use super::cells::Nonlinear;
-use super::solve::{Checks, NewtonSteps, Solved, put};
+use super::solve::{NewtonSteps, Solved, put};
 use crate::failure::Failure;
 
 /// Solves for all inputs, `batch` of them at a time, and writes the voltages of all nodes where `nodes` says where to.
@@ -28,14 +28,7 @@ pub fn solve(
         None => Vec::new(),
     };
     watch.begin("solving", Some(sets as u64));
-    let mut solved = Solved {
-        currents: Vec::with_capacity(sets * columns),
-        effective: None,
-        checks: Checks::default(),
-        iterated: None,
-        newton: None,
-        notes: Vec::new(),
-    };
+    let mut solved = Solved { currents: Vec::with_capacity(sets * columns), ..Solved::default() };
     let mut newton = NewtonSteps::default();
     for first in (0..sets).step_by(batch) {
         let count = batch.min(sets - first);

@@ -1,14 +1,18 @@
 //! `neurohm crossbar solve`: currents, node voltages and the effective matrix of an array with its wires.
 
+mod approximate;
+mod shown;
+
 use std::path::PathBuf;
 use std::time::Instant;
 
+use approximate::{ApproximateOptions, Approximated};
 use neurohm::array::wires::{
     Effective, Eliminated, LinearCrossbar, Solution, Verified, WireError, Wires, Workspace,
 };
 use neurohm::num::{Rows, ShapeError, Silent, Watch};
 use neurohm::study::{ArrayFile, Arrays};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::cells::CellOptions;
 use super::circuit::{Circuit, CircuitOptions};
@@ -17,7 +21,7 @@ use super::nonlinear;
 use crate::commands::carry_out;
 use crate::failure::Failure;
 use crate::progress::Progress;
-use crate::terminal::{Columns, Style, Terminal};
+use crate::terminal::Terminal;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
@@ -25,6 +29,7 @@ Examples:
   neurohm crossbar solve --resistance R.npy --voltages V.npy --word-line-ohm 1 --bit-line-ohm 0.5 --out DIR
   neurohm crossbar solve --conductance G.npy --word-line-ohm 1 --bit-line-ohm 1 --effective --out DIR
   neurohm crossbar solve --conductance G.npy --voltages V.npy --word-line-ohm 1 --bit-line-ohm 1 --cell sinh --nonlinearity 3.0
+  neurohm crossbar solve --conductance G.npy --effective --word-line-ohm 1 --bit-line-ohm 1 --compare-approximations
 
 Writes currents.npy (inputs, columns); with --node-voltages word_line_v.npy and bit_line_v.npy (rows,
 columns, inputs); with --effective w_eff.npy (columns, rows), of which currents = voltages.T @ w_eff.T; and
@@ -50,6 +55,8 @@ pub struct Solve {
     /// Write into DIR, made if need be [default: named after the cells; with --json: nothing is written]
     #[arg(short, long, value_name = "DIR")]
     out: Option<PathBuf>,
+    #[command(flatten)]
+    approximate: ApproximateOptions,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
@@ -71,11 +78,15 @@ pub struct Solved {
     pub currents: Vec<f64>,
     /// The matrix of linear cells.
     pub effective: Option<Effective>,
+    /// The part of the currents that wires cost where all sources have the same voltage, by the exact matrix.
+    pub lost: Option<f64>,
     pub checks: Checks,
     /// Steps of conjugate gradients over all inputs, and of the input that took most, where they solved it.
     pub iterated: Option<(u64, u32)>,
     /// Of other cells.
     pub newton: Option<NewtonSteps>,
+    /// Approximations held against the matrix of linear cells, and which of them stands in its place.
+    pub approximated: Approximated,
     /// What a person should know.
     pub notes: Vec<String>,
 }
@@ -113,7 +124,8 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
         )
         .help("take --effective out, or give the conductances at one voltage with --cell linear"));
     }
-    let iterable = cells.is_none() && !options.effective && inputs > 0;
+    options.approximate.check(cells.is_some(), options.node_voltages, options.method == Method::Iterate)?;
+    let iterable = cells.is_none() && !options.effective && inputs > 0 && !options.approximate.any();
     if options.method == Method::Iterate && !iterable {
         let message =
             "--method iterate finds currents of linear cells for given voltages, and no effective matrix";
@@ -143,7 +155,7 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
     } else {
         None
     };
-    let solved = match &cells {
+    let mut solved = match &cells {
         None if iterated.is_some() => iterated.unwrap_or_default(),
         None => {
             let keep = match keep {
@@ -157,11 +169,14 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
             nonlinear::solve(&crossbar, cells, voltages, batch, nodes, &progress)?
         }
     };
+    solved.lost = solved.effective.as_ref().and_then(|w| shown::lost(&crossbar, w));
+    options.approximate.apply(&crossbar, voltages, &mut solved)?;
+    solved.notes.extend(super::cut(&crossbar));
     let solve_s = solving.elapsed().as_secs_f64();
     progress.finish();
 
     let mut files = Vec::new();
-    let mut summary = summary(options, &crossbar, inputs, &solved);
+    let mut summary = shown::summary(options, &crossbar, inputs, &solved);
     if let Some(mut arrays) = arrays {
         if inputs > 0 {
             arrays.write("currents.npy", &[inputs, columns], &solved.currents)?;
@@ -182,7 +197,7 @@ pub fn solve(options: &Solve, terminal: &Terminal) -> Result<(), Failure> {
         summary["files"] = files.iter().map(|file| file.display().to_string()).collect();
         terminal.print_json(&summary)
     } else {
-        terminal.print(&shown(&crossbar, inputs, &solved, [solve_s, wall_s], terminal))
+        terminal.print(&shown::shown(&crossbar, inputs, &solved, [solve_s, wall_s], terminal))
     }
 }
 
@@ -314,6 +329,14 @@ fn iterates(crossbar: &LinearCrossbar, method: Method, inputs: usize, keep: Opti
 /// Largest difference between the two ways through an array that are still a solution.
 const RECIPROCAL: f64 = 1e-9;
 
+/// What conjugate gradients could not solve, and what can.
+fn ended_early(error: WireError) -> Failure {
+    match error {
+        WireError::Residual { .. } => Failure::failed(error.to_string()).help(super::ELIMINATE),
+        other => other.into(),
+    }
+}
+
 /// Solves an array of linear cells by conjugate gradients, input by input; none where these end too early and nobody asked for
 /// them.
 fn iterate(
@@ -331,7 +354,7 @@ fn iterate(
     let strongest = strongest(inputs);
     let first = match crossbar.iterate(inputs.slice(strongest, 1), &Silent(watch)) {
         Err(WireError::Residual { .. }) if !asked => return Ok(None),
-        found => found?.0,
+        found => found.map_err(ended_early)?.0,
     };
     let reciprocity =
         crossbar.iterated_reciprocity(inputs.row(strongest), &first.currents, &Silent(watch))?;
@@ -340,8 +363,7 @@ fn iterate(
             return Ok(None);
         }
         let what = "the difference between the currents from sources to grounds and the other way";
-        return Err(Failure::from(WireError::Residual { what, value: reciprocity, limit: RECIPROCAL })
-            .help("--method eliminate keeps all digits"));
+        return Err(ended_early(WireError::Residual { what, value: reciprocity, limit: RECIPROCAL }));
     }
     let mut checks = Checks { reciprocity: Some(reciprocity), ..Checks::default() };
     let mut files = match nodes {
@@ -355,7 +377,7 @@ fn iterate(
     let batch = batch(options, [rows, columns], sets).min(rayon::current_num_threads());
     for first in (0..sets).step_by(batch) {
         let count = batch.min(sets - first);
-        let (solution, taken) = crossbar.iterate(inputs.slice(first, count), watch)?;
+        let (solution, taken) = crossbar.iterate(inputs.slice(first, count), watch).map_err(ended_early)?;
         checks.take(&solution, count);
         for (file, planes) in files.iter_mut().zip([&solution.word_v, &solution.bit_v]) {
             put(file, planes, shape, first)?;
@@ -452,123 +474,4 @@ pub fn put(file: &mut ArrayFile, planes: &[f64], shape: [usize; 3], first: usize
         }
     }
     Ok(())
-}
-
-/// What a difficulty means.
-fn meaning(chi: f64) -> String {
-    match chi {
-        chi if !chi.is_finite() => "lines are cut".to_owned(),
-        chi if chi < 1.0 => {
-            format!(
-                "to first order a uniform array loses {} of its currents to its wires",
-                percent(chi / 3.0)
-            )
-        }
-        _ => {
-            "wires dominate: above about 1 no approximation holds, and only an exact solution does".to_owned()
-        }
-    }
-}
-
-fn percent(part: f64) -> String {
-    let digits = if part.abs() < 0.0995 { 2 } else { 1 };
-    format!("{:.*} %", digits, 100.0 * part)
-}
-
-/// The part of the currents that wires cost where all sources have the same voltage.
-fn lost(crossbar: &LinearCrossbar, effective: &Effective) -> Option<f64> {
-    let ideal: f64 = (0..crossbar.rows()).map(|i| crossbar.conductances().row(i).iter().sum::<f64>()).sum();
-    (ideal > 0.0).then(|| 1.0 - effective.w.iter().sum::<f64>() / ideal)
-}
-
-fn summary(options: &Solve, crossbar: &LinearCrossbar, inputs: usize, solved: &Solved) -> Value {
-    let chi = crossbar.difficulty();
-    json!({
-        "version": neurohm::VERSION,
-        "request": options.circuit.json(options.voltages.as_deref()),
-        "cells": options.cells.json(),
-        "rows": crossbar.rows(),
-        "columns": crossbar.columns(),
-        "inputs": inputs,
-        "difficulty": chi,
-        "difficulty_means": meaning(chi),
-        "lost": solved.effective.as_ref().and_then(|w| lost(crossbar, w)),
-        "kcl": solved.checks.kcl,
-        "balance": solved.checks.balance,
-        "reciprocity": solved.checks.reciprocity,
-        "checked_inputs": solved.checks.inputs,
-        "method": match (&solved.newton, solved.iterated) {
-            (Some(_), _) => "newton",
-            (None, Some(_)) => "conjugate_gradients",
-            (None, None) => "elimination",
-        },
-        "iterations": solved.iterated.map(|i| i.0),
-        "newton_steps": solved.newton.as_ref().map(|n| n.steps),
-        "most_newton_steps": solved.newton.as_ref().map(|n| n.most),
-        "switched_on": solved.newton.as_ref().map(|n| n.switched_on),
-        "notes": solved.notes,
-        "files": [],
-    })
-}
-
-fn shown(
-    crossbar: &LinearCrossbar,
-    inputs: usize,
-    solved: &Solved,
-    [solve_s, wall_s]: [f64; 2],
-    terminal: &Terminal,
-) -> String {
-    let title = format!("Crossbar of {} x {} cells", crossbar.rows(), crossbar.columns());
-    let given = match inputs {
-        0 => String::new(),
-        1 => ", 1 input".to_owned(),
-        inputs => format!(", {inputs} inputs"),
-    };
-    let mut columns = Columns::new(&[]);
-    let mut row = |name: &str, value: String, about: String| {
-        columns.row([(Style::Plain, name.to_owned()), (Style::Strong, value), (Style::Faint, about)]);
-    };
-    let chi = crossbar.difficulty();
-    row("difficulty chi", format!("{chi:.3}"), meaning(chi));
-    if let Some(lost) = solved.effective.as_ref().and_then(|w| lost(crossbar, w)) {
-        row("lost to wires", percent(lost), "of the currents, all sources at the same voltage".to_owned());
-    }
-    let checks = &solved.checks;
-    let of = if checks.inputs < inputs {
-        format!(", {} of {inputs} inputs checked", checks.inputs)
-    } else {
-        String::new()
-    };
-    let found = |value: Option<f64>| value.map_or_else(|| "not checked".to_owned(), |v| format!("{v:.1e}"));
-    row(
-        "Kirchhoff",
-        found(checks.kcl),
-        format!("largest sum of currents at a node, as a part of what its conductances carry{of}"),
-    );
-    row(
-        "balance",
-        found(checks.balance),
-        "what a bit line's cells give less its current, of the largest".to_owned(),
-    );
-    let small = if solved.newton.is_some() { ", of small changes around a solution" } else { "" };
-    row(
-        "reciprocity",
-        found(checks.reciprocity),
-        format!("currents from sources to grounds, and the other way{small}"),
-    );
-    if let Some(n) = &solved.newton {
-        row("Newton steps", n.steps.to_string(), format!("at most {} an input", n.most));
-    }
-    if let Some((steps, most)) = solved.iterated {
-        row("iterations", steps.to_string(), format!("of conjugate gradients, at most {most} an input"));
-    }
-    if let Some(n) = solved.newton.as_ref().filter(|n| n.switched_on > 0) {
-        row("selectors on", n.switched_on.to_string(), "of the input with most".to_owned());
-    }
-    row("time", format!("{wall_s:.3} s"), format!("of which {solve_s:.3} s solving"));
-    let mut out = format!("{}{given}\n\n{}", terminal.styled(Style::Strong, &title), columns.show(terminal));
-    for note in &solved.notes {
-        out += &format!("  {} {note}\n", terminal.styled(Style::Open, "caution:"));
-    }
-    out
 }

@@ -214,14 +214,7 @@ pub fn program(options: Program, terminal: &Terminal) -> Result<(), Failure> {
         found.caution(format!("{count} are stuck: {first}."));
     }
     let axis = |label: &str, unit: &str| Axis { label: label.into(), unit: unit.into(), log: false };
-    let line = |name: &str, x: Vec<f64>, y: Vec<f64>| Line {
-        name: name.into(),
-        x,
-        y,
-        low: vec![],
-        high: vec![],
-        reference: false,
-    };
+    let line = |name: &str, x: Vec<f64>, y: Vec<f64>| Line::new(name, x, y);
     let x: Vec<f64> = (0..levels).map(level).collect();
     found.series.push(Series {
         name: "errors".into(),

@@ -178,6 +178,13 @@ fn notes(options: &Margin, asked: &Asked, found: &Found, out: &mut Findings) {
         );
     }
     out.info(lines);
+    if let Some(stand_in) = array.stand_in_ohm() {
+        let kind = if array.word_ohm == 0.0 { "word" } else { "bit" };
+        out.info(format!(
+            "A {kind}-line segment without resistance stands as one of {}, a millionth of a segment of the other kind.",
+            ohm(stand_in)
+        ));
+    }
     let others = match options.data {
         Data::Low => "All other cells are at low resistance.",
         Data::High => "All other cells are at high resistance, which is not the worst data.",
