@@ -51,6 +51,28 @@ pub enum ArrayError {
     /// The lines of a crossbar could not be solved.
     #[error("the lines of a crossbar: {0}")]
     Wires(#[from] crate::wires::WireError),
+    /// Cells whose law takes too many products.
+    #[error(
+        "the {what} of the cells (cells.conduction, cells.access) are known to {left:.1e} of the largest with {terms} products \
+         for one, and {bound:.0e} is wanted; a DAC of up to {terms} levels above zero (7 bits) without input_noise has each \
+         level by itself"
+    )]
+    Response {
+        /// Currents, or the noise on them.
+        what: &'static str,
+        /// Most products.
+        terms: usize,
+        /// What is left, as a part of the largest.
+        left: f64,
+        /// What is wanted.
+        bound: f64,
+    },
+    /// A transposed product of cells that conduct one way, or are driven from one side.
+    #[error(
+        "cells with diodes or transistors (cells.access) are driven from their word lines: there is no product from the other \
+         side"
+    )]
+    OneWay,
     /// The cells refused.
     #[error(transparent)]
     Device(#[from] DeviceError),
