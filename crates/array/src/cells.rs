@@ -52,7 +52,9 @@ impl Cells {
     pub(crate) fn conducts_linearly(&self) -> bool {
         match self.conduction {
             Conduction::Linear => true,
-            Conduction::Polynomial { second_per_v, third_per_v2 } => second_per_v == 0.0 && third_per_v2 == 0.0,
+            Conduction::Polynomial { second_per_v, third_per_v2 } => {
+                second_per_v == 0.0 && third_per_v2 == 0.0
+            }
             Conduction::PooleFrenkel { per_root_v } => per_root_v == 0.0,
             Conduction::Sinh { .. } => false,
         }
@@ -76,7 +78,10 @@ impl Cells {
         let volt = |v: f64| quantity::format(v, Dimension::Volt);
         let [most, least] = [device.g_max_s, device.g_min_s].map(|g| self.law().alone(g, read_v).current_a);
         if let Access::Threshold { threshold_v, hold_a, off_s, .. } = self.access {
-            let off = CellLaw { access: Access::Threshold { threshold_v: f64::MAX, hold_a, off_s, on_s: off_s }, ..self.law() };
+            let off = CellLaw {
+                access: Access::Threshold { threshold_v: f64::MAX, hold_a, off_s, on_s: off_s },
+                ..self.law()
+            };
             let off_a = off.alone(device.g_max_s, read_v).current_a;
             let across_v = off_a / off_s;
             if across_v <= threshold_v {

@@ -216,7 +216,10 @@ impl ChipSpec {
         let has = |path: &str| self.nonidealities().iter().any(|n| n.path.starts_with(path));
         let mut list = Vec::new();
         if self.cells.are_linear() && self.cells.drive != Drive::Even {
-            list.push(("cells.drive", "the currents of the cells are in proportion to their voltages as they are"));
+            list.push((
+                "cells.drive",
+                "the currents of the cells are in proportion to their voltages as they are",
+            ));
         }
         if !has("device.noise") {
             list.push(("read.noise", "the device has no read noise that could be split"));

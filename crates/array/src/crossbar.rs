@@ -227,11 +227,14 @@ impl Held {
         let rows = weights.first().map_or(0, Vec::len);
         let read = |curve: &Curve, of: TermRows, each: &(dyn Fn(usize, usize) -> f32 + Sync), sums: bool| {
             let mut by_row: TermRows = (0..rows).map(|_| Vec::with_capacity(curve.terms())).collect();
-            of.into_iter().for_each(|term| by_row.iter_mut().zip(term).for_each(|(row, part)| row.push(part)));
+            of.into_iter()
+                .for_each(|term| by_row.iter_mut().zip(term).for_each(|(row, part)| row.push(part)));
             let work = by_row.par_chunks_mut(ROWS).enumerate().map(|(chunk, rows)| {
                 let mut along = vec![0.0f32; curve.terms() * rows.len()];
                 let mut down = vec![0.0f32; if sums { curve.terms() * self.columns } else { 0 }];
-                for (along, (at, terms)) in along.chunks_mut(curve.terms().max(1)).zip(rows.iter_mut().enumerate()) {
+                for (along, (at, terms)) in
+                    along.chunks_mut(curve.terms().max(1)).zip(rows.iter_mut().enumerate())
+                {
                     let first = (chunk * ROWS + at) * self.columns;
                     terms.iter_mut().for_each(|part| part.fill(0.0));
                     for (plane, g) in self.g.iter().enumerate() {
@@ -254,7 +257,7 @@ impl Held {
             work.collect::<Vec<_>>()
         };
         let found = read(&response.current, weights, &|plane, _| self.shares[plane], true);
-        if let Some(curve) = &response.noise {
+        if let Some(curve) = response.noise.as_ref().filter(|_| !variances.is_empty()) {
             // A plane without noise has variances of zero.
             let each = |plane: usize, cell: usize| {
                 self.shares[plane].powi(2) * self.noise[plane].get(cell).copied().unwrap_or(0.0)

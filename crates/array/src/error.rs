@@ -54,7 +54,7 @@ pub enum ArrayError {
     /// Cells whose law takes too many products.
     #[error(
         "the {what} of the cells (cells.conduction, cells.access) are known to {left:.1e} of the largest with {terms} products \
-         for one, and {bound:.0e} is wanted; a DAC of up to {terms} levels above zero (7 bits) without input_noise has each \
+         for one, and {bound:.0e} is wanted; a DAC of up to {terms} levels above zero (8 bits) without input_noise has each \
          level by itself"
     )]
     Response {

@@ -84,7 +84,7 @@ impl AnalogMatrix {
             crossbars: Vec::new(),
             scales: vec![1.0; rows.len() * outputs],
             gains: Vec::new(),
-            response: Response::of(chip, 0.0, false)?,
+            response: Response::at_first(chip)?,
             weights: Vec::new(),
             variances: Vec::new(),
             on_rows: vec![0.0; (columns.len() + 1) * inputs],
@@ -223,10 +223,12 @@ impl AnalogMatrix {
         let noisy = readings.iter().any(Reading::has_variance);
         let strips = rows.iter().flat_map(|rows| columns.iter().map(|_| rows.len()));
         let work: Vec<_> = readings.into_iter().zip(strips).collect();
-        let held: Vec<Held> = work.into_par_iter().map(|(reading, rows)| reading.conductances(rows)).collect();
+        let held: Vec<Held> =
+            work.into_par_iter().map(|(reading, rows)| reading.conductances(rows)).collect();
         let largest = f64::from(held.iter().map(Held::largest).fold(0.0, f32::max));
         // A cell that conducts more than was thought of needs another expansion, and noise one of its own.
-        let fits = self.response.as_ref().is_some_and(|r| r.top_s >= largest && (r.noise.is_some() || !noisy));
+        let fits =
+            self.response.as_ref().is_some_and(|r| r.top_s >= largest && (r.noise.is_some() || !noisy));
         if !fits {
             self.response = Response::of(&self.chip, largest, noisy)?;
         }

@@ -349,7 +349,8 @@ pub fn product(
 ) -> Result<Tally, ArrayError> {
     chip.check()?;
     if !chip.cells.are_linear() {
-        let message = "weights that no cells hold have no currents that could depart from Ohm's law; leave it out";
+        let message =
+            "weights that no cells hold have no currents that could depart from Ohm's law; leave it out";
         return Err(SettingError::value("cells", message).into());
     }
     let (inputs, outputs) = (weights.rows(), weights.cols());

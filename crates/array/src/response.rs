@@ -19,17 +19,21 @@
 //! way only (a diode, a transistor) chips apply them in a phase of their own and subtract. Noise of a cell's conductance
 //! shows in its current by `dI/dG` at that input, to first order in the noise; its variance is expanded in the same way.
 
+use std::cell::Cell;
+
+use neurohm_device::Nonidealities;
+
 use crate::ArrayError;
 use crate::cells::Drive;
-use crate::chip::ChipSpec;
+use crate::chip::{ChipSpec, ReadNoise};
 use crate::converter::Dac;
 
 /// What is left of a current, as a part of the largest.
 pub(crate) const CURRENT_BOUND: f64 = 1e-4;
-/// The same of a variance.
-const VARIANCE_BOUND: f64 = 1e-2;
+/// What is left of the square of `dI/dG`, as a part of the largest, which is that of a cell that hardly conducts.
+const VARIANCE_BOUND: f64 = 1e-4;
 /// Most products that stand for one.
-const MOST_TERMS: usize = 64;
+const MOST_TERMS: usize = 127;
 /// Most levels of a DAC, above zero, that are taken one by one.
 const MOST_LEVELS: usize = 255;
 /// Pieces that any input lies in one of.
@@ -66,7 +70,8 @@ impl Basis {
             let place = (code.abs() * self.per_code).min(pieces as f32);
             let first = (place as usize).min(pieces - 1);
             let t = place - first as f32;
-            let before = if first == 0 { if self.odd { -table[1] } else { table[1] } } else { table[first - 1] };
+            let before =
+                if first == 0 { if self.odd { -table[1] } else { table[1] } } else { table[first - 1] };
             let (a, b, c) = (table[first], table[first + 1], table[first + 2]);
             let value = -t * (t - 1.0) * (t - 2.0) / 6.0 * before
                 + (t + 1.0) * (t - 1.0) * (t - 2.0) / 2.0 * a
@@ -141,7 +146,8 @@ impl Grid {
     }
 
     fn basis(&self, odd: bool, functions: Vec<Vec<f64>>) -> Basis {
-        let table = |values: Vec<f64>| std::iter::once(0.0).chain(values.into_iter().map(|v| v as f32)).collect();
+        let table =
+            |values: Vec<f64>| std::iter::once(0.0).chain(values.into_iter().map(|v| v as f32)).collect();
         let tables = functions.into_iter().map(table).collect();
         Basis { per_code: self.per_code, whole: self.whole, odd, tables }
     }
@@ -165,7 +171,13 @@ pub(crate) struct Response {
 }
 
 impl Response {
-    /// For conductances up to `most_s`; `None` where cells are linear.
+    /// For a chip as it is programmed; `None` where cells are linear.
+    pub(crate) fn at_first(chip: &ChipSpec) -> Result<Option<Self>, ArrayError> {
+        let noise = chip.nonidealities().iter().any(|n| n.path.starts_with("device.noise"));
+        Self::of(chip, 0.0, noise && matches!(chip.read.noise, ReadNoise::Split { .. }))
+    }
+
+    /// For conductances up to `most_s`, with or without noise of single reads; `None` where cells are linear.
     pub(crate) fn of(chip: &ChipSpec, most_s: f64, noisy: bool) -> Result<Option<Self>, ArrayError> {
         if chip.cells.are_linear() {
             return Ok(None);
@@ -177,7 +189,15 @@ impl Response {
             top_s *= 1.25;
         }
         let grid = Grid::of(chip);
-        let current = |g: f64, v: f64| law.alone(g, v).current_a;
+        // Neighbours are asked for one after the other, so each begins where the last one ended.
+        let last = Cell::new(0.0);
+        let cell = |g: f64, v: f64| {
+            let mut guess = last.get();
+            let found = law.alone_from(g, v, &mut guess);
+            last.set(guess);
+            found
+        };
+        let current = |g: f64, v: f64| cell(g, v).current_a;
         let largest = current(device.g_max_s, read_v);
         let full_s = (largest - current(device.g_min_s, read_v)) / read_v;
         let volt = |x: f64| match chip.cells.drive {
@@ -210,7 +230,7 @@ impl Response {
         let left = current.left * CURRENT_BOUND;
         let current = Curve { basis: grid.basis(true, scaled(functions, grid.full)), left, ..current };
         let noise = if noisy {
-            let square = |g: f64, x: f64| (law.alone(g, voltage(x)).per_conductance_v * unit).powi(2);
+            let square = |g: f64, x: f64| (cell(g, voltage(x)).per_conductance_v * unit).powi(2);
             let top = grid.x.iter().map(|x| square(0.0, *x).max(square(device.g_max_s, *x)));
             let limit = VARIANCE_BOUND * top.fold(0.0, f64::max);
             let found = expand(&grid, top_s, limit, &square);
@@ -275,10 +295,10 @@ fn expand(
     let mut shown: Vec<f64> = (1..=8).map(|part| grid.x[(part * points).div_ceil(8) - 1]).collect();
     let mut left = f64::INFINITY;
     for _ in 0..3 {
-        let knots = knots(top_s, 0.1 * limit, &shown, function);
+        let knots = knots(top_s, 0.3 * limit, &shown, function);
         let rows: Vec<Vec<f64>> =
             knots.iter().map(|g| grid.x.iter().map(|x| function(*g, *x)).collect()).collect();
-        let picks = pick(rows.clone(), 0.2 * limit)?;
+        let picks = pick(rows.clone(), 0.3 * limit)?;
         let functions = cardinal(&rows, &picks);
         let terms = picks.len();
         let values = rows.iter().flat_map(|row| picks.iter().map(|(_, c)| row[*c] as f32)).collect();
@@ -355,7 +375,8 @@ fn cardinal(rows: &[Vec<f64>], picks: &[(usize, usize)]) -> Vec<Vec<f64>> {
     let n = picks.len();
     let columns = rows.first().map_or(0, Vec::len);
     // A phi = R, by elimination in the order of picking, whose pivots were the largest.
-    let mut a: Vec<Vec<f64>> = picks.iter().map(|(r, _)| picks.iter().map(|(_, c)| rows[*r][*c]).collect()).collect();
+    let mut a: Vec<Vec<f64>> =
+        picks.iter().map(|(r, _)| picks.iter().map(|(_, c)| rows[*r][*c]).collect()).collect();
     let mut phi: Vec<Vec<f64>> = picks.iter().map(|(r, _)| rows[*r].clone()).collect();
     for k in 0..n {
         let (upper, lower) = a.split_at_mut(k + 1);

@@ -320,10 +320,15 @@ impl CellLaw {
     /// but cannot hold its current counts as off: it would relax and fire again, and what it lets through on average
     /// is not known.
     pub fn alone(&self, g_s: f64, v: f64) -> CellCurrent {
+        self.alone_from(g_s, v, &mut 0.0)
+    }
+
+    /// The same from a guess of the voltage across the memristor, which becomes the solution.
+    pub(crate) fn alone_from(&self, g_s: f64, v: f64, guess: &mut f64) -> CellCurrent {
+        let begin = *guess;
         let through = |on: bool| {
             let place = Place { word_v: v, bit_v: 0.0, seen_v: 0.0, on };
-            // At the low end of what both voltages can be.
-            let mut inner = 0.0;
+            let mut inner = begin;
             (self.branch(g_s, &place, &mut inner), inner, place)
         };
         let (mut branch, mut inner, mut place) = through(!matches!(self.access, Access::Threshold { .. }));
@@ -335,6 +340,7 @@ impl CellLaw {
                 (branch, inner, place) = on;
             }
         }
+        *guess = inner;
         // Both currents are equal: g f(u) = a(v - u), so that dI/dg = f a' / (g f' + a').
         let memristor = self.conduction.branch(1.0, inner);
         let per_conductance_v = match self.access.branch(v - inner, &place) {
