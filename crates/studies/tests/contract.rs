@@ -77,11 +77,12 @@ fn wires_give_the_same_bits_on_two_threads_and_announce_their_work() {
 }
 
 /// Another value for every section of a chip.
-const CHANGES: [(&str, &str); 10] = [
+const CHANGES: [(&str, &str); 11] = [
     ("device", "chip.device=generic"),
     ("tile", "chip.tile.rows=8"),
     ("mapping", "chip.mapping.devices_per_polarity=2"),
     ("wires", "chip.wires={resistive = {word_segment = \"20 ohm\", bit_segment = \"20 ohm\"}}"),
+    ("cells", "chip.cells.conduction={sinh = {per_v = 8.0}}"),
     ("dac", "chip.dac={ideal = {}}"),
     ("adc", "chip.adc={ideal = {}}"),
     ("output_noise", "chip.output_noise=0.11"),
