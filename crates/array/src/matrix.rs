@@ -1,6 +1,7 @@
 //! A matrix programmed into crossbars that age.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use neurohm_num::{Key, Rows, RowsMut};
 use rayon::prelude::*;
@@ -39,7 +40,7 @@ pub struct AnalogMatrix {
     scales: Vec<f32>,
     gains: Vec<f32>,
     /// What cells that do not obey Ohm's law do.
-    response: Option<Response>,
+    response: Option<Arc<Response>>,
     /// What the cells hold as of the last read: inputs x outputs, in units of a full weight; one such matrix for each
     /// term of the cells' response.
     weights: Vec<f32>,
@@ -396,7 +397,7 @@ impl AnalogMatrix {
         Ok(Crossbars {
             weights: Terms::new(&self.weights, self.inputs, self.outputs)?,
             variances: variances.map(|v| Terms::new(v, self.inputs, self.outputs)).transpose()?,
-            response: self.response.as_ref(),
+            response: self.response.as_deref(),
             rows: &self.rows,
             columns: &self.columns,
             gains: Rows::new(&self.gains, self.rows.len(), self.outputs)?,
@@ -489,7 +490,7 @@ impl AnalogMatrix {
             self.on_rows.len(),
             self.on_columns.len(),
             self.baseline.as_ref().map_or(0, Baseline::floats),
-            self.response.as_ref().map_or(0, Response::floats),
+            self.response.as_deref().map_or(0, Response::floats),
         ];
         self.crossbars.iter().map(Crossbar::bytes).sum::<usize>() + 4 * floats.iter().sum::<usize>()
     }

@@ -201,7 +201,7 @@ impl Pass<'_> {
                 gemm(x, w, &mut y, beta);
             }
         };
-        let Scratch { codes, expanded, currents, variances, dissipation, .. } = scratch;
+        let Scratch { inputs: inputs_of, codes, expanded, currents, variances, dissipation, .. } = scratch;
         let codes = &codes[..rows * n];
         let Some(response) = self.bars.response else {
             through(codes, self.bars.weights.term(0), currents, 0.0);
@@ -216,12 +216,19 @@ impl Pass<'_> {
         let dissipation = room(dissipation, response.current.terms() * n);
         dissipation.fill(0.0);
         let beta = |k: usize| if k > 0 { 1.0 } else { 0.0 };
+        // Power is current times voltage.
+        let volts = response.voltage.as_ref().map(|voltage| {
+            let bent = room(inputs_of, rows * n);
+            voltage.expand(0, codes, bent);
+            &*bent
+        });
+        let volts = volts.unwrap_or(codes);
         for (k, sums) in dissipation.chunks_exact_mut(n.max(1)).enumerate() {
-            response.energy.expand(k, codes, expanded);
-            for row in expanded.chunks_exact(n.max(1)) {
-                sums.iter_mut().zip(row).for_each(|(sum, value)| *sum += value);
-            }
             response.current.basis.expand(k, codes, expanded);
+            for (row, volts) in expanded.chunks_exact(n.max(1)).zip(volts.chunks_exact(n.max(1))) {
+                let power = sums.iter_mut().zip(row.iter().zip(volts));
+                power.for_each(|(sum, (current, volt))| *sum += current * volt);
+            }
             through(expanded, self.bars.weights.term(k), currents, beta(k));
         }
         if let (Some(of), Some(noise)) = (self.bars.variances, &response.noise) {

@@ -20,11 +20,12 @@
 //! shows in its current by `dI/dG` at that input, to first order in the noise; its variance is expanded in the same way.
 
 use std::cell::Cell;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use neurohm_device::Nonidealities;
 
 use crate::ArrayError;
-use crate::cells::Drive;
+use crate::cells::{Cells, Drive};
 use crate::chip::{ChipSpec, ReadNoise};
 use crate::converter::Dac;
 
@@ -38,6 +39,9 @@ const MOST_TERMS: usize = 127;
 const MOST_LEVELS: usize = 255;
 /// Pieces that any input lies in one of.
 const PIECES: usize = 256;
+/// Conductances that those which stand for the others are chosen from, and as many that the result is measured at; up to
+/// twice as many.
+const CHOICE: usize = 48;
 /// Halvings of the range of conductances.
 const DEEPEST: u32 = 22;
 
@@ -124,20 +128,20 @@ struct Grid {
 }
 
 impl Grid {
-    fn of(chip: &ChipSpec) -> Self {
-        let largest = match &chip.dac {
+    fn of(dac: &Dac, input_noise: f64) -> Self {
+        let largest = match dac {
             Dac::Uniform(dac) => Some(f64::from(dac.resolution.largest_code())),
             Dac::Ideal {} => None,
         };
         let full = largest.unwrap_or(1.0);
         match largest {
-            Some(levels) if levels as usize <= MOST_LEVELS && chip.input_noise == 0.0 => {
+            Some(levels) if levels as usize <= MOST_LEVELS && input_noise == 0.0 => {
                 let x = (1..=levels as usize).map(|l| l as f64 / levels).collect();
                 Self { x, whole: true, per_code: 1.0, full }
             }
             _ => {
                 // Noise leaves the range of the converter.
-                let top = 1.0 + 6.0 * chip.input_noise;
+                let top = 1.0 + 6.0 * input_noise;
                 let step = top / PIECES as f64;
                 let x = (1..=PIECES + 1).map(|l| l as f64 * step).collect();
                 Self { x, whole: false, per_code: (1.0 / (step * full)) as f32, full }
@@ -153,13 +157,32 @@ impl Grid {
     }
 }
 
+/// All that a response follows from.
+#[derive(Clone, Debug, PartialEq)]
+struct Asked {
+    cells: Cells,
+    dac: Dac,
+    input_noise: f64,
+    read_v: f64,
+    g_min_s: f64,
+    g_max_s: f64,
+    top_s: f64,
+    noisy: bool,
+}
+
+/// The last few responses: every layer of a network, and every chip of a study, asks for the same one.
+static LAST: Mutex<Vec<(Asked, Arc<Response>)>> = Mutex::new(Vec::new());
+
+/// How many.
+const KEPT: usize = 4;
+
 /// What cells of a chip do.
 #[derive(Clone, Debug)]
 pub(crate) struct Response {
     /// Currents, in units of what a full weight adds at full voltage.
     pub current: Curve,
-    /// Basis of what is dissipated: currents times voltages.
-    pub energy: Basis,
+    /// Codes of the read voltages of inputs, where these are not in proportion and no noise is added.
+    pub voltage: Option<Basis>,
     /// Squares of `dI/dG` in the same units, where some noise is redrawn.
     pub noise: Option<Curve>,
     /// Codes of the read voltages of inputs, where noise is added to these.
@@ -172,23 +195,48 @@ pub(crate) struct Response {
 
 impl Response {
     /// For a chip as it is programmed; `None` where cells are linear.
-    pub(crate) fn at_first(chip: &ChipSpec) -> Result<Option<Self>, ArrayError> {
+    pub(crate) fn at_first(chip: &ChipSpec) -> Result<Option<Arc<Self>>, ArrayError> {
         let noise = chip.nonidealities().iter().any(|n| n.path.starts_with("device.noise"));
         Self::of(chip, 0.0, noise && matches!(chip.read.noise, ReadNoise::Split { .. }))
     }
 
     /// For conductances up to `most_s`, with or without noise of single reads; `None` where cells are linear.
-    pub(crate) fn of(chip: &ChipSpec, most_s: f64, noisy: bool) -> Result<Option<Self>, ArrayError> {
+    pub(crate) fn of(chip: &ChipSpec, most_s: f64, noisy: bool) -> Result<Option<Arc<Self>>, ArrayError> {
         if chip.cells.are_linear() {
             return Ok(None);
         }
         let device = chip.device.statistics()?;
-        let (law, read_v) = (chip.cells.law(), chip.read.voltage_v);
         let mut top_s = 1.25 * device.g_max_s;
         while top_s < most_s {
             top_s *= 1.25;
         }
-        let grid = Grid::of(chip);
+        let asked = Asked {
+            cells: chip.cells.clone(),
+            dac: chip.dac.clone(),
+            input_noise: chip.input_noise,
+            read_v: chip.read.voltage_v,
+            g_min_s: device.g_min_s,
+            g_max_s: device.g_max_s,
+            top_s,
+            noisy,
+        };
+        // Held while one is found, so that others wait for it instead of finding it too.
+        let mut last = LAST.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((_, found)) = last.iter().find(|(of, _)| *of == asked) {
+            return Ok(Some(found.clone()));
+        }
+        let found = Arc::new(Self::find(&asked)?);
+        if last.len() == KEPT {
+            last.remove(0);
+        }
+        last.push((asked, found.clone()));
+        Ok(Some(found))
+    }
+
+    fn find(asked: &Asked) -> Result<Self, ArrayError> {
+        let Asked { ref cells, read_v, g_min_s, g_max_s, top_s, noisy, .. } = *asked;
+        let law = cells.law();
+        let grid = Grid::of(&asked.dac, asked.input_noise);
         // Neighbours are asked for one after the other, so each begins where the last one ended.
         let last = Cell::new(0.0);
         let cell = |g: f64, v: f64| {
@@ -198,21 +246,21 @@ impl Response {
             found
         };
         let current = |g: f64, v: f64| cell(g, v).current_a;
-        let largest = current(device.g_max_s, read_v);
-        let full_s = (largest - current(device.g_min_s, read_v)) / read_v;
-        let volt = |x: f64| match chip.cells.drive {
+        let largest = current(g_max_s, read_v);
+        let full_s = (largest - current(g_min_s, read_v)) / read_v;
+        let volt = |x: f64| match cells.drive {
             Drive::Even => x * read_v,
-            Drive::Predistorted => even(|v| current(device.g_max_s, v), x * largest, read_v),
+            Drive::Predistorted => even(|v| current(g_max_s, v), x * largest, read_v),
         };
         // Noise is on voltages: where there is any, the levels bend in front of it.
-        let bends = chip.cells.drive == Drive::Predistorted && chip.input_noise > 0.0;
+        let bends = cells.drive == Drive::Predistorted && asked.input_noise > 0.0;
         let bend = bends.then(|| {
             let step = grid.full / f64::from(PIECES as u32);
             let codes = (1..=PIECES + 1).map(|l| grid.full * volt(l as f64 * step / grid.full) / read_v);
             let tables = vec![std::iter::once(0.0).chain(codes.map(|v| v as f32)).collect()];
             Basis { per_code: (1.0 / step) as f32, whole: false, odd: true, tables }
         });
-        let voltage = |x: f64| if bends { x * read_v } else { volt(x) };
+        let applied = |x: f64| if bends { x * read_v } else { volt(x) };
         let unit = 1.0 / (full_s * read_v);
         let limit = CURRENT_BOUND * largest * unit;
         let place = |what: &'static str, left: f64| ArrayError::Response {
@@ -221,17 +269,16 @@ impl Response {
             left,
             bound: if what == "currents" { CURRENT_BOUND } else { VARIANCE_BOUND },
         };
-        let found = expand(&grid, top_s, limit, &|g, x| unit * current(g, voltage(x)));
+        let found = expand(&grid, top_s, limit, &|g, x| unit * current(g, applied(x)));
         let (functions, current) = found.map_err(|left| place("currents", left / limit * CURRENT_BOUND))?;
-        let powers = functions.iter().map(|f| {
-            f.iter().zip(&grid.x).map(|(f, x)| f * voltage(*x) / read_v * grid.full.powi(2)).collect()
-        });
-        let energy = grid.basis(false, powers.collect());
+        // Codes of the voltages that inputs stand for, where they are others than the inputs'.
+        let voltage = (cells.drive == Drive::Predistorted && !bends)
+            .then(|| grid.basis(true, vec![grid.x.iter().map(|x| grid.full * volt(*x) / read_v).collect()]));
         let left = current.left * CURRENT_BOUND;
         let current = Curve { basis: grid.basis(true, scaled(functions, grid.full)), left, ..current };
         let noise = if noisy {
-            let square = |g: f64, x: f64| (cell(g, voltage(x)).per_conductance_v * unit).powi(2);
-            let top = grid.x.iter().map(|x| square(0.0, *x).max(square(device.g_max_s, *x)));
+            let square = |g: f64, x: f64| (cell(g, applied(x)).per_conductance_v * unit).powi(2);
+            let top = grid.x.iter().map(|x| square(0.0, *x).max(square(g_max_s, *x)));
             let limit = VARIANCE_BOUND * top.fold(0.0, f64::max);
             let found = expand(&grid, top_s, limit, &square);
             let (functions, noise) = found.map_err(|left| place("noise", left / limit * VARIANCE_BOUND))?;
@@ -239,7 +286,7 @@ impl Response {
         } else {
             None
         };
-        Ok(Some(Self { current, energy, noise, bend, top_s, full_s }))
+        Ok(Self { current, voltage, noise, bend, top_s, full_s })
     }
 
     /// What each term weighs at full voltage.
@@ -296,12 +343,16 @@ fn expand(
     let mut left = f64::INFINITY;
     for _ in 0..3 {
         let knots = knots(top_s, 0.3 * limit, &shown, function);
-        let rows: Vec<Vec<f64>> =
-            knots.iter().map(|g| grid.x.iter().map(|x| function(*g, *x)).collect()).collect();
+        // Some of the knots are enough to choose from.
+        let stride = (knots.len() / CHOICE).max(1);
+        let some = knots.iter().step_by(stride).chain(knots.last());
+        let rows: Vec<Vec<f64>> = some.map(|g| grid.x.iter().map(|x| function(*g, *x)).collect()).collect();
         let picks = pick(rows.clone(), 0.3 * limit)?;
         let functions = cardinal(&rows, &picks);
         let terms = picks.len();
-        let values = rows.iter().flat_map(|row| picks.iter().map(|(_, c)| row[*c] as f32)).collect();
+        let chosen =
+            |g: &f64| -> Vec<f32> { picks.iter().map(|(_, c)| function(*g, grid.x[*c]) as f32).collect() };
+        let values = knots.iter().flat_map(chosen).collect();
         let curve = Curve { basis: grid.basis(true, Vec::new()), knots, values, terms, left: 0.0 };
         let (worst, at) = measure(grid, &functions, &curve, function);
         left = worst;
@@ -423,7 +474,8 @@ fn measure(
         .collect();
     let top = curve.knots.last().copied().unwrap_or(0.0);
     let (mut worst, mut place) = (0.0, 0.0);
-    for pair in curve.knots.windows(2) {
+    let stride = ((curve.knots.len() - 1) / CHOICE).max(1);
+    for pair in curve.knots.windows(2).step_by(stride) {
         // What is left of a jump in between is a matter of the last digits of a conductance.
         if pair[1] - pair[0] < 1e-6 * top {
             continue;

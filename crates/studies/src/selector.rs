@@ -4,6 +4,7 @@
 //! take more and more of the voltage, and with cells whose current rises faster and faster. Currents follow the law of each
 //! cell at the voltage of each input.
 
+use libm::{expm1, sinh};
 use neurohm_array::wires::{Access, Conduction};
 use neurohm_array::{Cells, ChipSpec, Dac, Drive, Lines, SettingError, Tally};
 use neurohm_num::quantity::{self, Dimension};
@@ -73,10 +74,10 @@ impl Default for SelectorConfig {
             calibration: 128,
             at: 20.0,
             kinds: vec![SelectorKind::Exponential, SelectorKind::Threshold],
-            parts: vec![0.05, 0.1, 0.2, 0.4, 0.6, 0.8],
+            parts: vec![0.1, 0.2, 0.4, 0.8, 0.95],
             overdrive: 5.0,
             slope: 0.025,
-            sinh_per_v: vec![1.0, 3.0, 10.0, 20.0, 30.0],
+            sinh_per_v: vec![3.0, 10.0, 20.0, 40.0],
             loss: 1.0,
         }
     }
@@ -137,7 +138,7 @@ impl Study for Selectors {
         SelectorConfig {
             images: 2000,
             kinds: vec![SelectorKind::Exponential, SelectorKind::Diode, SelectorKind::Threshold],
-            parts: vec![0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9],
+            parts: vec![0.02, 0.05, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.98],
             sinh_per_v: vec![0.5, 1.0, 2.0, 5.0, 10.0, 15.0, 20.0, 25.0, 30.0, 40.0],
             ..SelectorConfig::default()
         }
@@ -159,7 +160,7 @@ impl Study for Selectors {
             images: 200,
             at: 0.0,
             kinds: vec![SelectorKind::Exponential],
-            parts: vec![0.1, 0.2, 0.4, 0.8],
+            parts: vec![0.2, 0.4, 0.8, 0.95],
             sinh_per_v: Vec::new(),
             ..SelectorConfig::default()
         }
@@ -184,10 +185,10 @@ impl Study for Selectors {
         if c.parts.len() < 2 || c.parts.windows(2).any(|w| w[0] >= w[1]) {
             return wrong("parts".into(), "two parts or more are needed, and they must increase".into());
         }
-        if let Some(i) = c.parts.iter().position(|p| !(1e-4..=0.95).contains(p)) {
+        if let Some(i) = c.parts.iter().position(|p| !(1e-4..=0.99).contains(p)) {
             return wrong(
                 format!("parts[{i}]"),
-                "a part of the read voltage from 0.0001 to 0.95 is needed".into(),
+                "a part of the read voltage from 0.0001 to 0.99 is needed".into(),
             );
         }
         if let Some(i) = c.sinh_per_v.iter().position(|a| !(1e-3..=1e3).contains(a)) {
@@ -552,10 +553,10 @@ fn cells(c: &SelectorConfig, family: &Family, strength: f64, chip: &ChipSpec) ->
             let in_slopes = across_v / c.slope;
             let access = match kind {
                 SelectorKind::Exponential => {
-                    Access::Exponential { scale_a: current_a / in_slopes.sinh(), scale_v: c.slope }
+                    Access::Exponential { scale_a: current_a / sinh(in_slopes), scale_v: c.slope }
                 }
                 SelectorKind::Diode => Access::Diode {
-                    saturation_a: current_a / in_slopes.exp_m1(),
+                    saturation_a: current_a / expm1(in_slopes),
                     scale_v: c.slope,
                     leak_s: 0.0,
                 },
