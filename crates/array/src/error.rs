@@ -53,15 +53,13 @@ pub enum ArrayError {
     Wires(#[from] crate::wires::WireError),
     /// Cells whose law takes too many products.
     #[error(
-        "the {what} of the cells (cells.conduction, cells.access) are known to {left:.1e} of the largest with {terms} products \
-         for one, and {bound:.0e} is wanted; a DAC of up to {terms} levels above zero (8 bits) without input_noise has each \
-         level by itself"
+        "products of these cells (cells.conduction, cells.access) would miss their {what} by {left:.1e} of the largest, and \
+         {bound:.0e} is borne: they jump, or bend too sharply; with a DAC of up to 8 bits and without input_noise each level is \
+         taken by itself"
     )]
     Response {
         /// Currents, or the noise on them.
         what: &'static str,
-        /// Most products.
-        terms: usize,
         /// What is left, as a part of the largest.
         left: f64,
         /// What is wanted.

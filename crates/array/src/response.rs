@@ -10,7 +10,7 @@
 //! Inputs and conductances that stand for the others are picked one after the other where what is left is largest (a
 //! cross approximation with complete pivoting: Goreinov, Tyrtyshnikov and Zamarashkin, recalled). A law that separates into
 //! `G f(x)` has one term and is exact; a selector in series takes some four to twenty. Where a DAC has few levels and nothing
-//! is added to its voltages, `phi_k` is known at these levels exactly; else it is interpolated between 256 of them.
+//! is added to its voltages, `phi_k` is known at these levels exactly; else it is interpolated between 256 or 2048 of them.
 //!
 //! What is left is measured, at levels and conductances that took no part, and must stay below [`CURRENT_BOUND`] of the
 //! current of the largest conductance at full voltage.
@@ -37,8 +37,8 @@ const VARIANCE_BOUND: f64 = 1e-4;
 const MOST_TERMS: usize = 127;
 /// Most levels of a DAC, above zero, that are taken one by one.
 const MOST_LEVELS: usize = 255;
-/// Pieces that any input lies in one of.
-const PIECES: usize = 256;
+/// Pieces that any input lies in one of: few where they do, many where cells bend sharply.
+const PIECES: [usize; 2] = [256, 2048];
 /// Conductances that those which stand for the others are chosen from, and as many that the result is measured at; up to
 /// twice as many.
 const CHOICE: usize = 48;
@@ -128,7 +128,7 @@ struct Grid {
 }
 
 impl Grid {
-    fn of(dac: &Dac, input_noise: f64) -> Self {
+    fn of(dac: &Dac, input_noise: f64, pieces: usize) -> Self {
         let largest = match dac {
             Dac::Uniform(dac) => Some(f64::from(dac.resolution.largest_code())),
             Dac::Ideal {} => None,
@@ -142,8 +142,8 @@ impl Grid {
             _ => {
                 // Noise leaves the range of the converter.
                 let top = 1.0 + 6.0 * input_noise;
-                let step = top / PIECES as f64;
-                let x = (1..=PIECES + 1).map(|l| l as f64 * step).collect();
+                let step = top / pieces as f64;
+                let x = (1..=pieces + 1).map(|l| l as f64 * step).collect();
                 Self { x, whole: false, per_code: (1.0 / (step * full)) as f32, full }
             }
         }
@@ -225,7 +225,8 @@ impl Response {
         if let Some((_, found)) = last.iter().find(|(of, _)| *of == asked) {
             return Ok(Some(found.clone()));
         }
-        let found = Arc::new(Self::find(&asked)?);
+        let found = Self::find(&asked, PIECES[0]).or_else(|_| Self::find(&asked, PIECES[1]));
+        let found = Arc::new(found?);
         if last.len() == KEPT {
             last.remove(0);
         }
@@ -233,10 +234,10 @@ impl Response {
         Ok(Some(found))
     }
 
-    fn find(asked: &Asked) -> Result<Self, ArrayError> {
+    fn find(asked: &Asked, pieces: usize) -> Result<Self, ArrayError> {
         let Asked { ref cells, read_v, g_min_s, g_max_s, top_s, noisy, .. } = *asked;
         let law = cells.law();
-        let grid = Grid::of(&asked.dac, asked.input_noise);
+        let grid = Grid::of(&asked.dac, asked.input_noise, pieces);
         // Neighbours are asked for one after the other, so each begins where the last one ended.
         let last = Cell::new(0.0);
         let cell = |g: f64, v: f64| {
@@ -255,8 +256,8 @@ impl Response {
         // Noise is on voltages: where there is any, the levels bend in front of it.
         let bends = cells.drive == Drive::Predistorted && asked.input_noise > 0.0;
         let bend = bends.then(|| {
-            let step = grid.full / f64::from(PIECES as u32);
-            let codes = (1..=PIECES + 1).map(|l| grid.full * volt(l as f64 * step / grid.full) / read_v);
+            let step = grid.full / pieces as f64;
+            let codes = (1..=pieces + 1).map(|l| grid.full * volt(l as f64 * step / grid.full) / read_v);
             let tables = vec![std::iter::once(0.0).chain(codes.map(|v| v as f32)).collect()];
             Basis { per_code: (1.0 / step) as f32, whole: false, odd: true, tables }
         });
@@ -265,7 +266,6 @@ impl Response {
         let limit = CURRENT_BOUND * largest * unit;
         let place = |what: &'static str, left: f64| ArrayError::Response {
             what,
-            terms: MOST_TERMS,
             left,
             bound: if what == "currents" { CURRENT_BOUND } else { VARIANCE_BOUND },
         };
@@ -461,7 +461,7 @@ fn measure(
         grid.x.clone()
     } else {
         let step = grid.x[0];
-        (0..PIECES).map(|piece| (piece as f64 + 0.5) * step).collect()
+        (0..grid.x.len() - 1).map(|piece| (piece as f64 + 0.5) * step).collect()
     };
     let code = |x: &f64| if grid.whole { (x * grid.full).round() } else { x * grid.full };
     let codes: Vec<f32> = inputs.iter().map(|x| code(x) as f32).collect();

@@ -99,7 +99,7 @@ fn a_product_is_that_of_its_cells_as_circuits() {
             if jumps && bits.is_none_or(|bits| bits > 8) {
                 let found = AnalogMatrix::program(Rows::new(&w, rows, columns).unwrap(), &chip, Key::root(3));
                 let said = found.err().map(|e| e.to_string()).unwrap_or_default();
-                assert!(said.contains("each level by itself"), "{access}: {said}");
+                assert!(said.contains("each level is taken by itself"), "{access}: {said}");
                 continue;
             }
             let matrix = held(&chip, &w, rows, columns);

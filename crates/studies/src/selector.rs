@@ -144,7 +144,7 @@ impl Study for Selectors {
         }
     }
     fn smoke(&self) -> SelectorConfig {
-        let (kinds, parts) = (vec![SelectorKind::Exponential], vec![0.1, 0.9]);
+        let (kinds, parts) = (Vec::new(), vec![0.2, 0.9]);
         SelectorConfig {
             images: 12,
             calibration: 8,
