@@ -260,7 +260,9 @@ impl Held {
         if let Some(curve) = response.noise.as_ref().filter(|_| !variances.is_empty()) {
             // A plane without noise has variances of zero.
             let each = |plane: usize, cell: usize| {
-                self.shares[plane].powi(2) * self.noise[plane].get(cell).copied().unwrap_or(0.0)
+                let variance = self.noise[plane].get(cell).copied().unwrap_or(0.0);
+                let apart = self.g[plane][cell].max(0.0) + response.faint_s as f32;
+                (self.shares[plane] / apart).powi(2) * variance
             };
             read(curve, variances, &each, false);
         }

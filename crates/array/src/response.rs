@@ -31,8 +31,10 @@ use crate::converter::Dac;
 
 /// What is left of a current, as a part of the largest.
 pub(crate) const CURRENT_BOUND: f64 = 1e-4;
-/// What is left of the square of `dI/dG`, as a part of the largest, which is that of a cell that hardly conducts.
-const VARIANCE_BOUND: f64 = 1e-4;
+/// What is left of the square of `(G + G0) dI/dG`, as a part of the largest.
+const VARIANCE_BOUND: f64 = 1e-3;
+/// `G0` as a part of the largest conductance: cells that hardly conduct follow their conductance most, and have least of it.
+const FAINT: f64 = 3e-3;
 /// Most products that stand for one.
 const MOST_TERMS: usize = 127;
 /// Most levels of a DAC, above zero, that are taken one by one.
@@ -183,8 +185,10 @@ pub(crate) struct Response {
     pub current: Curve,
     /// Codes of the read voltages of inputs, where these are not in proportion and no noise is added.
     pub voltage: Option<Basis>,
-    /// Squares of `dI/dG` in the same units, where some noise is redrawn.
+    /// Squares of `(G + faint) dI/dG` in the same units, where some noise is redrawn.
     pub noise: Option<Curve>,
+    /// A small conductance, S.
+    pub faint_s: f64,
     /// Codes of the read voltages of inputs, where noise is added to these.
     pub bend: Option<Basis>,
     /// Largest conductance that it is made for, S.
@@ -277,7 +281,9 @@ impl Response {
         let left = current.left * CURRENT_BOUND;
         let current = Curve { basis: grid.basis(true, scaled(functions, grid.full)), left, ..current };
         let noise = if noisy {
-            let square = |g: f64, x: f64| (cell(g, applied(x)).per_conductance_v * unit).powi(2);
+            let square = |g: f64, x: f64| {
+                ((g + FAINT * g_max_s) * cell(g, applied(x)).per_conductance_v * unit).powi(2)
+            };
             let top = grid.x.iter().map(|x| square(0.0, *x).max(square(g_max_s, *x)));
             let limit = VARIANCE_BOUND * top.fold(0.0, f64::max);
             let found = expand(&grid, top_s, limit, &square);
@@ -286,7 +292,7 @@ impl Response {
         } else {
             None
         };
-        Ok(Self { current, voltage, noise, bend, top_s, full_s })
+        Ok(Self { current, voltage, noise, faint_s: FAINT * g_max_s, bend, top_s, full_s })
     }
 
     /// What each term weighs at full voltage.

@@ -97,9 +97,10 @@ fn every_kind_of_selector_costs_a_network_something() {
         "diode, predistorted",
         "threshold",
     ];
-    assert_eq!(names, kinds);
+    // Behind them stands the same with ideal devices.
+    assert_eq!(names[..kinds.len()], kinds);
     let without = record.scalars["output_error"].value;
-    for line in &errors.lines {
+    for line in &errors.lines[..kinds.len()] {
         assert!(line.y[1] > line.y[0] && line.y[1] > 1.5 * without, "{}: {without} {:?}", line.name, line.y);
     }
     // Inputs that stand for even currents mend a part of it.
