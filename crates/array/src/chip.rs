@@ -11,10 +11,12 @@ use serde::{Deserialize, Deserializer, Serialize};
 
 use crate::SettingError;
 use crate::adc::Mismatch;
+use crate::cells::{Cells, Drive};
 use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
 use crate::converter::{not_negative, positive};
 use crate::lines::Lines;
 use crate::mapping::{Mapping, Per, Scale, Tile};
+use crate::wires::{Access, Conduction};
 
 /// Everything that decides what a matrix product on this chip gives.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
@@ -42,6 +44,9 @@ pub struct ChipSpec {
     /// Resistance of the crossbars' lines.
     #[serde(default)]
     pub wires: Lines,
+    /// How the cells' currents follow their voltages, and what is in series with them.
+    #[serde(default)]
+    pub cells: Cells,
     /// Converter in front of the word lines.
     pub dac: Dac,
     /// Converter behind the bit lines.
@@ -155,6 +160,7 @@ impl ChipSpec {
             tile: Tile { rows: 512, columns: 512 },
             mapping: Mapping { devices_per_polarity: 1, per: Per::Tile, scale: Scale::Maximum {} },
             wires: Lines::Ideal {},
+            cells: Cells::default(),
             dac: Dac::Ideal {},
             adc: Adc::Ideal {},
             read: Read { voltage_v: 0.2, integration_time_s: 1e-7, noise: ReadNoise::Frozen {} },
@@ -181,6 +187,7 @@ impl ChipSpec {
         let mut chip = self.clone();
         chip.device = chip.device.idealised();
         chip.wires = Lines::Ideal {};
+        chip.cells = Cells::default();
         (chip.dac, chip.adc) = (Dac::Ideal {}, Adc::Ideal {});
         (chip.input_noise, chip.output_noise) = (0.0, 0.0);
         chip
@@ -208,6 +215,12 @@ impl ChipSpec {
         }
         let has = |path: &str| self.nonidealities().iter().any(|n| n.path.starts_with(path));
         let mut list = Vec::new();
+        if self.cells.are_linear() && self.cells.drive != Drive::Even {
+            list.push((
+                "cells.drive",
+                "the currents of the cells are in proportion to their voltages as they are",
+            ));
+        }
         if !has("device.noise") {
             list.push(("read.noise", "the device has no read noise that could be split"));
         }
@@ -273,6 +286,15 @@ impl ChipSpec {
         self.tile.check()?;
         self.mapping.check()?;
         self.wires.check()?;
+        self.cells.check(self.read.voltage_v, self.device.statistics().ok())?;
+        if !self.cells.are_linear() && self.wires.resistive().is_some() {
+            return Err(SettingError::value(
+                "cells",
+                "cells that do not obey Ohm's law (cells.conduction, cells.access) behind lines with resistance \
+                 (wires.resistive) are no matrix: every input would need a solution of its own; take one of the two out, or \
+                 solve single crossbars with `neurohm crossbar solve`",
+            ));
+        }
         self.dac.check()?;
         self.adc.check()?;
         positive("read.voltage", self.read.voltage_v)?;
@@ -298,8 +320,10 @@ impl ChipSpec {
 }
 
 /// What the chip adds to the device's own list.
-const OWN: [(&str, &str); 6] = [
+const OWN: [(&str, &str); 8] = [
     ("wires", "resistance of the lines: voltages that fall along them, and currents that sneak"),
+    ("cells.conduction", "currents of the cells that are not in proportion to their voltages"),
+    ("cells.access", "selectors, diodes or transistors in series with the cells"),
     ("dac", "rounding and clipping of the inputs"),
     ("adc", "rounding and clipping of the outputs"),
     ("adc.uniform.mismatch", "capacitors, offsets and gains of the output converters that differ"),
@@ -311,6 +335,8 @@ impl Nonidealities for ChipSpec {
     fn nonidealities(&self) -> Vec<Nonideality> {
         let has = |path: &str| match path {
             "wires" => self.wires.resistive().is_some(),
+            "cells.conduction" => !self.cells.conducts_linearly(),
+            "cells.access" => self.cells.access != Access::None,
             "dac" => self.dac != Dac::Ideal {},
             "adc" => self.adc != Adc::Ideal {},
             "adc.uniform.mismatch" => self.mismatch().is_some(),
@@ -328,6 +354,8 @@ impl Nonidealities for ChipSpec {
         }
         match path {
             "wires" => self.wires = Lines::Ideal {},
+            "cells.conduction" => self.cells.conduction = Conduction::Linear,
+            "cells.access" => self.cells.access = Access::None,
             "dac" => self.dac = Dac::Ideal {},
             "adc" => self.adc = Adc::Ideal {},
             "adc.uniform.mismatch" => {
@@ -359,6 +387,8 @@ impl Nonidealities for ChipSpec {
                 }
             }
             ("wires", ..) => self.wires.scaled(factor),
+            ("cells.conduction", ..) => self.cells.scale_conduction(factor),
+            ("cells.access", ..) => self.cells.scale_access(factor),
             ("input_noise", ..) => self.input_noise *= factor,
             ("output_noise", ..) => self.output_noise *= factor,
             _ => return self.device.scale(path, factor),

@@ -9,11 +9,15 @@ use rayon::prelude::*;
 
 use crate::chip::ReadNoise;
 use crate::lines::Behind;
+use crate::response::{Curve, Response};
 use crate::{ArrayError, ChipSpec, kernel};
 
 /// Cells of a plane that are written or read at once: with its targets or conductances they fill a part of the
 /// second-level cache. Which rows go together never changes a result but the last bits of sums along columns.
 const AT_ONCE: usize = 8192;
+
+/// Rows of cells that do not obey Ohm's law which one task takes.
+const ROWS: usize = 16;
 
 /// A crossbar's planes; a weight is `w = sum sign significance G / (g_max - g_min)` over them.
 #[derive(Clone, Debug)]
@@ -39,7 +43,19 @@ pub(crate) struct Reading<'a> {
     /// Of each group of rows, each plane's sign, factor from conductance to weight, and cells.
     groups: Vec<Vec<(f32, Observation<'a>)>>,
     columns: usize,
+    range_s: f32,
     lines: Option<&'a mut Behind>,
+}
+
+/// Conductances of the planes of a crossbar as one read sees them.
+pub(crate) struct Held {
+    /// Each plane's sign times significance.
+    shares: Vec<f32>,
+    /// S; rows x columns of each plane.
+    g: Vec<Vec<f32>>,
+    /// Variances of reads, S^2; empty where there are none.
+    noise: Vec<Vec<f32>>,
+    columns: usize,
 }
 
 /// What a read of a crossbar writes: its rows of the weights, and of their variances where there are any.
@@ -53,6 +69,9 @@ pub(crate) struct LineSums {
     pub rows: Vec<f32>,
     pub columns: Vec<f32>,
 }
+
+/// The rows of a crossbar in one term of the cells' response.
+pub(crate) type TermRows<'a> = Vec<Vec<&'a mut [f32]>>;
 
 impl Crossbar {
     /// A crossbar of this size, not yet programmed.
@@ -119,7 +138,7 @@ impl Crossbar {
         let cells = rows_at_once(columns) * columns;
         let factor = |p: &Plane| p.sign * p.significance / range;
         let planes = self.planes.iter_mut().map(|p| (factor(p), p.cells.observe_in(cells)));
-        Reading { groups: by_groups(planes), columns, lines: self.lines.as_mut() }
+        Reading { groups: by_groups(planes), columns, range_s: range, lines: self.lines.as_mut() }
     }
 
     /// Bytes of its devices' state.
@@ -135,18 +154,47 @@ impl Reading<'_> {
         self.groups.iter().flatten().any(|(_, cells)| cells.has_variance())
     }
 
+    /// Each plane's factor from conductance to weight.
+    fn factors(&self) -> Vec<f32> {
+        self.groups.first().map_or(Vec::new(), |planes| planes.iter().map(|p| p.0).collect())
+    }
+
+    /// Reads the conductances of so many rows, and variances where there are any.
+    pub(crate) fn conductances(self, rows: usize) -> Held {
+        let columns = self.columns;
+        let shares: Vec<f32> = self.factors().iter().map(|factor| factor * self.range_s).collect();
+        let cells = rows * columns;
+        let mut g = vec![vec![0.0f32; cells]; shares.len()];
+        let mut noise = vec![Vec::new(); shares.len()];
+        let mut at = 0;
+        for group in self.groups {
+            let rows = at..(at + rows_at_once(columns) * columns).min(cells);
+            for (plane, (_, observed)) in group.into_iter().enumerate() {
+                let g = &mut g[plane][rows.clone()];
+                if observed.has_variance() {
+                    noise[plane].resize(cells, 0.0);
+                    observed.read_with_variance(g, &mut noise[plane][rows.clone()]);
+                } else {
+                    observed.read(g);
+                }
+            }
+            at = rows.end;
+        }
+        Held { shares, g, noise, columns }
+    }
+
     /// Reads all planes: writes the weights, and their variances if there are rows for them.
     ///
     /// # Errors
     /// Lines that cannot be solved.
-    pub(crate) fn read(self, targets: Targets) -> Result<LineSums, ArrayError> {
+    pub(crate) fn read(mut self, targets: Targets) -> Result<LineSums, ArrayError> {
         let (columns, at_once) = (self.columns, rows_at_once(self.columns));
         let Targets { mut weights, mut variances } = targets;
         let mut rows = vec![0.0; weights.len()];
         // Rows without variances get none of them.
         variances.resize_with(weights.len(), Default::default);
-        if let Some(lines) = self.lines {
-            return read_behind(lines, self.groups, columns, &mut weights, &mut variances);
+        if let Some(lines) = self.lines.take() {
+            return read_behind(lines, self, &mut weights, &mut variances);
         }
         let work = self.groups.into_par_iter();
         let work = work.zip(weights.par_chunks_mut(at_once)).zip(variances.par_chunks_mut(at_once));
@@ -164,35 +212,89 @@ impl Reading<'_> {
     }
 }
 
+impl Held {
+    /// The largest conductance.
+    pub(crate) fn largest(&self) -> f32 {
+        self.g.iter().flatten().fold(0.0, |top, g| top.max(*g))
+    }
+
+    /// Writes the weights of every term of cells that do not obey Ohm's law, and their variances. Returns summed currents of
+    /// each term along rows and along columns, as conductances.
+    pub(crate) fn respond(
+        &self,
+        response: &Response,
+        weights: TermRows,
+        variances: TermRows,
+    ) -> Vec<LineSums> {
+        let rows = weights.first().map_or(0, Vec::len);
+        let read = |curve: &Curve, of: TermRows, each: &(dyn Fn(usize, usize) -> f32 + Sync), sums: bool| {
+            let mut by_row: TermRows = (0..rows).map(|_| Vec::with_capacity(curve.terms())).collect();
+            of.into_iter()
+                .for_each(|term| by_row.iter_mut().zip(term).for_each(|(row, part)| row.push(part)));
+            let work = by_row.par_chunks_mut(ROWS).enumerate().map(|(chunk, rows)| {
+                let mut along = vec![0.0f32; curve.terms() * rows.len()];
+                let mut down = vec![0.0f32; if sums { curve.terms() * self.columns } else { 0 }];
+                for (along, (at, terms)) in
+                    along.chunks_mut(curve.terms().max(1)).zip(rows.iter_mut().enumerate())
+                {
+                    let first = (chunk * ROWS + at) * self.columns;
+                    terms.iter_mut().for_each(|part| part.fill(0.0));
+                    for (plane, g) in self.g.iter().enumerate() {
+                        for (column, g) in g[first..][..self.columns].iter().enumerate() {
+                            let share = each(plane, first + column);
+                            let (a, b, part) = curve.at(g.max(0.0));
+                            for (k, (a, b)) in a.iter().zip(b).enumerate() {
+                                let value = a + part * (b - a);
+                                terms[k][column] += share * value;
+                                if sums {
+                                    along[k] += value;
+                                    down[k * self.columns + column] += value;
+                                }
+                            }
+                        }
+                    }
+                }
+                (along, down)
+            });
+            work.collect::<Vec<_>>()
+        };
+        let found = read(&response.current, weights, &|plane, _| self.shares[plane], true);
+        if let Some(curve) = response.noise.as_ref().filter(|_| !variances.is_empty()) {
+            // A plane without noise has variances of zero.
+            let each = |plane: usize, cell: usize| {
+                let variance = self.noise[plane].get(cell).copied().unwrap_or(0.0);
+                let apart = self.g[plane][cell].max(0.0) + response.faint_s as f32;
+                (self.shares[plane] / apart).powi(2) * variance
+            };
+            read(curve, variances, &each, false);
+        }
+        let full = response.full_s as f32;
+        let terms = response.current.terms();
+        (0..terms)
+            .map(|k| {
+                let along = found.iter().flat_map(|(along, _)| along.iter().skip(k).step_by(terms));
+                let rows = along.map(|g| full * g).collect();
+                let mut columns = vec![0.0; self.columns];
+                for (_, down) in &found {
+                    columns.iter_mut().zip(&down[k * self.columns..]).for_each(|(sum, g)| *sum += full * g);
+                }
+                LineSums { rows, columns }
+            })
+            .collect()
+    }
+}
+
 /// Reads all planes behind lines with resistance. What a cell's noise adds to an output is scaled as its weight is: that is how
 /// the output follows this cell's conductance but for currents that sneak through others. Summed conductances are those of
 /// the effective matrix, so that energy is what reaches the grounds.
 fn read_behind(
     lines: &mut Behind,
-    groups: Vec<Vec<(f32, Observation)>>,
-    columns: usize,
+    reading: Reading,
     weights: &mut [&mut [f32]],
     variances: &mut [&mut [f32]],
 ) -> Result<LineSums, ArrayError> {
-    let count = groups.first().map_or(0, Vec::len);
-    let factors: Vec<f32> = groups.first().map_or(Vec::new(), |planes| planes.iter().map(|p| p.0).collect());
-    let cells = weights.len() * columns;
-    let mut g = vec![vec![0.0f32; cells]; count];
-    let mut noise = vec![Vec::new(); count];
-    let mut at = 0;
-    for group in groups {
-        let rows = at..(at + rows_at_once(columns) * columns).min(cells);
-        for (plane, (_, observed)) in group.into_iter().enumerate() {
-            let g = &mut g[plane][rows.clone()];
-            if observed.has_variance() {
-                noise[plane].resize(cells, 0.0);
-                observed.read_with_variance(g, &mut noise[plane][rows.clone()]);
-            } else {
-                observed.read(g);
-            }
-        }
-        at = rows.end;
-    }
+    let factors = reading.factors();
+    let Held { mut g, noise, columns, .. } = reading.conductances(weights.len());
     let bare = g.clone();
     lines.see(&mut g, weights.len(), columns)?;
     let mut sums = LineSums { rows: vec![0.0; weights.len()], columns: vec![0.0; columns] };

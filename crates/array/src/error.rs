@@ -51,6 +51,26 @@ pub enum ArrayError {
     /// The lines of a crossbar could not be solved.
     #[error("the lines of a crossbar: {0}")]
     Wires(#[from] crate::wires::WireError),
+    /// Cells whose law takes too many products.
+    #[error(
+        "products of these cells (cells.conduction, cells.access) would miss their {what} by {left:.1e} of the largest, and \
+         {bound:.0e} is borne: they jump, or bend too sharply; with a DAC of up to 8 bits and without input_noise each level is \
+         taken by itself"
+    )]
+    Response {
+        /// Currents, or the noise on them.
+        what: &'static str,
+        /// What is left, as a part of the largest.
+        left: f64,
+        /// What is wanted.
+        bound: f64,
+    },
+    /// A transposed product of cells that conduct one way, or are driven from one side.
+    #[error(
+        "cells with diodes or transistors (cells.access) are driven from their word lines: there is no product from the other \
+         side"
+    )]
+    OneWay,
     /// The cells refused.
     #[error(transparent)]
     Device(#[from] DeviceError),

@@ -23,6 +23,7 @@
 
 mod adc;
 mod calibrate;
+mod cells;
 mod chip;
 mod compensation;
 mod converter;
@@ -38,10 +39,12 @@ mod mismatch;
 mod pass;
 mod preset;
 mod product;
+mod response;
 mod tally;
 pub mod wires;
 
 pub use adc::Mismatch;
+pub use cells::{Cells, Drive};
 pub use chip::{ChipSpec, DriftCompensation, Read, ReadNoise};
 pub use converter::{Adc, Dac, InputRange, OutputRange, Overflow, Resolution, UniformAdc, UniformDac};
 pub use copper::{CopperLines, CopperWire};

@@ -1,6 +1,7 @@
 //! A matrix programmed into crossbars that age.
 
 use std::ops::Range;
+use std::sync::Arc;
 
 use neurohm_num::{Key, Rows, RowsMut};
 use rayon::prelude::*;
@@ -8,11 +9,12 @@ use rayon::prelude::*;
 use crate::adc::Converters;
 use crate::chip::DriftCompensation;
 use crate::compensation::Baseline;
-use crate::crossbar::{Crossbar, Reading, Targets, rows_of_each};
+use crate::crossbar::{Crossbar, Held, LineSums, Reading, Targets, TermRows, rows_of_each};
 use crate::error::finite;
 use crate::gemm::{gemm, gemm_wt};
 use crate::mapping::{Per, cuts};
-use crate::product::{Crossbars, Periphery, Ranges, agree};
+use crate::product::{Crossbars, Periphery, Ranges, Terms, agree};
+use crate::response::Response;
 use crate::{ArrayError, ChipSpec, SarConverter, Tally, calibrate, kernel};
 
 /// Weights (inputs x outputs) in the cells of crossbars.
@@ -37,7 +39,10 @@ pub struct AnalogMatrix {
     /// Digital factor of each row strip and output: its scale, and that divided by the drift compensation.
     scales: Vec<f32>,
     gains: Vec<f32>,
-    /// What the cells hold as of the last read: inputs x outputs, in units of a full weight.
+    /// What cells that do not obey Ohm's law do.
+    response: Option<Arc<Response>>,
+    /// What the cells hold as of the last read: inputs x outputs, in units of a full weight; one such matrix for each
+    /// term of the cells' response.
     weights: Vec<f32>,
     /// Variance of one read of it; empty where none is redrawn.
     variances: Vec<f32>,
@@ -80,6 +85,7 @@ impl AnalogMatrix {
             crossbars: Vec::new(),
             scales: vec![1.0; rows.len() * outputs],
             gains: Vec::new(),
+            response: Response::at_first(chip)?,
             weights: Vec::new(),
             variances: Vec::new(),
             on_rows: vec![0.0; (columns.len() + 1) * inputs],
@@ -192,6 +198,9 @@ impl AnalogMatrix {
             return Ok(());
         }
         self.was_read = true;
+        if self.response.is_some() {
+            return self.refresh_curved();
+        }
         let Self { rows, columns, crossbars, weights, variances, .. } = self;
         let readings: Vec<_> = crossbars.iter_mut().map(Crossbar::observe).collect();
         let size = self.inputs * self.outputs;
@@ -204,20 +213,75 @@ impl AnalogMatrix {
         let work: Vec<_> = readings.into_iter().zip(targets).collect();
         let read = work.into_par_iter().map(|(reading, targets)| reading.read(targets));
         let sums = read.collect::<Result<Vec<_>, _>>()?;
-        self.on_rows.fill(0.0);
-        self.on_columns.fill(0.0);
+        self.sum_lines(sums.into_iter().map(|sums| vec![sums]).collect());
+        Ok(())
+    }
+
+    /// The same of cells that do not obey Ohm's law.
+    fn refresh_curved(&mut self) -> Result<(), ArrayError> {
+        let Self { rows, columns, crossbars, weights, variances, .. } = self;
+        let readings: Vec<_> = crossbars.iter_mut().map(Crossbar::observe).collect();
+        let noisy = readings.iter().any(Reading::has_variance);
+        let strips = rows.iter().flat_map(|rows| columns.iter().map(|_| rows.len()));
+        let work: Vec<_> = readings.into_iter().zip(strips).collect();
+        let held: Vec<Held> =
+            work.into_par_iter().map(|(reading, rows)| reading.conductances(rows)).collect();
+        let largest = f64::from(held.iter().map(Held::largest).fold(0.0, f32::max));
+        // A cell that conducts more than was thought of needs another expansion, and noise one of its own.
+        let fits =
+            self.response.as_ref().is_some_and(|r| r.top_s >= largest && (r.noise.is_some() || !noisy));
+        if !fits {
+            self.response = Response::of(&self.chip, largest, noisy)?;
+        }
+        let Some(response) = &self.response else { return Ok(()) };
+        let size = self.inputs * self.outputs;
+        weights.resize(response.current.terms() * size, 0.0);
+        variances.resize(if noisy { response.noise_terms() * size } else { 0 }, 0.0);
+        let mut parts: Vec<(TermRows, TermRows)> = held.iter().map(|_| Default::default()).collect();
+        for term in weights.chunks_exact_mut(size.max(1)) {
+            let tiles = rows_of_each(term, rows, columns);
+            parts.iter_mut().zip(tiles).for_each(|(part, tile)| part.0.push(tile));
+        }
+        for term in variances.chunks_exact_mut(size.max(1)) {
+            let tiles = rows_of_each(term, rows, columns);
+            parts.iter_mut().zip(tiles).for_each(|(part, tile)| part.1.push(tile));
+        }
+        let work: Vec<_> = held.into_iter().zip(parts).collect();
+        let sums = work
+            .into_par_iter()
+            .map(|(held, (weights, variances))| held.respond(response, weights, variances))
+            .collect();
+        self.sum_lines(sums);
+        Ok(())
+    }
+
+    /// Terms of what a cell does.
+    fn terms(&self) -> usize {
+        self.response.as_ref().map_or(1, |response| response.current.terms())
+    }
+
+    /// Sums conductances on lines, from those of every crossbar and term.
+    fn sum_lines(&mut self, sums: Vec<Vec<LineSums>>) {
+        let terms = self.terms();
+        let Self { rows, columns, .. } = self;
+        let (on_row_lines, on_column_lines) = (columns.len() + 1, rows.len() + 1);
+        self.on_rows.clear();
+        self.on_rows.resize(terms * on_row_lines * self.inputs, 0.0);
+        self.on_columns.clear();
+        self.on_columns.resize(terms * on_column_lines * self.outputs, 0.0);
         for (tile, sums) in sums.into_iter().enumerate() {
             let (r, c) = (tile / columns.len(), tile % columns.len());
-            for line in [0, 1 + c] {
-                let on_rows = &mut self.on_rows[line * self.inputs..][rows[r].clone()];
-                on_rows.iter_mut().zip(&sums.rows).for_each(|(sum, g)| *sum += g);
-            }
-            for line in [0, 1 + r] {
-                let on_columns = &mut self.on_columns[line * self.outputs..][columns[c].clone()];
-                on_columns.iter_mut().zip(&sums.columns).for_each(|(sum, g)| *sum += g);
+            for (k, sums) in sums.into_iter().enumerate() {
+                for line in [0, 1 + c].map(|line| k * on_row_lines + line) {
+                    let on_rows = &mut self.on_rows[line * self.inputs..][rows[r].clone()];
+                    on_rows.iter_mut().zip(&sums.rows).for_each(|(sum, g)| *sum += g);
+                }
+                for line in [0, 1 + r].map(|line| k * on_column_lines + line) {
+                    let on_columns = &mut self.on_columns[line * self.outputs..][columns[c].clone()];
+                    on_columns.iter_mut().zip(&sums.columns).for_each(|(sum, g)| *sum += g);
+                }
             }
         }
-        Ok(())
     }
 
     /// Reads the probes of drift compensation right after programming.
@@ -326,10 +390,14 @@ impl AnalogMatrix {
     fn view<'a>(&'a self, transposed: bool, ranges: &'a Ranges) -> Result<Crossbars<'a>, ArrayError> {
         let (lines, width) =
             if transposed { (&self.on_columns, self.outputs) } else { (&self.on_rows, self.inputs) };
+        if transposed && !self.chip.cells.both_ways() {
+            return Err(ArrayError::OneWay);
+        }
         let variances = (!self.variances.is_empty()).then_some(&self.variances);
         Ok(Crossbars {
-            weights: Rows::new(&self.weights, self.inputs, self.outputs)?,
-            variances: variances.map(|v| Rows::new(v, self.inputs, self.outputs)).transpose()?,
+            weights: Terms::new(&self.weights, self.inputs, self.outputs)?,
+            variances: variances.map(|v| Terms::new(v, self.inputs, self.outputs)).transpose()?,
+            response: self.response.as_deref(),
             rows: &self.rows,
             columns: &self.columns,
             gains: Rows::new(&self.gains, self.rows.len(), self.outputs)?,
@@ -344,7 +412,8 @@ impl AnalogMatrix {
         })
     }
 
-    /// The weights that the crossbars hold as of the last read, scales and drift compensation included.
+    /// The weights that the crossbars hold as of the last read, scales and drift compensation included; of cells that do
+    /// not obey Ohm's law those at full voltage.
     ///
     /// # Errors
     /// An `out` of another shape than inputs x outputs; cells that were never read.
@@ -354,13 +423,31 @@ impl AnalogMatrix {
         if !self.was_read {
             return Err(ArrayError::NotRead);
         }
+        let full = self.periphery.input.largest_code.unwrap_or(1.0);
+        let parts = self.response.as_ref().map(|response| response.at_full(full));
+        let mut held = vec![0.0; self.outputs];
         for (strip, rows) in self.rows.iter().enumerate() {
             for r in rows.clone() {
                 let gains = &self.gains[strip * self.outputs..][..self.outputs];
-                kernel::multiply(&self.weights[r * self.outputs..][..self.outputs], gains, out.row_mut(r));
+                let row = &self.weights[r * self.outputs..][..self.outputs];
+                let Some(parts) = &parts else {
+                    kernel::multiply(row, gains, out.row_mut(r));
+                    continue;
+                };
+                for (k, part) in parts.iter().enumerate() {
+                    let term = &self.weights[(k * self.inputs + r) * self.outputs..][..self.outputs];
+                    kernel::add_scaled(term, *part, k > 0, &mut held);
+                }
+                kernel::multiply(&held, gains, out.row_mut(r));
             }
         }
         Ok(())
+    }
+
+    /// Of cells that do not obey Ohm's law: how many products of matrices stand for one, and how much of a cell's current
+    /// they miss at most, as a part of that of the largest conductance at full voltage.
+    pub fn expansion(&self) -> Option<(usize, f64)> {
+        self.response.as_ref().map(|response| (response.current.terms(), response.current.left))
     }
 
     /// Inputs.
@@ -403,6 +490,7 @@ impl AnalogMatrix {
             self.on_rows.len(),
             self.on_columns.len(),
             self.baseline.as_ref().map_or(0, Baseline::floats),
+            self.response.as_deref().map_or(0, Response::floats),
         ];
         self.crossbars.iter().map(Crossbar::bytes).sum::<usize>() + 4 * floats.iter().sum::<usize>()
     }

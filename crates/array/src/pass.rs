@@ -16,12 +16,13 @@ use crate::{ArrayError, Tally};
 pub(crate) struct Scratch {
     inputs: Vec<f32>,
     codes: Vec<f32>,
-    squares: Vec<f32>,
+    /// Codes as a term of the cells' response sees them, or their squares.
+    expanded: Vec<f32>,
     currents: Vec<f32>,
     variances: Vec<f32>,
     normals: Vec<f32>,
     full: Vec<f32>,
-    /// Sum of the squared codes of each input over the samples of a pass.
+    /// Sum of the squared codes of each input over the samples of a pass; of each term, where cells have several.
     dissipation: Vec<f32>,
     gains: Vec<f32>,
     /// Products that left the converter's range: output strip and sample.
@@ -163,6 +164,11 @@ impl Pass<'_> {
         if kernel::prepare(x, voltages, codes, full, dissipation) >= kernel::INFINITY_BITS {
             return Err(not_finite(batch, inputs.start));
         }
+        if let Some(bend) = bars.response.and_then(|response| response.bend.as_ref()) {
+            let bent = room(&mut scratch.expanded, rows * n);
+            bend.expand(0, codes, bent);
+            codes.copy_from_slice(bent);
+        }
         if side.noise > 0.0 {
             let stream =
                 bars.key.child("input", tile as u64).stream(Purpose::InputNoise, self.attempt.into());
@@ -180,7 +186,7 @@ impl Pass<'_> {
     fn multiply(&self, rows: usize, scratch: &mut Scratch) {
         let (inputs, outputs) = (self.inputs(), self.outputs());
         let (n, width) = (inputs.len(), outputs.len());
-        let through = |x: &[f32], w: Rows, y: &mut Vec<f32>| {
+        let through = |x: &[f32], w: Rows, y: &mut Vec<f32>, beta: f32| {
             // The shapes hold by construction: every buffer was made for them.
             let (Ok(x), Ok(mut y)) =
                 (Rows::new(x, rows, n), RowsMut::new(room(y, rows * width), rows, width))
@@ -189,18 +195,49 @@ impl Pass<'_> {
             };
             if self.bars.transposed {
                 let w = w.slice(outputs.start, width).columns(inputs.start, n);
-                gemm_wt(x, w, &mut y, 0.0);
+                gemm_wt(x, w, &mut y, beta);
             } else {
                 let w = w.slice(inputs.start, n).columns(outputs.start, width);
-                gemm(x, w, &mut y, 0.0);
+                gemm(x, w, &mut y, beta);
             }
         };
-        let codes = &scratch.codes[..rows * n];
-        through(codes, self.bars.weights, &mut scratch.currents);
-        if let Some(variances) = self.bars.variances {
-            let squares = room(&mut scratch.squares, rows * n);
-            kernel::multiply(codes, codes, squares);
-            through(squares, variances, &mut scratch.variances);
+        let Scratch { inputs: inputs_of, codes, expanded, currents, variances, dissipation, .. } = scratch;
+        let codes = &codes[..rows * n];
+        let Some(response) = self.bars.response else {
+            through(codes, self.bars.weights.term(0), currents, 0.0);
+            if let Some(of) = self.bars.variances {
+                let squares = room(expanded, rows * n);
+                kernel::multiply(codes, codes, squares);
+                through(squares, of.term(0), variances, 0.0);
+            }
+            return;
+        };
+        let expanded = room(expanded, rows * n);
+        let dissipation = room(dissipation, response.current.terms() * n);
+        dissipation.fill(0.0);
+        let beta = |k: usize| if k > 0 { 1.0 } else { 0.0 };
+        // Power is current times voltage.
+        let volts = response.voltage.as_ref().map(|voltage| {
+            let bent = room(inputs_of, rows * n);
+            voltage.expand(0, codes, bent);
+            &*bent
+        });
+        let volts = volts.unwrap_or(codes);
+        for (k, sums) in dissipation.chunks_exact_mut(n.max(1)).enumerate() {
+            response.current.basis.expand(k, codes, expanded);
+            for (row, volts) in expanded.chunks_exact(n.max(1)).zip(volts.chunks_exact(n.max(1))) {
+                let power = sums.iter_mut().zip(row.iter().zip(volts));
+                power.for_each(|(sum, (current, volt))| *sum += current * volt);
+            }
+            through(expanded, self.bars.weights.term(k), currents, beta(k));
+        }
+        if let (Some(of), Some(noise)) = (self.bars.variances, &response.noise) {
+            for k in 0..noise.terms() {
+                noise.basis.expand(k, codes, expanded);
+                through(expanded, of.term(k), variances, beta(k));
+            }
+            // A sum of terms of both signs may end below zero by what is left of it.
+            variances[..rows * width].iter_mut().for_each(|v| *v = v.max(0.0));
         }
     }
 
@@ -377,9 +414,14 @@ impl Pass<'_> {
         }
         // Row 0 of the conductances is the sum over all output strips.
         let line = if self.outs.len() == self.bars.strips().1.len() { 0 } else { 1 + self.outs.start };
-        let conductances = &self.bars.conductances.row(line)[self.inputs()];
-        let squares = scratch.dissipation.iter().zip(conductances);
-        let sum: f64 = squares.map(|(s, g)| f64::from(*s) * f64::from(*g)).sum();
+        let terms = self.bars.response.map_or(1, |response| response.current.terms());
+        let lines = self.bars.strips().1.len() + 1;
+        let term = |k: usize| {
+            let conductances = &self.bars.conductances.row(k * lines + line)[self.inputs()];
+            let squares = scratch.dissipation[k * conductances.len()..].iter().zip(conductances);
+            squares.map(|(s, g)| f64::from(*s) * f64::from(*g)).sum::<f64>()
+        };
+        let sum: f64 = (0..terms).map(term).sum();
         tally.add_energy_j(sum * f64::from(self.unit()).powi(2) * self.bars.periphery.volt2_second);
     }
 }

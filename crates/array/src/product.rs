@@ -19,7 +19,8 @@ use crate::adc::{Behind, Converters};
 use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
 use crate::mapping::cuts;
 use crate::pass::{Batch, Pass, Scratch};
-use crate::{ArrayError, ChipSpec, Tally};
+use crate::response::Response;
+use crate::{ArrayError, ChipSpec, SettingError, Tally};
 
 /// Converters, noise and ranges on the two sides of a set of crossbars.
 #[derive(Clone, Debug)]
@@ -113,13 +114,53 @@ impl Ranges {
     }
 }
 
+/// A matrix, or one for each term of what cells do: terms outside, inputs, outputs.
+#[derive(Clone, Copy)]
+pub(crate) struct Terms<'a> {
+    all: Rows<'a>,
+    /// Rows from one term to the next.
+    pitch: usize,
+    first: usize,
+    inputs: usize,
+}
+
+impl<'a> Terms<'a> {
+    pub(crate) fn new(all: &'a [f32], inputs: usize, outputs: usize) -> Result<Self, ArrayError> {
+        let terms = (all.len() / (inputs * outputs).max(1)).max(1);
+        Ok(Self { all: Rows::new(all, terms * inputs, outputs)?, pitch: inputs, first: 0, inputs })
+    }
+
+    fn one(all: Rows<'a>) -> Self {
+        Self { all, pitch: all.rows(), first: 0, inputs: all.rows() }
+    }
+
+    pub(crate) fn term(&self, k: usize) -> Rows<'a> {
+        self.all.slice(k * self.pitch + self.first, self.inputs)
+    }
+
+    pub(crate) fn rows(&self) -> usize {
+        self.inputs
+    }
+
+    pub(crate) fn cols(&self) -> usize {
+        self.all.cols()
+    }
+
+    /// Some of the inputs of every term.
+    pub(crate) fn slice(self, first: usize, inputs: usize) -> Self {
+        Self { first: self.first + first, inputs, ..self }
+    }
+}
+
 /// A matrix on crossbars, as one product sees it.
 #[derive(Clone, Copy)]
 pub(crate) struct Crossbars<'a> {
     /// Inputs x outputs, in units of a full weight.
-    pub weights: Rows<'a>,
+    pub weights: Terms<'a>,
     /// Variance of one read of each, in the same units squared.
-    pub variances: Option<Rows<'a>>,
+    pub variances: Option<Terms<'a>>,
+    /// What cells that do not obey Ohm's law do; their weights and variances have its terms.
+    pub response: Option<&'a Response>,
     /// Where inputs and outputs are cut.
     pub rows: &'a [Range<usize>],
     pub columns: &'a [Range<usize>],
@@ -128,7 +169,7 @@ pub(crate) struct Crossbars<'a> {
     /// Whether that factor is one number for each crossbar.
     pub gain_per_tile: bool,
     /// Summed conductance on each line that carries inputs, S: row 0 over everything, row `1 + i` over
-    /// the crossbars of strip `i` of the other side.
+    /// the crossbars of strip `i` of the other side; so many rows for each term.
     pub conductances: Rows<'a>,
     /// Whether inputs enter at the columns.
     pub transposed: bool,
@@ -295,7 +336,8 @@ pub(crate) fn agree(what: &'static str, expected: usize, found: usize) -> Result
 /// part, and no energy is counted, since no conductances are known.
 ///
 /// # Errors
-/// Shapes that disagree, an input that is not finite (with its place), a chip whose ranges come from data.
+/// Shapes that disagree, an input that is not finite (with its place), a chip whose ranges come from data or whose cells do
+/// not obey Ohm's law.
 pub fn product(
     weights: Rows,
     variances: Option<Rows>,
@@ -306,6 +348,11 @@ pub fn product(
     first_sample: u64,
 ) -> Result<Tally, ArrayError> {
     chip.check()?;
+    if !chip.cells.are_linear() {
+        let message =
+            "weights that no cells hold have no currents that could depart from Ohm's law; leave it out";
+        return Err(SettingError::value("cells", message).into());
+    }
     let (inputs, outputs) = (weights.rows(), weights.cols());
     if let Some(variances) = variances {
         agree("inputs of the variances", inputs, variances.rows())?;
@@ -318,8 +365,9 @@ pub fn product(
     let (ones, zeros) = (vec![1.0; outputs], vec![0.0; 2 * inputs]);
     let converters = Converters::draw(chip, std::iter::once(outputs), key.child("adc", 0))?;
     let bars = Crossbars {
-        weights,
-        variances,
+        weights: Terms::one(weights),
+        variances: variances.map(Terms::one),
+        response: None,
         rows: &cuts(inputs, inputs),
         columns: &cuts(outputs, outputs),
         gains: Rows::new(&ones, 1, outputs)?,

@@ -55,7 +55,7 @@ mod write;
 mod tests;
 
 pub use approximate::{Approximation, ApproximationError};
-pub use cell::{Access, CellLaw, Conduction};
+pub use cell::{Access, CellCurrent, CellLaw, Conduction};
 pub use dynamic::{DynamicCrossbar, Instant, Passed};
 pub use error::WireError;
 pub use follow::Followed;

@@ -8,13 +8,16 @@ mod layout;
 mod mvm;
 mod networks;
 mod price;
+mod selector;
 mod shapes;
+mod tolerance;
 mod views;
 mod wires;
 
 pub use inference::{Inference, InferenceConfig, Normalise};
 pub use mvm::{Distribution, Mvm, MvmConfig};
 pub use networks::{NETWORKS, Network, network};
+pub use selector::{SelectorConfig, SelectorKind, Selectors};
 pub use shapes::shapes;
 pub use wires::{WireResistance, WiresConfig};
 
@@ -25,7 +28,7 @@ use neurohm_num::{Watch, quantity};
 use neurohm_study::{AnyStudy, Card, Draft, Inputs, StudyError};
 
 /// All studies, in the order of a report card.
-pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference, &WireResistance];
+pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference, &WireResistance, &Selectors];
 
 /// The chip's sections: what a study that programs crossbars and reads them uses.
 pub(crate) const ALL_SECTIONS: &[&str] = &[
@@ -33,6 +36,35 @@ pub(crate) const ALL_SECTIONS: &[&str] = &[
     "tile",
     "mapping",
     "wires",
+    "cells",
+    "dac",
+    "adc",
+    "output_noise",
+    "input_noise",
+    "read",
+    "drift_compensation",
+];
+
+/// The same of a study that puts its cells behind lines with resistance.
+pub(crate) const LINEAR_CELLS: &[&str] = &[
+    "device",
+    "tile",
+    "mapping",
+    "wires",
+    "dac",
+    "adc",
+    "output_noise",
+    "input_noise",
+    "read",
+    "drift_compensation",
+];
+
+/// The same of a study that gives its cells selectors, which needs lines without.
+pub(crate) const IDEAL_LINES: &[&str] = &[
+    "device",
+    "tile",
+    "mapping",
+    "cells",
     "dac",
     "adc",
     "output_noise",

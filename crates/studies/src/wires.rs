@@ -4,16 +4,15 @@
 //! crossbars of different size; products then see the effective matrix of each crossbar's circuit, solved exactly.
 
 use neurohm_array::{ChipSpec, Lines, ResistiveLines, SettingError, Tally};
-use neurohm_nn::AnalogNetwork;
-use neurohm_nn::exec::Executor;
 use neurohm_num::quantity::{self, Dimension};
 use neurohm_study::record::{Axis, Better, Cell, Column, Line, Map, MapAxes, Series, Table};
 use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::inference::{self, InferenceConfig, Shared, judge, nn};
+use crate::inference::{self, InferenceConfig, Shared};
 use crate::networks::NETWORKS;
+use crate::tolerance::{Judged, judged, points, tolerated};
 
 /// The study.
 pub struct WireResistance;
@@ -81,12 +80,12 @@ impl Study for WireResistance {
         TOLERATED
     }
     /// A segment of two pitches of 40 nm copper: rho l / (w^2 aspect) with l = 80 nm, 29.7 nohm m and an aspect of 1.9
-    /// (the table of wires in `crates/cost/constants/wire.toml`) is 0.8 ohm; and one of 20 nm lines 2.1 ohm.
+    /// (the table of wires in `crates/array/constants/copper.toml`) is 0.8 ohm; and one of 20 nm lines 2.1 ohm.
     fn target(&self, _merit: &str, _ideal: f64) -> f64 {
         1.0
     }
     fn uses(&self, _config: &WiresConfig) -> &'static [&'static str] {
-        crate::ALL_SECTIONS
+        crate::LINEAR_CELLS
     }
     fn full(&self) -> WiresConfig {
         WiresConfig {
@@ -176,16 +175,21 @@ impl Study for WireResistance {
         let mut rows: Vec<Vec<Judged>> = Vec::new();
         for size in &sizes {
             let without = ChipSpec { tile: tile(*size), wires: Lines::Ideal {}, ..chip.clone() };
-            let mut row = vec![judged(c, shared, &without, run)?];
+            let mut row = vec![judged(c.at, shared, &without, run)?];
             for ohm in &c.segments {
-                row.push(judged(c, shared, &ChipSpec { wires: lines(chip, *ohm), ..without.clone() }, run)?);
+                row.push(judged(
+                    c.at,
+                    shared,
+                    &ChipSpec { wires: lines(chip, *ohm), ..without.clone() },
+                    run,
+                )?);
             }
             rows.push(row);
         }
         let at = sizes.iter().position(|size| *size == own(chip)).unwrap_or(0);
         self.report(c, &sizes, &rows, at, run, &mut out);
         if !run.merit_only && chip.wires != (Lines::Ideal {}) {
-            let found = judged(c, shared, chip, run)?;
+            let found = judged(c.at, shared, chip, run)?;
             let about = "decisions that are right behind the chip's own lines";
             out.measure("own_lines", found.accuracy, "%", Some(Better::Higher), about);
             let about = "output error behind the chip's own lines";
@@ -197,8 +201,9 @@ impl Study for WireResistance {
         out.tally = tally.named().into_iter().map(|(k, v)| (k.to_string(), v)).collect();
         out.info(shared.about().to_string());
         out.info(
-            "Cells are linear: a selector would make a cell's current depend on its voltage other than in proportion, \
-             and then no matrix stands for a crossbar; see `neurohm crossbar solve --cell` for single crossbars.",
+            "Cells are linear: those that are not, or have selectors, make no matrix of a crossbar behind lines with \
+             resistance. The study `selector` has them without lines, `neurohm crossbar solve --cell` both in single \
+             crossbars.",
         );
         Ok(out)
     }
@@ -316,10 +321,6 @@ impl WireResistance {
     }
 }
 
-fn points(loss: f64) -> String {
-    if loss == 1.0 { "one point".to_string() } else { format!("{loss} points") }
-}
-
 /// The chip's own crossbar.
 fn own(chip: &ChipSpec) -> (u32, u32) {
     (chip.tile.rows, chip.tile.columns)
@@ -344,70 +345,4 @@ fn lines(chip: &ChipSpec, ohm: f64) -> Lines {
         Lines::Ideal {} => ResistiveLines::default(),
     };
     Lines::Resistive(ResistiveLines { word_segment_ohm: ohm, bit_segment_ohm: ohm, ..base })
-}
-
-/// How a network does.
-#[derive(Clone, Copy, Debug)]
-struct Judged {
-    /// Decisions that are right, %; where there are no labels, those that are the digital run's.
-    accuracy: f64,
-    /// `||y - y0|| / ||y0||` of all outputs against the digital run.
-    error: f64,
-    /// What the chip did.
-    tally: Tally,
-}
-
-fn judged(c: &WiresConfig, shared: &Shared, chip: &ChipSpec, run: &Run<'_>) -> Result<Judged, StudyError> {
-    let key = run.key.child("network", 0);
-    let executor = Executor::new(shared.graph()).map_err(nn)?;
-    let mut network = AnalogNetwork::program(shared.graph(), chip, key, &run.silent()).map_err(nn)?;
-    if chip.needs_calibration() {
-        let shown = std::slice::from_ref(shared.calibration());
-        network.calibrate(shared.graph(), shown).map_err(nn)?;
-    }
-    // Calibration reads right after programming; another read solves every crossbar anew.
-    if c.at > 0.0 || !chip.needs_calibration() {
-        network.advance(c.at).map_err(nn)?;
-        network.read().map_err(nn)?;
-    }
-    let inputs = std::slice::from_ref(shared.inputs());
-    let outputs = executor.run(inputs, &network, 0, run.watch()).map_err(nn)?.swap_remove(0);
-    let point = judge(shared, &outputs, c.at);
-    let accuracy = point.accuracy.or(point.agreement).ok_or_else(|| {
-        let message =
-            format!("the model {} decides nothing (it has one output): nothing can be lost", c.model);
-        StudyError::Invalid(message)
-    })?;
-    Ok(Judged { accuracy, error: point.error, tally: network.tally() })
-}
-
-/// The resistance at which `loss` points are lost, linear in its logarithm between those asked for, and whether it lies
-/// beyond their upper (true) or lower (false) end. `row` begins with the accuracy without resistance.
-fn tolerated(segments: &[f64], row: &[Judged], loss: f64) -> (f64, Option<bool>) {
-    let lost: Vec<f64> = row[1..].iter().map(|a| row[0].accuracy - a.accuracy).collect();
-    match lost.iter().position(|l| *l > loss) {
-        None => (segments[segments.len() - 1], Some(true)),
-        Some(0) => (segments[0], Some(false)),
-        Some(i) => {
-            let part = (loss - lost[i - 1]) / (lost[i] - lost[i - 1]);
-            (segments[i - 1] * (segments[i] / segments[i - 1]).powf(part), None)
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_loss_is_found_between_two_resistances() {
-        let row = |all: &[f64]| -> Vec<Judged> {
-            all.iter().map(|a| Judged { accuracy: *a, error: 0.0, tally: Tally::default() }).collect()
-        };
-        // Lost: 0, 0.5, 2.5; one point a quarter of the way from 10 to 100 ohm in its logarithm.
-        let (ohm, beyond) = tolerated(&[1.0, 10.0, 100.0], &row(&[98.0, 98.0, 97.5, 95.5]), 1.0);
-        assert!((ohm / 10f64.powf(1.25) - 1.0).abs() < 1e-12 && beyond.is_none());
-        assert_eq!(tolerated(&[1.0, 10.0], &row(&[98.0, 98.0, 97.5]), 1.0), (10.0, Some(true)));
-        assert_eq!(tolerated(&[1.0, 10.0], &row(&[98.0, 90.0, 97.9]), 1.0), (1.0, Some(false)));
-    }
 }

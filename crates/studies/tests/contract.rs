@@ -76,12 +76,44 @@ fn wires_give_the_same_bits_on_two_threads_and_announce_their_work() {
     assert_eq!((map.rows, map.cols, map.axes.as_ref().unwrap().column_names.len()), (1, 3, 3));
 }
 
+/// Smoke runs of `selector` have transistors and crooked cells alone.
+#[test]
+fn every_kind_of_selector_costs_a_network_something() {
+    let study = neurohm_study::find(REGISTRY, "selector").unwrap();
+    let set = [
+        "chips=1",
+        "chip.device=generic",
+        "config.kinds=[\"exponential\", \"diode\", \"threshold\"]",
+        "config.parts=[0.1, 0.9]",
+    ];
+    let record = run(study, &smoke(study, &set, false));
+    let errors = record.series.iter().find(|s| s.name == "output_error_over_part").unwrap();
+    let names: Vec<&str> = errors.lines.iter().map(|line| line.name.as_str()).collect();
+    let kinds = [
+        "transistor",
+        "exponential",
+        "exponential, predistorted",
+        "diode",
+        "diode, predistorted",
+        "threshold",
+    ];
+    // Behind them stands the same with ideal devices.
+    assert_eq!(names[..kinds.len()], kinds);
+    let without = record.scalars["output_error"].value;
+    for line in &errors.lines[..kinds.len()] {
+        assert!(line.y[1] > line.y[0] && line.y[1] > 1.5 * without, "{}: {without} {:?}", line.name, line.y);
+    }
+    // Inputs that stand for even currents mend a part of it.
+    assert!(errors.lines[2].y[1] < errors.lines[1].y[1] && errors.lines[4].y[1] < errors.lines[3].y[1]);
+}
+
 /// Another value for every section of a chip.
-const CHANGES: [(&str, &str); 10] = [
+const CHANGES: [(&str, &str); 11] = [
     ("device", "chip.device=generic"),
     ("tile", "chip.tile.rows=8"),
     ("mapping", "chip.mapping.devices_per_polarity=2"),
     ("wires", "chip.wires={resistive = {word_segment = \"20 ohm\", bit_segment = \"20 ohm\"}}"),
+    ("cells", "chip.cells.conduction={sinh = {per_v = 8.0}}"),
     ("dac", "chip.dac={ideal = {}}"),
     ("adc", "chip.adc={ideal = {}}"),
     ("output_noise", "chip.output_noise=0.11"),

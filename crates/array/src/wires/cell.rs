@@ -4,6 +4,9 @@
 //! low voltage.
 
 use libm::{exp, expm1};
+use neurohm_num::quantity;
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
 
 use super::WireError;
 
@@ -12,10 +15,12 @@ use super::WireError;
 pub(super) const STEEPEST: f64 = 80.0;
 
 /// Current through a memristor at a frozen state for a voltage.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Conduction {
     /// `I = G V`.
+    #[default]
     Linear,
     /// `I = G sinh(a V) / a`: tunnelling and hopping (Simmons; Strukov and Williams, 2009), `a` in 1/V.
     Sinh {
@@ -37,37 +42,57 @@ pub enum Conduction {
 }
 
 /// What is in series with a memristor, on the side of its bit line.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum Access {
     /// Nothing: a passive array.
+    #[default]
     None,
     /// `I = I0 sinh(V / V0)`: a bidirectional exponential selector (mixed ionic-electronic conduction, for instance).
     Exponential {
         /// `I0`, A.
+        #[serde(rename = "i0", with = "quantity::ampere")]
+        #[schemars(with = "String")]
         scale_a: f64,
         /// `V0`, V.
+        #[serde(rename = "v0", with = "quantity::volt")]
+        #[schemars(with = "String")]
         scale_v: f64,
     },
     /// `I = I0 (exp(V / V0) - 1) + V G`: a diode that conducts from word line to bit line, with its leakage.
     Diode {
         /// `I0`, A.
+        #[serde(rename = "i0", with = "quantity::ampere")]
+        #[schemars(with = "String")]
         saturation_a: f64,
         /// `V0`, V: ideality factor times thermal voltage.
+        #[serde(rename = "v0", with = "quantity::volt")]
+        #[schemars(with = "String")]
         scale_v: f64,
         /// `G`, S.
+        #[serde(rename = "leak", with = "quantity::siemens")]
+        #[schemars(with = "String")]
         leak_s: f64,
     },
     /// A volatile switch: it conducts by `off_s` until more than `threshold_v` lie across it, then by `on_s` until less than
     /// `hold_a` flow.
     Threshold {
         /// V.
+        #[serde(rename = "on_at", with = "quantity::volt")]
+        #[schemars(with = "String")]
         threshold_v: f64,
         /// A.
+        #[serde(rename = "hold", with = "quantity::ampere")]
+        #[schemars(with = "String")]
         hold_a: f64,
         /// S.
+        #[serde(rename = "off", with = "quantity::siemens")]
+        #[schemars(with = "String")]
         off_s: f64,
         /// S.
+        #[serde(rename = "on", with = "quantity::siemens")]
+        #[schemars(with = "String")]
         on_s: f64,
     },
     /// An n-channel transistor, its source at the bit line: Shichman and Hodges (1968), level 1, without body effect:
@@ -76,25 +101,43 @@ pub enum Access {
     /// current that flows out of the bit line the source is the node between transistor and memristor.
     Transistor {
         /// Voltage of the gates of selected rows, V against ground; of others it is 0.
+        #[serde(rename = "gate", with = "quantity::volt")]
+        #[schemars(with = "String")]
         gate_v: f64,
         /// V.
+        #[serde(rename = "threshold", with = "quantity::volt")]
+        #[schemars(with = "String")]
         threshold_v: f64,
-        /// A/V^2.
+        /// A/V^2; in files the current at 1 V, such as `"400 uA"`.
+        #[serde(rename = "gain", with = "quantity::ampere")]
+        #[schemars(with = "String")]
         beta_a_per_v2: f64,
         /// Channel length modulation, 1/V.
+        #[serde(rename = "lambda")]
         lambda_per_v: f64,
         /// What flows when it is cut off, S: SPICE's smallest conductance.
+        #[serde(rename = "off", with = "quantity::siemens")]
+        #[schemars(with = "String")]
         off_s: f64,
     },
 }
 
 /// One kind of cell for a whole crossbar.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CellLaw {
     /// The memristor.
     pub conduction: Conduction,
     /// What is in series with it.
     pub access: Access,
+}
+
+/// Current of one cell.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CellCurrent {
+    /// A.
+    pub current_a: f64,
+    /// How it follows the conductance of the memristor, `dI/dG`, V.
+    pub per_conductance_v: f64,
 }
 
 /// Where a cell stands between its lines.
@@ -280,6 +323,42 @@ impl CellLaw {
     pub fn check(&self) -> Result<(), WireError> {
         self.conduction.check()?;
         self.access.check()
+    }
+
+    /// Current of one cell of conductance `g_s` whose word line is at `v` and whose bit line is at ground, behind lines
+    /// without resistance; its transistor is on. A threshold selector begins off, as for every input; one that turns on
+    /// but cannot hold its current counts as off: it would relax and fire again, and what it lets through on average
+    /// is not known.
+    pub fn alone(&self, g_s: f64, v: f64) -> CellCurrent {
+        self.alone_from(g_s, v, &mut 0.0)
+    }
+
+    /// The same from a guess of the voltage across the memristor, which becomes the solution.
+    pub(crate) fn alone_from(&self, g_s: f64, v: f64, guess: &mut f64) -> CellCurrent {
+        let begin = *guess;
+        let through = |on: bool| {
+            let place = Place { word_v: v, bit_v: 0.0, seen_v: 0.0, on };
+            let mut inner = begin;
+            (self.branch(g_s, &place, &mut inner), inner, place)
+        };
+        let (mut branch, mut inner, mut place) = through(!matches!(self.access, Access::Threshold { .. }));
+        if let Access::Threshold { threshold_v, hold_a, .. } = self.access
+            && (v - inner).abs() > threshold_v
+        {
+            let on = through(true);
+            if on.0.i.abs() >= hold_a {
+                (branch, inner, place) = on;
+            }
+        }
+        *guess = inner;
+        // Both currents are equal: g f(u) = a(v - u), so that dI/dg = f a' / (g f' + a').
+        let memristor = self.conduction.branch(1.0, inner);
+        let per_conductance_v = match self.access.branch(v - inner, &place) {
+            Some(access) if access.g > 0.0 => memristor.i * (access.g / (g_s * memristor.g + access.g)),
+            Some(_) => 0.0,
+            None => memristor.i,
+        };
+        CellCurrent { current_a: branch.i, per_conductance_v }
     }
 
     /// Whether voltages against ground matter, and not only those across the cell.

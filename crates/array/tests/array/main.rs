@@ -2,6 +2,7 @@
 //!
 //! One program: linking one a file took longer than the tests.
 
+mod cells;
 mod chip;
 mod damaged_chips;
 mod drift;

@@ -145,7 +145,7 @@ fn a_score_holds_a_row_a_study() {
     let value: Value = serde_json::from_slice(&out.stdout).unwrap();
     let rows = value["rows"].as_array().unwrap();
     let studies: Vec<&str> = rows.iter().map(|row| row["study"].as_str().unwrap()).collect();
-    assert_eq!(studies, ["datasheet", "mvm", "inference", "wires", "price", "margin"]);
+    assert_eq!(studies, ["datasheet", "mvm", "inference", "wires", "selector", "price", "margin"]);
     for row in rows {
         assert!(row["scalars"][row["merit"].as_str().unwrap()]["value"].is_number(), "{}", row["study"]);
     }
