@@ -55,7 +55,7 @@ pub enum ArrayError {
     #[error(
         "products of these cells (cells.conduction, cells.access) would miss their {what} by {left:.1e} of the largest, and \
          {bound:.0e} is borne: they jump, or bend too sharply; with a DAC of up to 8 bits and without input_noise each level is \
-         taken by itself"
+         taken by itself, and where it is so already only another turn-on voltage or a gentler law helps"
     )]
     Response {
         /// Currents, or the noise on them.

@@ -175,7 +175,16 @@ impl Lines {
         not_negative("wires.resistive.bit_segment", r.bit_segment_ohm)?;
         not_negative("wires.resistive.driver", r.driver_ohm)?;
         not_negative("wires.resistive.sense", r.sense_ohm)?;
-        not_negative("wires.resistive.tolerance", r.tolerance)
+        not_negative("wires.resistive.tolerance", r.tolerance)?;
+        if r.tolerance > 0.0 && !(r.word_segment_ohm > 0.0 && r.bit_segment_ohm > 0.0) {
+            let why = "has no effect where segments have no resistance: such lines are solved in closed form";
+            return Err(SettingError::value("wires.resistive.tolerance", format!("{} {why}", r.tolerance)));
+        }
+        if r.tolerance > 0.0 && (r.drivers == Ends::Both || r.grounds == Ends::Both) {
+            let why = "has no effect on lines that are connected at both ends: they are always computed anew";
+            return Err(SettingError::value("wires.resistive.tolerance", format!("{} {why}", r.tolerance)));
+        }
+        Ok(())
     }
 
     /// Its resistances, where there are any.

@@ -273,7 +273,7 @@ impl Response {
             left,
             bound: if what == "currents" { CURRENT_BOUND } else { VARIANCE_BOUND },
         };
-        let found = expand(&grid, top_s, limit, &|g, x| unit * current(g, applied(x)));
+        let found = expand(&grid, true, [top_s, limit], &|g, x| unit * current(g, applied(x)));
         let (functions, current) = found.map_err(|left| place("currents", left / limit * CURRENT_BOUND))?;
         // Codes of the voltages that inputs stand for, where they are others than the inputs'.
         let voltage = (cells.drive == Drive::Predistorted && !bends)
@@ -286,7 +286,7 @@ impl Response {
             };
             let top = grid.x.iter().map(|x| square(0.0, *x).max(square(g_max_s, *x)));
             let limit = VARIANCE_BOUND * top.fold(0.0, f64::max);
-            let found = expand(&grid, top_s, limit, &square);
+            let found = expand(&grid, false, [top_s, limit], &square);
             let (functions, noise) = found.map_err(|left| place("noise", left / limit * VARIANCE_BOUND))?;
             Some(Curve { basis: grid.basis(false, scaled(functions, grid.full.powi(2))), ..noise })
         } else {
@@ -337,11 +337,11 @@ fn even(current: impl Fn(f64) -> f64, wanted: f64, full_v: f64) -> f64 {
 }
 
 /// A function of conductance (S) and input as a sum of products: the functions of the input at the points of `grid`, and
-/// the rest with an empty basis. Or what is left of it where that is above `limit`.
+/// the rest with an empty basis. It is odd or even in the input. Or what is left of it where that is above `limit`.
 fn expand(
     grid: &Grid,
-    top_s: f64,
-    limit: f64,
+    odd: bool,
+    [top_s, limit]: [f64; 2],
     function: &dyn Fn(f64, f64) -> f64,
 ) -> Result<(Vec<Vec<f64>>, Curve), f64> {
     let points = grid.x.len();
@@ -359,7 +359,7 @@ fn expand(
         let chosen =
             |g: &f64| -> Vec<f32> { picks.iter().map(|(_, c)| function(*g, grid.x[*c]) as f32).collect() };
         let values = knots.iter().flat_map(chosen).collect();
-        let curve = Curve { basis: grid.basis(true, Vec::new()), knots, values, terms, left: 0.0 };
+        let curve = Curve { basis: grid.basis(odd, Vec::new()), knots, values, terms, left: 0.0 };
         let (worst, at) = measure(grid, &functions, &curve, function);
         left = worst;
         if worst <= limit {
@@ -462,7 +462,7 @@ fn measure(
     curve: &Curve,
     function: &dyn Fn(f64, f64) -> f64,
 ) -> (f64, f64) {
-    let basis = grid.basis(true, functions.to_vec());
+    let basis = grid.basis(curve.basis.odd, functions.to_vec());
     let inputs: Vec<f64> = if grid.whole {
         grid.x.clone()
     } else {

@@ -4,11 +4,10 @@
 //! take more and more of the voltage, and with cells whose current rises faster and faster. Currents follow the law of each
 //! cell at the voltage of each input.
 
-use libm::{expm1, sinh};
-use neurohm_array::wires::{Access, Conduction};
-use neurohm_array::{Cells, ChipSpec, Dac, Drive, Lines, SettingError, Tally};
+use neurohm_array::wires::Access;
+use neurohm_array::{Cells, ChipSpec, Drive, Lines, SettingError, Tally};
 use neurohm_num::quantity::{self, Dimension};
-use neurohm_study::record::{Axis, Better, Cell, Column, Line, Map, MapAxes, Series, Table};
+use neurohm_study::record::{Axis, Better, Line, Map, MapAxes, Series};
 use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -16,6 +15,11 @@ use serde::{Deserialize, Serialize};
 use crate::inference::{self, InferenceConfig, Shared};
 use crate::networks::NETWORKS;
 use crate::tolerance::{Judged, judged, points, tolerated};
+
+mod family;
+
+pub use family::SelectorKind;
+use family::{Family, InSeries, TRANSISTOR, cells, families, full_s, has_levels, strengths};
 
 /// The study.
 pub struct Selectors;
@@ -53,18 +57,6 @@ pub struct SelectorConfig {
     pub loss: f64,
 }
 
-/// A kind of selector.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
-#[serde(rename_all = "snake_case")]
-pub enum SelectorKind {
-    /// Bidirectional, its current an exponential of its voltage.
-    Exponential,
-    /// A diode without leakage.
-    Diode,
-    /// A volatile switch; a millionth of the cells' largest conductance when off, a thousand of them when on.
-    Threshold,
-}
-
 impl Default for SelectorConfig {
     fn default() -> Self {
         Self {
@@ -85,28 +77,6 @@ impl Default for SelectorConfig {
 
 /// What stands for the study: the resistance of an access transistor that is borne.
 const TOLERATED: &str = "tolerated_transistor";
-
-/// A row of results: cells of one kind, ever further from Ohm's law.
-struct Family {
-    /// Short name, of scalars.
-    key: &'static str,
-    /// Name in figures.
-    name: &'static str,
-    series: InSeries,
-    drive: Drive,
-}
-
-/// What is in series with the cells.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum InSeries {
-    Transistor,
-    Selector(SelectorKind),
-    /// Nothing: cells are crooked themselves.
-    Nothing,
-}
-
-const TRANSISTOR: Family =
-    Family { key: "transistor", name: "transistor", series: InSeries::Transistor, drive: Drive::Even };
 
 impl Study for Selectors {
     const NAME: &'static str = "selector";
@@ -335,7 +305,6 @@ impl Selectors {
         if run.merit_only {
             return Ok(());
         }
-        let mut table = Vec::new();
         for (family, row) in families.iter().zip(rows) {
             let strengths = strengths(c, family);
             let (strength, _) = tolerated(strengths, row, c.loss);
@@ -346,41 +315,34 @@ impl Selectors {
                 }
                 _ => (100.0, "%", "part of the read voltage across it"),
             };
-            let mut row = |value: f64, unit: &str, what: String| {
-                let text = |text: &str| Cell::Text(text.to_string());
-                table.push(vec![text(family.name), Cell::Text(what), Cell::Number(value), text(unit)]);
+            let mut put = |key: String, values: [f64; 3], unit: &'static str, better: Better, what: &str| {
+                let about = format!("{}: {what}, where {} of accuracy is lost", family.name, points(c.loss));
+                out.measure(&key, values[0], unit, Some(better), about);
+                out.limits.insert(key, [values[1].min(values[2]), values[1].max(values[2])]);
             };
-            row(scale * strength, unit, what.to_string());
             if family.series == InSeries::Transistor {
-                row(ohm(strength), "ohm", "its resistance at the full read voltage".into());
                 continue;
             }
-            if let Access::Exponential { scale_a, scale_v } = cells(c, family, strength, chip)?.access {
-                row(
-                    scale_a,
-                    "A",
-                    format!("its I0, with V0 = {}", quantity::format(scale_v, Dimension::Volt)),
-                );
+            let ends = [strength, strengths[0], strengths[strengths.len() - 1]];
+            put(format!("tolerated_{}", family.key), ends.map(|s| scale * s), unit, Better::Higher, what);
+            let currents: Option<Vec<f64>> = ends
+                .iter()
+                .map(|strength| match cells(c, family, *strength, chip).ok()?.access {
+                    Access::Exponential { scale_a, .. } => Some(scale_a),
+                    _ => None,
+                })
+                .collect();
+            if let Some(&[at, first, last]) = currents.as_deref() {
+                let what = format!("its I0, with V0 = {}", quantity::format(c.slope, Dimension::Volt));
+                put(format!("tolerated_{}_i0", family.key), [at, first, last], "A", Better::Lower, &what);
             }
-            let key = format!("tolerated_{}", family.key);
-            let about = format!("{}: {what}, where {} of accuracy is lost", family.name, points(c.loss));
-            out.measure(&key, scale * strength, unit, Some(Better::Higher), about);
-            out.limits.insert(key, [strengths[0] * scale, strengths[strengths.len() - 1] * scale]);
         }
-        out.tables.push(Table {
-            name: "tolerated".into(),
-            caption: format!(
-                "Where {} of accuracy is lost, a mean over chips. Chips that bear more than the most that was asked for ({} % \
-                 of the read voltage), or less than the least ({} %), count as that: a mean near either end is a bound.",
-                points(c.loss),
-                100.0 * last,
-                100.0 * first
-            ),
-            columns: [("cells", ""), ("quantity", ""), ("tolerated", ""), ("unit", "")]
-                .map(|(name, unit)| Column { name: name.into(), unit: unit.into() })
-                .into(),
-            rows: table,
-        });
+        out.info(format!(
+            "Chips that bear more than the most that was asked for ({} % of the read voltage), or less than the least ({} %), \
+             count as that: a mean near either end is a bound.",
+            100.0 * last,
+            100.0 * first
+        ));
         self.figures(c, families, rows, out);
         self.currents(c, chip, families, out)
     }
@@ -489,88 +451,6 @@ impl Selectors {
         });
         Ok(())
     }
-}
-
-/// Whether the chip's inputs are few levels, with nothing in between.
-fn has_levels(chip: &ChipSpec) -> bool {
-    matches!(&chip.dac, Dac::Uniform(dac) if dac.resolution.largest_code() <= 127.0)
-        && chip.input_noise == 0.0
-}
-
-fn families(c: &SelectorConfig, chip: &ChipSpec) -> Vec<Family> {
-    let series = |key, name, kind, drive| Family { key, name, series: InSeries::Selector(kind), drive };
-    let mut all = vec![TRANSISTOR];
-    for kind in &c.kinds {
-        match kind {
-            SelectorKind::Exponential => all.extend([
-                series("exponential", "exponential", *kind, Drive::Even),
-                series("exponential_bent", "exponential, predistorted", *kind, Drive::Predistorted),
-            ]),
-            SelectorKind::Diode => all.extend([
-                series("diode", "diode", *kind, Drive::Even),
-                series("diode_bent", "diode, predistorted", *kind, Drive::Predistorted),
-            ]),
-            SelectorKind::Threshold if has_levels(chip) => {
-                all.push(series("threshold", "threshold", *kind, Drive::Even));
-            }
-            SelectorKind::Threshold => {}
-        }
-    }
-    if !c.sinh_per_v.is_empty() {
-        let sinh = |key, name, drive| Family { key, name, series: InSeries::Nothing, drive };
-        all.push(sinh("sinh", "sinh", Drive::Even));
-        all.push(sinh("sinh_bent", "sinh, predistorted", Drive::Predistorted));
-    }
-    all
-}
-
-fn strengths<'a>(c: &'a SelectorConfig, family: &Family) -> &'a [f64] {
-    if family.series == InSeries::Nothing { &c.sinh_per_v } else { &c.parts }
-}
-
-/// The largest conductance of the chip's devices, S.
-fn full_s(chip: &ChipSpec) -> Result<f64, StudyError> {
-    Ok(chip.device.statistics().map_err(StudyError::study)?.g_max_s)
-}
-
-/// Cells of a family: of selectors the part of the read voltage across that of a full cell, of crooked cells `a` in 1/V.
-fn cells(c: &SelectorConfig, family: &Family, strength: f64, chip: &ChipSpec) -> Result<Cells, StudyError> {
-    let (full_s, read_v) = (full_s(chip)?, chip.read.voltage_v);
-    let across_v = strength * read_v;
-    // What a full cell then carries.
-    let current_a = full_s * (read_v - across_v);
-    let (conduction, access) = match family.series {
-        InSeries::Nothing => (Conduction::Sinh { per_v: strength }, Access::None),
-        InSeries::Transistor => {
-            let over_v = c.overdrive * read_v;
-            let threshold_v = 0.5;
-            let beta_a_per_v2 = current_a / (across_v * (over_v - 0.5 * across_v));
-            let (gate_v, off_s) = (threshold_v + over_v, 1e-9 * full_s);
-            let access = Access::Transistor { gate_v, threshold_v, beta_a_per_v2, lambda_per_v: 0.0, off_s };
-            (Conduction::Linear, access)
-        }
-        InSeries::Selector(kind) => {
-            let in_slopes = across_v / c.slope;
-            let access = match kind {
-                SelectorKind::Exponential => {
-                    Access::Exponential { scale_a: current_a / sinh(in_slopes), scale_v: c.slope }
-                }
-                SelectorKind::Diode => Access::Diode {
-                    saturation_a: current_a / expm1(in_slopes),
-                    scale_v: c.slope,
-                    leak_s: 0.0,
-                },
-                SelectorKind::Threshold => Access::Threshold {
-                    threshold_v: across_v,
-                    hold_a: 0.0,
-                    off_s: 1e-6 * full_s,
-                    on_s: 1e3 * full_s,
-                },
-            };
-            (Conduction::Linear, access)
-        }
-    };
-    Ok(Cells { conduction, access, drive: family.drive })
 }
 
 #[cfg(test)]

@@ -188,7 +188,8 @@ fn node_sums(crossbar: &LinearCrossbar, terminals: &[f64], at: &Point) -> f64 {
                         sum[1] += g * (v.abs() + u.abs()).max(at.scale_v);
                     }
                 }
-                if sum[1] > 0.0 { sum[0].abs() / sum[1] } else { 0.0 }
+                // Without currents there is no part of them, but what is not a number is told.
+                if sum[1] == 0.0 { sum[0].abs() } else { sum[0].abs() / sum[1] }
             };
             let left = if column == 0 { (s.first_word, inputs[row]) } else { (s.word, at.word[k - 1]) };
             let right = if column + 1 == n { (s.end_word, inputs[row]) } else { (s.word, at.word[k + 1]) };
@@ -219,8 +220,9 @@ fn line_sums(crossbar: &LinearCrossbar, currents: &[f64], at: &Point) -> f64 {
     let mut worst = 0.0;
     for ((given, current), rounding) in given.iter().zip(currents).zip(&rounding) {
         let apart = (given - current).abs() - ROUNDING * rounding;
-        if top > 0.0 || apart > 0.0 {
-            worst = larger(worst, apart.max(0.0) / top.max(f64::MIN_POSITIVE));
+        if top > 0.0 || apart > 0.0 || apart.is_nan() {
+            let apart = if apart.is_nan() { apart } else { apart.max(0.0) };
+            worst = larger(worst, apart / top.max(f64::MIN_POSITIVE));
         }
     }
     worst

@@ -118,9 +118,9 @@ impl Followed {
             let (then, now) = (&self.g[i * n..(i + 1) * n], crossbar.conductances().row(i));
             for (j, (then, now)) in then.iter().zip(now).enumerate() {
                 let w = &mut w[j * m + i];
-                // Where a cell lets less pass than others send around it, its own part is what its voltages say.
+                // Where a cell lets less pass than others send around it, or nothing, its own part is what the lines say.
                 let own = self.shares.rows[i] * self.shares.columns[j];
-                let slope = if *w <= *then { *w / then } else { own };
+                let slope = if *then > 0.0 && *w <= *then { *w / then } else { own };
                 *w = (*w + slope * (now - then)) * rows[i] * columns[j];
             }
         }
@@ -135,7 +135,9 @@ impl Followed {
             if number == 0 {
                 scale = square(&mut exact.iter().copied());
             }
-            error = error.max(square(&mut found.iter().zip(&exact).map(|(a, b)| a - b)));
+            let apart = square(&mut found.iter().zip(&exact).map(|(a, b)| a - b));
+            // What is not a number is no small error.
+            error = if apart > error || apart.is_nan() { apart } else { error };
         }
         let part = if scale > 0.0 { error / scale } else { error };
         Ok((part <= tolerance).then_some((near, part)))
@@ -228,6 +230,26 @@ mod tests {
         // Unchanged cells are followed to the bit.
         let (same, error) = followed.follow(&array(&then, 20.0), 1e-9).unwrap().unwrap();
         assert!(largest(&same.w, &exact.w) < 1e-15 && error < 1e-12, "{error:.1e}");
+    }
+
+    #[test]
+    fn open_cells_and_lines_are_followed_too() {
+        // A whole word line, a whole bit line and single cells conduct nothing, before or after.
+        let [mut then, mut now] = drifted(0.1);
+        for k in 0..M * N {
+            let (i, j) = (k / N, k % N);
+            if i == 3 || j == 5 || k % 7 == 0 {
+                then[k] = 0.0;
+            }
+            if i == 3 || j == 8 || k % 11 == 0 {
+                now[k] = 0.0;
+            }
+        }
+        let (_, followed) = Followed::new(&array(&then, 5.0), &Workspace::default(), &Unwatched).unwrap();
+        let (near, error) = followed.unwrap().follow(&array(&now, 5.0), 1.0).unwrap().unwrap();
+        let exact = array(&now, 5.0).effective(&Workspace::default(), &Unwatched).unwrap();
+        let apart = largest(&near.w, &exact.w);
+        assert!(apart < 0.05 && error < 0.02, "{apart:.1e} {error:.1e}");
     }
 
     #[test]

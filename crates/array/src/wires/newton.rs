@@ -20,6 +20,9 @@ const STEPS: u32 = 100;
 /// Error of the voltages that is small enough, as a part of the largest input: all digits.
 pub(super) const EXACT: f64 = 1e-15;
 
+/// Largest input, as a part of the one before, below which a solution starts at rest.
+const FADED: f64 = 1e-3;
+
 /// Steps that are that small need no shortening: their slopes are rounding.
 const SMALL: f64 = 1e-6;
 
@@ -112,8 +115,10 @@ impl<'a> Newton<'a> {
         let top = terminals.iter().fold(f64::MIN_POSITIVE, |t, v| t.max(v.abs()));
         at.i.resize(count, 0.0);
         at.g.resize(count, 0.0);
+        // Far below the last input its voltages are no start: their rounding is not small beside this one's.
+        let near = top >= FADED * at.scale_v;
         at.scale_v = top;
-        if self.solver.is_some() && at.bit.len() == count {
+        if near && self.solver.is_some() && at.bit.len() == count {
             (at.word, at.bit) = self.linear(terminals, &at.bit)?;
         } else {
             (at.word, at.bit) = (vec![0.0; count], vec![0.0; count]);

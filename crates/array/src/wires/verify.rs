@@ -20,6 +20,9 @@ pub struct Verified {
     pub reciprocity: f64,
 }
 
+/// Voltages below which currents have lost digits to the smallest numbers that there are, V.
+const FAINTEST: f64 = 1e-280;
+
 /// The weighted sum of all inputs, and that of their currents. Weights bring all inputs to a similar size, so that none hides
 /// behind a stronger one.
 fn together(inputs: Rows<f64>, currents: &[f64], columns: usize) -> (Vec<f64>, Vec<f64>) {
@@ -28,11 +31,10 @@ fn together(inputs: Rows<f64>, currents: &[f64], columns: usize) -> (Vec<f64>, V
     for (input, weight) in weights.into_iter().enumerate() {
         let row = inputs.row(input);
         let top = row.iter().fold(0.0f64, |t, v| t.max(v.abs()));
-        if top > 0.0 {
-            let weight = weight / top;
-            v.iter_mut().zip(row).for_each(|(sum, v)| *sum += weight * v);
+        if top > FAINTEST {
+            v.iter_mut().zip(row).for_each(|(sum, v)| *sum += weight * (v / top));
             let found = &currents[input * columns..(input + 1) * columns];
-            i.iter_mut().zip(found).for_each(|(sum, i)| *sum += weight * i);
+            i.iter_mut().zip(found).for_each(|(sum, i)| *sum += weight * (i / top));
         }
     }
     (v, i)
@@ -106,6 +108,7 @@ mod tests {
         let (g, mut v) = array(m, n);
         // A weak input is not hidden by strong ones.
         v[m..2 * m].iter_mut().for_each(|v| *v *= 1e-6);
+        v[2 * m..3 * m].iter_mut().for_each(|v| *v *= 1e-309);
         let inputs = Rows::new(&v, 4, m).unwrap();
         let workspace = Workspace::default();
         for drivers in [Ends::One, Ends::Both] {

@@ -206,3 +206,44 @@ fn large_arrays_are_solved_by_conjugate_gradients_to_the_same_digits() {
         }
     }
 }
+
+#[test]
+fn a_batch_may_fall_to_zero_and_to_almost_nothing() {
+    let (m, n) = (24, 20);
+    let (g, v) = problem(7, m, n, 2.0);
+    let loud = &v[..m];
+    let faint: Vec<f64> = loud.iter().map(|v| v * 1e-9).collect();
+    let batch = [loud, &vec![0.0; m], loud, &faint, loud].concat();
+    let access = [
+        Access::None,
+        Access::Exponential { scale_a: 1e-8, scale_v: 0.05 },
+        Access::Diode { saturation_a: 1e-11, scale_v: 0.04, leak_s: 1e-10 },
+        Access::Transistor {
+            gate_v: 1.5,
+            threshold_v: 0.4,
+            beta_a_per_v2: 3e-4,
+            lambda_per_v: 0.02,
+            off_s: 1e-12,
+        },
+    ];
+    for conduction in [
+        SINH,
+        Conduction::Polynomial { second_per_v: 1.0, third_per_v2: 4.0 },
+        Conduction::PooleFrenkel { per_root_v: 2.0 },
+    ] {
+        for access in access {
+            for ohm in [0.0, 1.0, 10.0] {
+                let law = CellLaw { conduction, access };
+                let found = nonlinear(&g, m, n, Wires::new(ohm, ohm), law, &batch);
+                let alone = nonlinear(&g, m, n, Wires::new(ohm, ohm), law, &faint);
+                let of = |input: usize| &found.currents[input * n..(input + 1) * n];
+                assert!(of(1).iter().all(|i| *i == 0.0), "{law:?}, {ohm} ohm: {:?}", of(1));
+                assert!(
+                    apart(of(3), &alone.currents) < 1e-12 * largest(&alone.currents),
+                    "{law:?}, {ohm} ohm"
+                );
+                assert!(apart(of(0), of(4)) < 1e-13 * largest(of(0)), "{law:?}, {ohm} ohm");
+            }
+        }
+    }
+}

@@ -85,6 +85,15 @@ fn toml(mut request: Value) -> String {
 /// What to say of an array in which nothing flows because segments are cut.
 fn cut(crossbar: &LinearCrossbar) -> Option<String> {
     let wires = crossbar.wires();
+    let ends = match (wires.driver_ohm == f64::INFINITY, wires.sense_ohm == f64::INFINITY) {
+        (true, true) => Some("All drivers and sense amplifiers are"),
+        (true, false) => Some("All drivers are"),
+        (false, true) => Some("All sense amplifiers are"),
+        (false, false) => None,
+    };
+    if let Some(ends) = ends {
+        return Some(format!("{ends} cut off: no current flows from any source to ground."));
+    }
     let kind = match (wires.word_ohm == f64::INFINITY, wires.bit_ohm == f64::INFINITY) {
         (false, false) => return None,
         (true, true) => {
