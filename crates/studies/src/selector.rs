@@ -7,7 +7,7 @@
 use neurohm_array::wires::Access;
 use neurohm_array::{Cells, ChipSpec, Drive, Lines, SettingError, Tally};
 use neurohm_num::quantity::{self, Dimension};
-use neurohm_study::record::{Axis, Better, Line, Map, MapAxes, Series};
+use neurohm_study::record::{Axis, Better, Column, Line, Map, MapAxes, Series, Table};
 use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -19,7 +19,7 @@ use crate::tolerance::{Judged, judged, points, tolerated};
 mod family;
 
 pub use family::SelectorKind;
-use family::{Family, InSeries, TRANSISTOR, cells, families, full_s, has_levels, strengths};
+use family::{Family, InSeries, TRANSISTOR, asked, cells, families, full_s, has_levels, strengths};
 
 /// The study.
 pub struct Selectors;
@@ -343,6 +343,15 @@ impl Selectors {
             100.0 * last,
             100.0 * first
         ));
+        out.tables.push(Table {
+            name: "cells".into(),
+            caption: "What is in series with the cells, or what they are, from the gentlest that was asked for to the strongest."
+                .into(),
+            columns: [("cells", ""), ("quantity", ""), ("from", ""), ("to", ""), ("unit", "")]
+                .map(|(name, unit)| Column { name: name.into(), unit: unit.into() })
+                .into(),
+            rows: families.iter().map(|family| asked(c, family, chip)).collect::<Result<_, _>>()?,
+        });
         self.figures(c, families, rows, out);
         self.currents(c, chip, families, out)
     }

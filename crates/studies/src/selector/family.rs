@@ -4,6 +4,7 @@ use libm::{expm1, sinh};
 use neurohm_array::wires::{Access, Conduction};
 use neurohm_array::{Cells, ChipSpec, Dac, Drive};
 use neurohm_study::StudyError;
+use neurohm_study::record::Cell;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
@@ -128,4 +129,24 @@ pub(super) fn cells(
         }
     };
     Ok(Cells { conduction, access, drive: family.drive })
+}
+
+/// A line of a table: what a family's cells are at the ends of what was asked for.
+pub(super) fn asked(c: &SelectorConfig, family: &Family, chip: &ChipSpec) -> Result<Vec<Cell>, StudyError> {
+    let strengths = strengths(c, family);
+    let full_s = full_s(chip)?;
+    let at = |strength: f64| -> Result<(&str, f64, &str), StudyError> {
+        let Cells { conduction, access, .. } = cells(c, family, strength, chip)?;
+        Ok(match (access, conduction) {
+            (Access::Exponential { scale_a, .. }, _) => ("I0", scale_a, "A"),
+            (Access::Diode { saturation_a, .. }, _) => ("saturation current", saturation_a, "A"),
+            (Access::Threshold { threshold_v, .. }, _) => ("turn-on voltage", threshold_v, "V"),
+            (_, Conduction::Sinh { per_v }) => ("a", per_v, "1/V"),
+            // Across it lies this part of the voltage, and across the cell the rest.
+            _ => ("resistance at the full read voltage", strength / (1.0 - strength) / full_s, "ohm"),
+        })
+    };
+    let ((what, from, unit), (_, to, _)) = (at(strengths[0])?, at(strengths[strengths.len() - 1])?);
+    let text = |text: &str| Cell::Text(text.to_string());
+    Ok(vec![text(family.name), text(what), Cell::Number(from), Cell::Number(to), text(unit)])
 }
