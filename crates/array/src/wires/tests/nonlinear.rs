@@ -10,6 +10,25 @@ use crate::wires::{
 
 const SINH: Conduction = Conduction::Sinh { per_v: 3.0 };
 
+/// Cells that are not linear, and what may stand in series with them but threshold selectors, which need not turn on.
+const LAWS: [Conduction; 3] = [
+    SINH,
+    Conduction::Polynomial { second_per_v: 1.0, third_per_v2: 4.0 },
+    Conduction::PooleFrenkel { per_root_v: 2.0 },
+];
+const ACCESS: [Access; 4] = [
+    Access::None,
+    Access::Exponential { scale_a: 1e-8, scale_v: 0.05 },
+    Access::Diode { saturation_a: 1e-11, scale_v: 0.04, leak_s: 1e-10 },
+    Access::Transistor {
+        gate_v: 1.5,
+        threshold_v: 0.4,
+        beta_a_per_v2: 3e-4,
+        lambda_per_v: 0.02,
+        off_s: 1e-12,
+    },
+];
+
 fn nonlinear(g: &[f64], m: usize, n: usize, wires: Wires, law: CellLaw, v: &[f64]) -> NonlinearSolution {
     let workspace = Workspace::default();
     let crossbar = NonlinearCrossbar::new(rows(g, m, n), wires, law).unwrap();
@@ -19,27 +38,10 @@ fn nonlinear(g: &[f64], m: usize, n: usize, wires: Wires, law: CellLaw, v: &[f64
 
 #[test]
 fn all_laws_satisfy_kirchhoff_on_all_kinds_of_lines() {
-    let laws = [
-        SINH,
-        Conduction::Polynomial { second_per_v: 1.0, third_per_v2: 4.0 },
-        Conduction::PooleFrenkel { per_root_v: 2.0 },
-    ];
-    let access = [
-        Access::None,
-        Access::Exponential { scale_a: 1e-8, scale_v: 0.05 },
-        Access::Diode { saturation_a: 1e-11, scale_v: 0.04, leak_s: 1e-10 },
-        Access::Transistor {
-            gate_v: 1.5,
-            threshold_v: 0.4,
-            beta_a_per_v2: 3e-4,
-            lambda_per_v: 0.02,
-            off_s: 1e-12,
-        },
-    ];
     for (number, (m, n)) in [(1, 1), (1, 6), (5, 1), (12, 17), (20, 18)].into_iter().enumerate() {
         let (g, v) = problem(100 + number as u64, m, n, 2.5);
-        for conduction in laws {
-            for access in access {
+        for conduction in LAWS {
+            for access in ACCESS {
                 for (word_ohm, bit_ohm, driver_ohm, sense_ohm) in [
                     (0.0, 0.0, 0.0, 0.0),
                     (3.0, 0.0, 0.0, 40.0),
@@ -214,24 +216,8 @@ fn a_batch_may_fall_to_zero_and_to_almost_nothing() {
     let loud = &v[..m];
     let faint: Vec<f64> = loud.iter().map(|v| v * 1e-9).collect();
     let batch = [loud, &vec![0.0; m], loud, &faint, loud].concat();
-    let access = [
-        Access::None,
-        Access::Exponential { scale_a: 1e-8, scale_v: 0.05 },
-        Access::Diode { saturation_a: 1e-11, scale_v: 0.04, leak_s: 1e-10 },
-        Access::Transistor {
-            gate_v: 1.5,
-            threshold_v: 0.4,
-            beta_a_per_v2: 3e-4,
-            lambda_per_v: 0.02,
-            off_s: 1e-12,
-        },
-    ];
-    for conduction in [
-        SINH,
-        Conduction::Polynomial { second_per_v: 1.0, third_per_v2: 4.0 },
-        Conduction::PooleFrenkel { per_root_v: 2.0 },
-    ] {
-        for access in access {
+    for conduction in LAWS {
+        for access in ACCESS {
             for ohm in [0.0, 1.0, 10.0] {
                 let law = CellLaw { conduction, access };
                 let found = nonlinear(&g, m, n, Wires::new(ohm, ohm), law, &batch);
