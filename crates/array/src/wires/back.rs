@@ -1,25 +1,24 @@
 //! The way back: from the voltages of sources and sinks to those of all nodes.
 
 use std::ops::Range;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
 use neurohm_num::Rows;
 use rayon::prelude::*;
 
+use super::block::Shape;
 use super::couple::terminal;
 use super::dense::{self, Factor, Mat, MatMut, To};
 use super::gather::LaneCells;
 use super::lanes::V;
-use super::leaf::Plan;
 use super::tree::{Group, Kept, Net, Tree, Workspace};
 
 /// What an elimination left, to be walked back.
 pub(super) struct Back {
     pub root: Tree,
     pub groups: Vec<Group>,
-    pub plans: Vec<Arc<Plan>>,
-    /// The plan of each leaf.
-    pub plan_of: Vec<usize>,
+    /// Of each leaf.
+    pub shapes: Vec<Shape>,
     pub rows: Vec<Range<usize>>,
     pub columns: Vec<Range<usize>>,
 }
@@ -39,9 +38,9 @@ impl Back {
         bit: &mut [f64],
     ) {
         let (m, n, sets) = (net.g.rows(), net.g.cols(), terminals.rows());
-        let at_leaves: Vec<OnceLock<Vec<f64>>> = vec![OnceLock::new(); self.plan_of.len()];
+        let at_leaves: Vec<OnceLock<Vec<f64>>> = vec![OnceLock::new(); self.shapes.len()];
         let shape = match &self.root {
-            Tree::Leaf(leaf) => self.plans[self.plan_of[*leaf]].shape,
+            Tree::Leaf(leaf) => self.shapes[*leaf],
             Tree::Merge(kept) => kept.join.shape,
         };
         let (p, rows) = (shape.ports(), m + n + usize::from(shape.source));
@@ -96,14 +95,18 @@ impl Back {
         word: &mut [f64],
         bit: &mut [f64],
     ) {
-        let plan = &self.plans[group.plan];
-        let (p, height, width) = (plan.shape.ports(), plan.shape.rows, plan.shape.columns);
+        let plan = &group.plan;
+        let (height, width) = (plan.shape.rows, plan.shape.columns);
         let mut u = pool.lanes.take(plan.voltages());
         let (mut w, mut b) = (pool.lanes.take(height * width), pool.lanes.take(height * width));
-        u[..p].fill(V::ZERO);
+        u[..plan.shape.ports()].fill(V::ZERO);
         for (lane, leaf) in group.leaves.iter().enumerate() {
             let Some(ports) = at_leaves[*leaf].get() else { continue };
-            u.iter_mut().zip(&ports[set * p..(set + 1) * p]).for_each(|(u, port)| u.0[lane] = *port);
+            let (own, p) = (self.shapes[*leaf], self.shapes[*leaf].ports());
+            for span in own.within(&plan.shape) {
+                let from = &ports[set * p + span.to..][..span.count];
+                u[span.from..].iter_mut().zip(from).for_each(|(u, port)| u.0[lane] = *port);
+            }
         }
         plan.backward(cells, &group.kept, &mut u, &mut w, &mut b);
         for (lane, leaf) in group.leaves.iter().enumerate() {

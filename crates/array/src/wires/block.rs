@@ -78,6 +78,24 @@ impl Shape {
         self.s() + usize::from(self.source)
     }
 
+    /// A block of the same size whose lines go on wherever they do in either.
+    pub(super) fn wider(self, other: Self) -> Self {
+        let far = |a: Far, b: Far| if a == b { a } else { Far::Through };
+        Self { right: far(self.right, other.right), top: far(self.top, other.top), ..self }
+    }
+
+    /// Its ports among those of `other`, a block of the same size where more lines may go on.
+    pub(super) fn within(&self, other: &Self) -> [Span; 5] {
+        let span = |from, count, to| Span { from, count, to };
+        [
+            span(0, self.rows, 0),
+            span(other.r(), self.rights(), self.r()),
+            span(other.t(), self.tops(), self.t()),
+            span(other.b(), self.columns, self.b()),
+            span(other.s(), usize::from(self.source), self.s()),
+        ]
+    }
+
     /// Whether it is cut into left and right rather than upper and lower half.
     pub(super) fn is_wide(rows: usize, columns: usize) -> bool {
         columns >= rows

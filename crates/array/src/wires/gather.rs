@@ -14,6 +14,8 @@ pub(super) struct LaneCells {
     source: Vec<V>,
     left: Vec<V>,
     bottom: Vec<V>,
+    at_right: [bool; LANES],
+    at_top: [bool; LANES],
 }
 
 impl LaneCells {
@@ -45,8 +47,11 @@ impl LaneCells {
         };
         let mut left = vec![V::all(net.word); width];
         let mut bottom = vec![V::all(net.bit); height];
+        let (mut at_right, mut at_top) = ([false; LANES], [false; LANES]);
         for lane in 0..LANES {
             let (r0, c0) = at(lane);
+            at_right[lane] = c0 + width == net.g.cols();
+            at_top[lane] = r0 == 0;
             if c0 == 0 {
                 left[0].0[lane] = net.first_word;
             }
@@ -54,11 +59,15 @@ impl LaneCells {
                 bottom[height - 1].0[lane] = net.last_bit;
             }
         }
-        Self { g: grid(net.g), source: net.source.map(grid).unwrap_or_default(), left, bottom }
+        let source = net.source.map(grid).unwrap_or_default();
+        Self { g: grid(net.g), source, left, bottom, at_right, at_top }
     }
 
     pub(super) fn view(&self, net: &Net) -> Cells<'_> {
-        let Self { g, source, left, bottom } = self;
-        Cells { g, source, left, bottom, right_end: net.first_word, top_end: net.last_bit }
+        let Self { g, source, left, bottom, at_right, at_top } = self;
+        let end = |there: bool, at: &[bool; LANES], g: f64| V::all(if there { g } else { 0.0 }).or(at, V::ZERO);
+        let right_end = end(net.word_ends, at_right, net.first_word);
+        let top_end = end(net.bit_ends, at_top, net.last_bit);
+        Cells { g, source, left, bottom, at_right: *at_right, at_top: *at_top, right_end, top_end }
     }
 }

@@ -55,6 +55,18 @@ impl V {
         r
     }
 
+    /// `self` in the lanes that are chosen, `other` in the rest.
+    #[inline(always)]
+    pub(super) fn or(self, chosen: &[bool; LANES], other: V) -> V {
+        let mut r = other;
+        for l in 0..LANES {
+            if chosen[l] {
+                r.0[l] = self.0[l];
+            }
+        }
+        r
+    }
+
     #[inline(always)]
     pub(super) fn inverse(self) -> V {
         self.with(self, |a, _| 1.0 / a)

@@ -2,11 +2,14 @@
 //!
 //! The order of elimination is a [`Plan`], a list of steps over one arena, made once for all leaves of a shape. Walked
 //! forwards it gives the leaves' matrices; walked backwards it carries voltages from their ports to every node.
+//!
+//! Leaves at an edge of the array may share lanes with those inside: a line that ends keeps a port in such a plan, to which
+//! nothing is connected, or its far end where that is driven.
 
 use neurohm_num::simd::{Isa, isa};
 
 use super::block::{Far, Join, Shape};
-use super::lanes::V;
+use super::lanes::{LANES, V};
 
 /// Rows and columns of a leaf at most.
 pub(super) const SIDE: usize = 16;
@@ -66,10 +69,13 @@ pub(super) struct Cells<'a> {
     pub left: &'a [V],
     /// Conductance of the bit-line segment behind each row, S.
     pub bottom: &'a [V],
-    /// Conductance of the segment behind the last word-line node, S, where there is one.
-    pub right_end: f64,
-    /// Conductance of the segment before the first bit-line node, S, where there is one.
-    pub top_end: f64,
+    /// Which leaves lie at the right edge of the array, and at its upper one.
+    pub at_right: [bool; LANES],
+    pub at_top: [bool; LANES],
+    /// Conductance of the segments behind the last word-line nodes, S, and of those before the first bit-line nodes; zero
+    /// where there are none.
+    pub right_end: V,
+    pub top_end: V,
 }
 
 impl Plan {
@@ -219,6 +225,13 @@ fn forward<const FUSED: bool, const TILE: usize>(
     }
 }
 
+/// In which lanes the word line and the bit line of a cell end in it.
+#[inline(always)]
+fn line_ends(step: &CellStep, columns: usize, cells: &Cells) -> [[bool; LANES]; 2] {
+    let word = if step.column + 1 == columns { cells.at_right } else { [false; LANES] };
+    [word, if step.row == 0 { cells.at_top } else { [false; LANES] }]
+}
+
 /// The 4-port of a cell, less the nodes that end inside.
 #[inline(always)]
 fn cell_matrix<const FUSED: bool>(step: &CellStep, columns: usize, cells: &Cells, to: &mut [V]) {
@@ -226,8 +239,9 @@ fn cell_matrix<const FUSED: bool>(step: &CellStep, columns: usize, cells: &Cells
     let g = cells.g[step.row * columns + step.column];
     let i = if source { cells.source[step.row * columns + step.column] } else { V::ZERO };
     let (left, bottom) = (cells.left[step.column], cells.bottom[step.row]);
-    if right == Far::Through && top == Far::Through {
-        let p = step.shape.ports();
+    let p = step.shape.ports();
+    let [word_ends, bit_ends] = line_ends(step, columns, cells);
+    if !word_ends.contains(&true) && !bit_ends.contains(&true) {
         to.fill(V::ZERO);
         to[0] = left;
         to[1] = left.neg();
@@ -252,38 +266,50 @@ fn cell_matrix<const FUSED: bool>(step: &CellStep, columns: usize, cells: &Cells
     edge(0, 1, left);
     edge(1, 3, g);
     edge(3, 5, bottom);
-    if right == Far::Ended {
-        edge(1, 2, V::all(cells.right_end));
+    if word_ends.contains(&true) {
+        edge(1, 2, cells.right_end);
     }
-    if top == Far::Ended {
-        edge(3, 4, V::all(cells.top_end));
+    if bit_ends.contains(&true) {
+        edge(3, 4, cells.top_end);
     }
     k[6][1] = i;
     k[6][3] = i.neg();
-    let mut gone = [false, false, right != Far::Ended, false, top != Far::Ended, false, !source];
-    for (node, inside) in [(1, right != Far::Through), (3, top != Far::Through)] {
-        if inside {
-            gone[node] = true;
-            // The sum of what is left in its row, without the current source: nothing cancels.
-            let mut pivot = V::ZERO;
-            for other in 0..6 {
-                if !gone[other] {
-                    pivot = pivot.sub(k[node.max(other)][node.min(other)]);
+    let mut gone = [false, false, right == Far::Open, false, top == Far::Open, false, !source];
+    for (node, far, ends) in [(1, 2, &word_ends), (3, 4, &bit_ends)] {
+        if !ends.contains(&true) {
+            gone[far] = true;
+            continue;
+        }
+        gone[node] = true;
+        // The sum of what is left in its row, without the current source: nothing cancels.
+        let mut pivot = V::ZERO;
+        for other in 0..6 {
+            if !gone[other] {
+                pivot = pivot.sub(k[node.max(other)][node.min(other)]);
+            }
+        }
+        let inverse = pivot.inverse();
+        for r in 0..7 {
+            let scaled = k[r.max(node)][r.min(node)].mul(inverse).or(ends, V::ZERO);
+            for c in 0..=r {
+                if !gone[r] && !gone[c] {
+                    k[r][c] = k[r][c].less::<FUSED>(scaled, k[c.max(node)][c.min(node)]);
                 }
             }
-            let inverse = pivot.inverse();
-            for r in 0..7 {
-                let scaled = k[r.max(node)][r.min(node)].mul(inverse);
-                for c in 0..=r {
-                    if !gone[r] && !gone[c] {
-                        k[r][c] = k[r][c].less::<FUSED>(scaled, k[c.max(node)][c.min(node)]);
-                    }
+        }
+        if ends.contains(&false) {
+            // Where the line goes on, the node itself is the port.
+            k[far][far] = k[far][far].or(ends, k[node][node]);
+            for other in 0..7 {
+                if !gone[other] && other != far {
+                    let through = k[node.max(other)][node.min(other)];
+                    let place = &mut k[far.max(other)][far.min(other)];
+                    *place = place.or(ends, through);
                 }
             }
         }
     }
     let ports = (0..7).filter(|&n| !gone[n]);
-    let p = step.shape.ports();
     for (c, column) in ports.clone().enumerate() {
         for (r, row) in ports.clone().enumerate().skip(c) {
             to[c * p + r] = k[row][column];
@@ -541,34 +567,26 @@ fn cell_voltages<const FUSED: bool>(step: &CellStep, columns: usize, cells: &Cel
     // Conductance to nodes of known voltage, and the current from there: negated, so that `less` adds it.
     let (mut gw, mut iw) = (left, V::ZERO.less::<FUSED>(left, u[0]));
     let (mut gb, mut ib) = (bottom, V::ZERO.less::<FUSED>(bottom, u[shape.b()]));
-    if shape.right == Far::Ended {
-        let end = V::all(cells.right_end);
-        (gw, iw) = (gw.add(end), iw.less::<FUSED>(end, u[shape.r()]));
+    let [word_ends, bit_ends] = line_ends(step, columns, cells);
+    // Of the ports behind the nodes, where there are any: the nodes themselves, where lines go on.
+    let word_port = if shape.right == Far::Open { V::ZERO } else { u[shape.r()] };
+    let bit_port = if shape.top == Far::Open { V::ZERO } else { u[shape.t()] };
+    if word_ends.contains(&true) {
+        (gw, iw) = (gw.add(cells.right_end), iw.less::<FUSED>(cells.right_end, word_port));
     }
-    if shape.top == Far::Ended {
-        let end = V::all(cells.top_end);
-        (gb, ib) = (gb.add(end), ib.less::<FUSED>(end, u[shape.t()]));
+    if bit_ends.contains(&true) {
+        (gb, ib) = (gb.add(cells.top_end), ib.less::<FUSED>(cells.top_end, bit_port));
     }
     if shape.source {
         let (i, on) = (cells.source[place], u[shape.s()]);
         (iw, ib) = (iw.less::<FUSED>(i.neg(), on), ib.less::<FUSED>(i, on));
     }
-    match (shape.right == Far::Through, shape.top == Far::Through) {
-        (true, true) => (u[shape.r()], u[shape.t()]),
-        (true, false) => {
-            let word = u[shape.r()];
-            (word, ib.less::<FUSED>(g, word).neg().mul(gb.add(g).inverse()))
-        }
-        (false, true) => {
-            let bit = u[shape.t()];
-            (iw.less::<FUSED>(g, bit).neg().mul(gw.add(g).inverse()), bit)
-        }
-        (false, false) => {
-            // Eliminated as on the way forwards: the word-line node first.
-            let inverse = gw.add(g).inverse();
-            let share = g.mul(inverse);
-            let bit = ib.add(iw.mul(share)).neg().mul(gb.add(gw.mul(share)).inverse());
-            (iw.less::<FUSED>(g, bit).neg().mul(inverse), bit)
-        }
-    }
+    // Eliminated as on the way forwards: the word-line node first.
+    let inverse = gw.add(g).inverse();
+    let share = g.mul(inverse);
+    let beside = ib.less::<FUSED>(g, word_port).neg().mul(gb.add(g).inverse());
+    let both = ib.add(iw.mul(share)).neg().mul(gb.add(gw.mul(share)).inverse());
+    let bit = both.or(&word_ends, beside).or(&bit_ends, bit_port);
+    let word = iw.less::<FUSED>(g, bit).neg().mul(inverse).or(&word_ends, word_port);
+    (word, bit)
 }

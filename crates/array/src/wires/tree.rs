@@ -78,7 +78,7 @@ pub(super) struct Kept {
 
 /// Leaves that were eliminated together.
 pub(super) struct Group {
-    pub plan: usize,
+    pub plan: Arc<Plan>,
     /// Numbers of the leaves in each lane.
     pub leaves: Vec<usize>,
     pub kept: Vec<V>,
@@ -97,7 +97,6 @@ pub(super) struct Elimination<'a> {
     net: Net<'a>,
     rows: Vec<Range<usize>>,
     columns: Vec<Range<usize>>,
-    plans: Vec<Arc<Plan>>,
     keep: bool,
     groups: Mutex<Vec<Group>>,
     watch: &'a dyn Watch,
@@ -225,35 +224,27 @@ impl<'a> Elimination<'a> {
         pool: &'a Workspace,
         watch: &'a dyn Watch,
     ) -> Result<Eliminated, Stop> {
-        let mut this = Self {
+        let this = Self {
             net,
             rows: parts(net.g.rows()),
             columns: parts(net.g.cols()),
-            plans: Vec::new(),
             keep,
             groups: Mutex::default(),
             watch,
             pool,
         };
         let (rows, columns) = (this.rows.len(), this.columns.len());
-        for r in 0..rows {
-            for c in 0..columns {
-                let shape = this.leaf_shape(r, c);
-                if !this.plans.iter().any(|p| p.shape == shape) {
-                    this.plans.push(pool.plan(shape));
-                }
-            }
-        }
         let whole = Region { rows: 0..rows, columns: 0..columns };
         let (effective, root) = this.root(whole)?;
-        let plan_of: Vec<usize> = (0..rows * columns).map(|leaf| this.plan_of(leaf)).collect();
-        let Self { groups, plans, rows, columns, .. } = this;
+        let shapes: Vec<Shape> = (0..rows * columns).map(|leaf| this.leaf_shape(leaf)).collect();
+        let Self { groups, rows, columns, .. } = this;
         let groups = groups.into_inner().unwrap_or_else(PoisonError::into_inner);
-        let back = root.map(|root| Back { root, groups, plans, plan_of, rows, columns });
+        let back = root.map(|root| Back { root, groups, shapes, rows, columns });
         Ok(Eliminated { effective, back })
     }
 
-    fn leaf_shape(&self, r: usize, c: usize) -> Shape {
+    fn leaf_shape(&self, leaf: usize) -> Shape {
+        let (r, c) = (leaf / self.columns.len(), leaf % self.columns.len());
         let at = |edge: bool, ends: bool| match (edge, ends) {
             (false, _) => Far::Through,
             (true, false) => Far::Open,
@@ -266,13 +257,6 @@ impl<'a> Elimination<'a> {
             top: at(r == 0, self.net.bit_ends),
             source: self.net.source.is_some(),
         }
-    }
-
-    /// The plan of a leaf.
-    fn plan_of(&self, leaf: usize) -> usize {
-        let shape = self.leaf_shape(leaf / self.columns.len(), leaf % self.columns.len());
-        // There is one for every shape.
-        self.plans.iter().position(|p| p.shape == shape).unwrap_or(0)
     }
 
     /// Two regions, on two threads where there are.
@@ -392,44 +376,68 @@ impl<'a> Elimination<'a> {
     /// Eliminates the leaves of a region.
     fn leaves(&self, region: &Region) -> Result<Leaves, Stop> {
         let columns = self.columns.len();
-        let mut by_plan: Vec<Vec<usize>> = self.plans.iter().map(|_| Vec::new()).collect();
+        let mut by_shape: Vec<(Shape, Vec<usize>)> = Vec::new();
         for r in region.rows.clone() {
             for c in region.columns.clone() {
-                let leaf = r * columns + c;
-                by_plan[self.plan_of(leaf)].push(leaf);
+                let (leaf, shape) = (r * columns + c, self.leaf_shape(r * columns + c));
+                match by_shape.iter_mut().find(|(s, _)| *s == shape) {
+                    Some((_, leaves)) => leaves.push(leaf),
+                    None => by_shape.push((shape, vec![leaf])),
+                }
             }
         }
         let mut work = Vec::new();
-        for (plan, leaves) in by_plan.iter().enumerate() {
-            work.extend(leaves.chunks(LANES).map(|leaves| (plan, leaves.to_vec())));
+        // What fills no lanes of its own shares them with leaves of its size.
+        let mut left: Vec<(Shape, Vec<usize>)> = Vec::new();
+        for (shape, leaves) in by_shape {
+            let full = leaves.chunks_exact(LANES);
+            let rest = full.remainder();
+            work.extend(full.map(|leaves| (shape, leaves.to_vec())));
+            match left.iter_mut().find(|(s, _)| (s.rows, s.columns) == (shape.rows, shape.columns)) {
+                Some((_, leaves)) => leaves.extend(rest),
+                None => left.push((shape, rest.to_vec())),
+            }
+        }
+        for (shape, leaves) in left {
+            for leaves in leaves.chunks(LANES) {
+                let all = leaves.iter().map(|leaf| self.leaf_shape(*leaf));
+                work.push((all.reduce(Shape::wider).unwrap_or(shape), leaves.to_vec()));
+            }
         }
         let count = region.rows.len() * region.columns.len();
         let made =
             Leaves { region: region.clone(), blocks: (0..count).map(|_| Default::default()).collect() };
-        work.into_par_iter().try_for_each(|(plan, leaves)| self.group(plan, leaves, &made))?;
+        work.into_par_iter().try_for_each(|(shape, leaves)| self.group(shape, leaves, &made))?;
         Ok(made)
     }
 
-    /// Eliminates up to eight leaves of one shape.
-    fn group(&self, plan: usize, leaves: Vec<usize>, made: &Leaves) -> Result<(), Stop> {
-        let shape = self.plans[plan].shape;
+    /// Eliminates up to eight leaves by the plan for a shape.
+    fn group(&self, shape: Shape, leaves: Vec<usize>, made: &Leaves) -> Result<(), Stop> {
+        let plan = self.pool.plan(shape);
         let cells = LaneCells::gather(&self.net, &self.rows, &self.columns, &leaves);
-        let mut arena = self.pool.lanes.take(self.plans[plan].arena());
-        let mut kept = if self.keep { self.pool.lanes.take(self.plans[plan].kept()) } else { Vec::new() };
-        let p = shape.ports();
-        self.plans[plan].forward(&cells.view(&self.net), &mut arena, self.keep.then_some(&mut kept));
+        let mut arena = self.pool.lanes.take(plan.arena());
+        let mut kept = if self.keep { self.pool.lanes.take(plan.kept()) } else { Vec::new() };
+        let wide = shape.ports();
+        plan.forward(&cells.view(&self.net), &mut arena, self.keep.then_some(&mut kept));
         for (lane, leaf) in leaves.iter().enumerate() {
+            let own = self.leaf_shape(*leaf);
+            let (p, spans) = (own.ports(), own.within(&shape));
             let mut k = self.pool.numbers.take(p * p);
-            for c in 0..p {
-                for (k, v) in k[c * p + c..(c + 1) * p].iter_mut().zip(&arena[c * p + c..(c + 1) * p]) {
-                    *k = v.0[lane];
+            for (first, columns) in spans.iter().enumerate() {
+                for c in 0..columns.count {
+                    let from = &arena[(columns.from + c) * wide..][..wide];
+                    let to = &mut k[(columns.to + c) * p..][..p];
+                    for rows in &spans[first..] {
+                        let to = &mut to[rows.to..][..rows.count];
+                        to.iter_mut().zip(&from[rows.from..]).for_each(|(k, v)| *k = v.0[lane]);
+                    }
                 }
             }
             let (r, c) = (leaf / self.columns.len(), leaf % self.columns.len());
             let place =
                 (r - made.region.rows.start) * made.region.columns.len() + c - made.region.columns.start;
             if let Ok(mut slot) = made.blocks[place].lock() {
-                *slot = Some(Block { shape, k });
+                *slot = Some(Block { shape: own, k });
             }
         }
         self.pool.lanes.give(arena);

@@ -34,7 +34,7 @@ impl Back {
         let mut source = vec![0.0; m * n];
         source[row * n + column] = 1.0;
         let net = Net { source: Rows::new(&source, m, n).ok(), ..*net };
-        let mut shape = self.plans[self.plan_of[leaf]].shape;
+        let mut shape = self.shapes[leaf];
         shape.source = true;
         let plan = pool.plan(shape);
         let cells = LaneCells::gather(&net, &self.rows, &self.columns, &[leaf]);
