@@ -335,10 +335,15 @@ impl Merge {
         x[p * s..].fill(V::ZERO);
         for (child, pc, spans, at) in [(a, pa, &kept[0], shared[0]), (b, pb, &kept[1], shared[1])] {
             for span in spans {
-                for i in 0..span.count {
-                    let (row, from) = (&mut x[(span.to + i) * s..][..s], span.from + i);
-                    for (j, x) in row.iter_mut().enumerate() {
-                        *x = child[from.min(at + j) * pc + from.max(at + j)];
+                let rows = x[span.to * s..][..span.count * s].chunks_exact_mut(s);
+                if span.from < at {
+                    for (row, from) in rows.zip(child[span.from * pc..].chunks(pc)) {
+                        row.copy_from_slice(&from[at..at + s]);
+                    }
+                } else {
+                    for (i, row) in rows.enumerate() {
+                        let from = child[at * pc..].chunks(pc);
+                        row.iter_mut().zip(from).for_each(|(x, from)| *x = from[span.from + i]);
                     }
                 }
             }
@@ -408,7 +413,8 @@ impl Merge {
                     }
                 }
                 let (child_i, at_i, run_i) = self.origin[i0];
-                if run_j >= TILE && run_i >= TILE && i0 > j0 {
+                // What a whole tile writes above the diagonal is never read.
+                if run_j >= TILE && run_i >= TILE {
                     if child_i == child_j {
                         let (child, pc) = (children[child_i], sizes[child_i]);
                         for (c, sum) in tile.iter_mut().enumerate() {

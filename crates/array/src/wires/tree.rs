@@ -235,7 +235,9 @@ impl<'a> Elimination<'a> {
         };
         let (rows, columns) = (this.rows.len(), this.columns.len());
         let whole = Region { rows: 0..rows, columns: 0..columns };
-        let (effective, root) = this.root(whole)?;
+        // Inside the pool at once: from outside, every call to it waits for a thread of the pool to wake.
+        let (effective, root) =
+            if rows * columns > 1 { rayon::scope(|_| this.root(whole)) } else { this.root(whole) }?;
         let shapes: Vec<Shape> = (0..rows * columns).map(|leaf| this.leaf_shape(leaf)).collect();
         let Self { groups, rows, columns, .. } = this;
         let groups = groups.into_inner().unwrap_or_else(PoisonError::into_inner);
