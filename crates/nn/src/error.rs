@@ -42,6 +42,12 @@ pub enum NnError {
     /// The network holds something that has no gradient here, all of them at once.
     #[error("cannot train: {}; train the network elsewhere and import it", .0.join("; "))]
     NotTrainable(Vec<String>),
+    /// A checkpoint that cannot be read.
+    #[error("not a checkpoint of this version of neurohm: {0}")]
+    Checkpoint(String),
+    /// A checkpoint of another run, with every setting that differs.
+    #[error("the checkpoint belongs to another run: {}", .0.join("; "))]
+    AnotherRun(Vec<String>),
     /// The data do not fit the network or one another.
     #[error("training data: {0}")]
     Data(String),

@@ -19,6 +19,9 @@ pub struct TrainConfig {
     pub schedule: Schedule,
     /// Share of the target that is spread over all classes (Szegedy et al. 2016, section 7).
     pub label_smoothing: f32,
+    /// Bound of weights after every step, in standard deviations of their layer; none where absent (V. Joshi et al. 2020
+    /// use 2 and 2.5).
+    pub clip: Option<f32>,
     /// How samples are varied.
     pub augment: Augment,
 }
@@ -32,6 +35,7 @@ impl Default for TrainConfig {
             rate: 0.1,
             schedule: Schedule::OneCycle { warm_up: 0.3 },
             label_smoothing: 0.0,
+            clip: None,
             augment: Augment::default(),
         }
     }
@@ -141,6 +145,9 @@ impl TrainConfig {
         }
         if !share(self.label_smoothing) {
             return bad("label_smoothing", format!("must lie in 0 .. 1, got {}", self.label_smoothing));
+        }
+        if let Some(clip) = self.clip.filter(|clip| !(0.1..=100.0).contains(clip)) {
+            return bad("clip", format!("{clip} standard deviations; allowed are 0.1 to 100"));
         }
         let decay = match self.optimiser {
             Optimiser::Sgd { momentum, weight_decay, .. } => {

@@ -2,7 +2,9 @@
 //!
 //! Work is cut into shares that depend on shapes and batch alone, and partial sums are added in order.
 
+mod aware;
 mod backward;
+mod checkpoint;
 mod config;
 mod data;
 #[cfg(test)]
@@ -12,6 +14,8 @@ mod loss;
 mod optimiser;
 mod tape;
 
+pub use aware::{Aware, AwareConfig, Disturbance, Outputs};
+pub use checkpoint::Checkpoint;
 pub use config::{Augment, Optimiser, Schedule, TrainConfig};
 pub use data::Labelled;
 pub use hardware::Hardware;
@@ -52,6 +56,8 @@ pub struct State {
     pub step: u64,
     /// What the optimiser remembers.
     pub memory: Memory,
+    /// What the hardware keeps from step to step.
+    pub hardware: Vec<f32>,
 }
 
 /// A training run, epoch by epoch.
@@ -95,7 +101,7 @@ impl Trainer {
             .zip(&trained)
             .map(|(p, t)| if t.is_some() { p.data.len() } else { 0 })
             .collect();
-        let state = State { epoch: 0, step: 0, memory: Memory::new(config.optimiser, &lengths) };
+        let state = State { memory: Memory::new(config.optimiser, &lengths), ..State::default() };
         Ok(Trainer { graph, config, key, state, tape: None, trained, logits })
     }
 
@@ -149,6 +155,9 @@ impl Trainer {
         if len == 0 {
             return Err(NnError::Data("there are no samples".into()));
         }
+        if !hardware.resume(&self.state.hardware) {
+            return Err(NnError::State("the checkpoint belongs to other hardware".into()));
+        }
         let batch = self.config.batch.min(len);
         let steps = len / batch;
         let epoch = self.state.epoch;
@@ -190,6 +199,7 @@ impl Trainer {
         report.loss /= seen;
         report.accuracy /= seen;
         self.state.epoch += 1;
+        self.state.hardware = hardware.state();
         self.tape = Some(tape);
         Ok(report)
     }
@@ -243,8 +253,23 @@ impl Trainer {
             if let Some(decays) = *decays {
                 let (w, g) = (&mut self.graph.params[id], &gradients[id].data);
                 self.state.memory.step(self.config.optimiser, id, w, g, rate, self.state.step, decays);
+                if let (true, Some(sigmas)) = (decays, self.config.clip) {
+                    clip(&mut w.data, sigmas);
+                }
             }
         }
+    }
+}
+
+/// Keeps weights within so many standard deviations of zero; the deviation is the one about their mean.
+fn clip(w: &mut [f32], sigmas: f32) {
+    let n = w.len().max(1) as f64;
+    let mean = w.iter().map(|v| f64::from(*v)).sum::<f64>() / n;
+    let variance = w.iter().map(|v| (f64::from(*v) - mean).powi(2)).sum::<f64>() / n;
+    let bound = sigmas * variance.sqrt() as f32;
+    // Weights that are no numbers are told of by the loss.
+    if bound.is_finite() {
+        w.iter_mut().for_each(|w| *w = w.clamp(-bound, bound));
     }
 }
 
