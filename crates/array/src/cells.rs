@@ -76,6 +76,18 @@ impl Cells {
         }
         let Some(device) = device.filter(|_| !self.are_linear()) else { return Ok(()) };
         let volt = |v: f64| quantity::format(v, Dimension::Volt);
+        if let Some(exponent) =
+            [device.g_max_s, device.g_min_s].into_iter().find_map(|g| self.law().too_steep(g, read_v))
+        {
+            return Err(SettingError::value(
+                "cells",
+                format!(
+                    "at the read voltage of {} the exponent of the cells' law is {exponent:.0}; beyond 80, currents 1e34 times \
+                     those at low voltage, no law of a cell holds: lower read.voltage or the non-linearity",
+                    volt(read_v)
+                ),
+            ));
+        }
         let [most, least] = [device.g_max_s, device.g_min_s].map(|g| self.law().alone(g, read_v).current_a);
         if let Access::Threshold { threshold_v, hold_a, off_s, .. } = self.access {
             let off = CellLaw {

@@ -186,6 +186,19 @@ pub enum WireError {
         /// Largest move of the last step, as a part of the largest input.
         left: f64,
     },
+    /// Cells at voltages for which no law is meant.
+    #[error(
+        "the cell in row {row}, column {column} is at {exponent:.0} in the exponent of its law; beyond 80, currents 1e34 times \
+         those at low voltage, no law of a cell holds: lower the voltages or the non-linearity"
+    )]
+    TooSteep {
+        /// Its row, from 0.
+        row: usize,
+        /// Its column.
+        column: usize,
+        /// The exponent.
+        exponent: f64,
+    },
     /// Threshold selectors none of which turns on.
     #[error(
         "no selector turns on with input {input}: the most strained one, in row {row}, column {column}, has {across_v:.4} V across it, less than its threshold of {threshold_v} V; raise the voltages or lower the threshold"

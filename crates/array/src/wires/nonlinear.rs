@@ -3,7 +3,7 @@
 use neurohm_num::{Rows, Silent, Watch};
 use rayon::prelude::*;
 
-use super::cell::{Access, Branch, CellLaw, Place};
+use super::cell::{Access, Branch, CellLaw, Place, STEEPEST};
 use super::check;
 use super::linear::LinearCrossbar;
 use super::newton::{self, Cells, Newton, Point};
@@ -191,6 +191,7 @@ impl<'a> NonlinearCrossbar<'a> {
         for number in 0..lines.rows() {
             let v = lines.row(number);
             let steps = self.input(&mut newton, &mut cells, v, first + number, &mut at)?;
+            cells.hold(&at)?;
             let currents = check::out_currents(&self.crossbar, &v[self.crossbar.rows()..], &at);
             let (kcl, balance) = check::kirchhoff_of(&self.crossbar, v, &currents, &at)?;
             found.kcl = found.kcl.max(kcl);
@@ -204,22 +205,34 @@ impl<'a> NonlinearCrossbar<'a> {
             watch.step(1)?;
         }
         if first == 0 {
-            found.reciprocity = self.reciprocity(&at, quiet)?;
+            found.reciprocity = self.reciprocity(&at, workspace, quiet)?;
         }
         Ok(found)
     }
 
     /// Reciprocity of the array of the cells' slopes.
-    fn reciprocity(&self, at: &Point, watch: &dyn Watch) -> Result<Option<f64>, WireError> {
+    fn reciprocity(
+        &self,
+        at: &Point,
+        workspace: &Workspace,
+        watch: &dyn Watch,
+    ) -> Result<Option<f64>, WireError> {
         let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
         let slopes =
             Rows::new(&at.g, m, n).ok().and_then(|g| LinearCrossbar::new(g, self.crossbar.wires()).ok());
-        let Some(slopes) = slopes.filter(LinearCrossbar::can_iterate) else { return Ok(None) };
-        let x = check::pattern(m);
-        let sources = Rows::new(&x, 1, m).map_err(|_| self.crossbar.size())?;
-        match slopes.iterate(sources, watch) {
-            Err(WireError::Residual { .. }) => Ok(None),
-            found => Ok(Some(slopes.iterated_reciprocity(&x, &found?.0.currents, watch)?)),
+        let Some(slopes) = slopes else { return Ok(None) };
+        if slopes.can_iterate() {
+            let x = check::pattern(m);
+            let sources = Rows::new(&x, 1, m).map_err(|_| self.crossbar.size())?;
+            match slopes.iterate(sources, watch) {
+                Err(WireError::Residual { .. }) => {}
+                found => return Ok(Some(slopes.iterated_reciprocity(&x, &found?.0.currents, watch)?)),
+            }
+        }
+        // Slopes of many orders of magnitude, or lines that are hardly resistive: by elimination, like the solution itself.
+        match slopes.eliminate(workspace, watch) {
+            Err(WireError::Cancelled) => Err(WireError::Cancelled),
+            eliminated => Ok(eliminated.ok().map(|found| found.reciprocity())),
         }
     }
 
@@ -297,6 +310,21 @@ impl<'a> StaticCells<'a> {
             inner: vec![0.0; count],
             seen: vec![0.0; count],
         }
+    }
+
+    /// Whether all cells are where their law holds.
+    fn hold(&self, at: &Point) -> Result<(), WireError> {
+        for (k, inner) in self.inner.iter().enumerate().filter(|(k, _)| self.g[*k] > 0.0) {
+            let exponent = self.law.exponent(at.word[k] - at.bit[k], *inner);
+            if exponent > STEEPEST {
+                return Err(WireError::TooSteep {
+                    row: k / self.columns,
+                    column: k % self.columns,
+                    exponent,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn switched_on(&self) -> usize {
