@@ -80,7 +80,7 @@ fn tables_write_quantities_with_prefixes() {
     assert!(!page.contains("<span class=\"unit\">(J)</span>") && !page.contains("× 10⁻⁸"));
 }
 
-/// `xtask test` looks at no picture; a person did.
+/// The rules that see to it; no picture is looked at here.
 #[test]
 fn nothing_is_cut_at_the_edge_of_the_page() {
     let page = html(&[sample::inference()], "wide").unwrap();
