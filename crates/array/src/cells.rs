@@ -67,7 +67,20 @@ impl Cells {
 
     /// Checks every number, for cells of a device at a read voltage.
     pub(crate) fn check(&self, read_v: f64, device: Option<&CellSpec>) -> Result<(), SettingError> {
-        let at = |path: &'static str| move |e: WireError| SettingError::value(path, e.to_string());
+        let at = |path: &'static str| {
+            move |e: WireError| match e {
+                // Its gates are on wherever a chip reads; the settings have names.
+                WireError::NoGateOpens { gate_v, threshold_v } => SettingError::value(
+                    "cells.access.transistor.gate",
+                    format!(
+                        "{} does not turn the transistors on, whose threshold is {}; raise it above cells.access.transistor.threshold",
+                        quantity::format(gate_v, Dimension::Volt),
+                        quantity::format(threshold_v, Dimension::Volt)
+                    ),
+                ),
+                _ => SettingError::value(path, e.to_string()),
+            }
+        };
         CellLaw::passive(self.conduction).check().map_err(at("cells.conduction"))?;
         CellLaw { access: self.access, ..CellLaw::default() }.check().map_err(at("cells.access"))?;
         if let (Access::Threshold { .. }, Drive::Predistorted) = (self.access, self.drive) {

@@ -181,9 +181,37 @@ fn threshold_selectors_turn_on_where_a_rising_voltage_strains_them_most() {
     let swings = weak.solve(rows(&[0.0, 0.8, 0.0, 0.0], 1, m), &workspace, &Unwatched);
     assert_eq!(swings, Err(WireError::Oscillates { input: 0 }));
     match never {
-        Err(WireError::NeverOn { input: 0, row: 1, across_v, .. }) => assert!((across_v - 0.4).abs() < 1e-3),
+        Err(WireError::NeverOn { inputs, of: 1, row: 1, across_v, .. }) if inputs == [0] => {
+            assert!((across_v - 0.4).abs() < 1e-3)
+        }
         other => panic!("{other:?}"),
     }
+    // Among forty inputs, more than follow one another, every weak one is named; no voltage at all is none.
+    let inputs = |weak: &[usize]| -> Vec<f64> {
+        let high = |k: usize| match k {
+            5 => 0.0,
+            k if weak.contains(&k) => 0.4,
+            _ => 0.8,
+        };
+        (0..40).flat_map(|k| [0.0, high(k), 0.0, 0.0]).collect()
+    };
+    let weak = [2, 17, 39];
+    let many = inputs(&weak);
+    match crossbar.solve(rows(&many, 40, m), &workspace, &Unwatched) {
+        Err(error @ WireError::NeverOn { .. }) => {
+            let said = error.counted_from(100).to_string();
+            assert!(
+                said.contains("3 of 140 inputs (102, 117, 139)") && said.contains("of input 102"),
+                "{said}"
+            );
+            assert!(said.ends_with("or leave these inputs out"), "{said}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let switched = crossbar.switches(rows(&many, 40, m), &workspace, &Unwatched);
+    assert!(matches!(switched, Err(WireError::NeverOn { inputs, of: 40, .. }) if inputs == weak));
+    let found = crossbar.solve(rows(&inputs(&[]), 40, m), &workspace, &Unwatched).unwrap();
+    assert_eq!(found.switched_on.iter().filter(|on| **on == n).count(), 39);
 }
 
 #[test]
