@@ -26,11 +26,6 @@ fn meaning(crossbar: &LinearCrossbar, ohmic: bool) -> String {
     }
 }
 
-/// Whether the cells obey Ohm's law.
-fn ohmic(options: &Solve) -> bool {
-    matches!(options.cells.nonlinear(1), Ok(None))
-}
-
 fn percent(part: f64) -> String {
     let digits = if part.abs() < 0.0995 { 2 } else { 1 };
     format!("{:.*} %", digits, 100.0 * part)
@@ -52,7 +47,7 @@ pub(super) fn summary(options: &Solve, crossbar: &LinearCrossbar, inputs: usize,
         "columns": crossbar.columns(),
         "inputs": inputs,
         "difficulty": chi,
-        "difficulty_means": meaning(crossbar, ohmic(options)),
+        "difficulty_means": meaning(crossbar, solved.newton.is_none()),
         "lost": solved.lost,
         "kcl": solved.checks.kcl,
         "balance": solved.checks.balance,
@@ -93,7 +88,7 @@ pub(super) fn shown(
         columns.row([(Style::Plain, name.to_owned()), (Style::Strong, value), (Style::Faint, about)]);
     };
     let chi = crossbar.difficulty();
-    row("difficulty chi", plain(chi), meaning(crossbar, ohmic(options)));
+    row("difficulty chi", plain(chi), meaning(crossbar, solved.newton.is_none()));
     if let Some(lost) = solved.lost {
         row("lost to wires", percent(lost), "of the currents, all sources at the same voltage".to_owned());
     }
