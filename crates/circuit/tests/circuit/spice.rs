@@ -17,9 +17,18 @@ const GROUND: Node = Circuit::GROUND;
 
 /// Models whose resistance runs away under the drive of their loop: there a difference of the current at one time says
 /// nothing, and the distance of the curves counts, with a period and the full scale as units.
-const JUMPS: [&str; 4] = ["team/", "vteam/", "stanford_pku/", "nbo2_threshold/"];
+const JUMPS: [&str; 8] = [
+    "team/",
+    "vteam/",
+    "stanford_pku/",
+    "nbo2_threshold/",
+    "and_ts/",
+    "mott_pillar/",
+    "thermochemical/",
+    "diffusive_ag/",
+];
 /// Models that have to have a SPICE form.
-const SAID: [&str; 11] = [
+const SAID: [&str; 17] = [
     "linear_ion_drift",
     "nonlinear_ion_drift",
     "team",
@@ -31,6 +40,12 @@ const SAID: [&str; 11] = [
     "tungsten_oxide",
     "pershin_di_ventra",
     "nbo2_threshold",
+    "and_ts",
+    "messaris_quadratic",
+    "yakopcic_two_branch",
+    "mott_pillar",
+    "thermochemical",
+    "diffusive_ag",
 ];
 
 #[test]
