@@ -22,13 +22,13 @@ const JUMPS: [&str; 8] = [
     "vteam/",
     "stanford_pku/",
     "nbo2_threshold/",
-    "and_ts/",
     "mott_pillar/",
-    "thermochemical/",
     "diffusive_ag/",
+    "jart_vcm/",
+    "simmons/",
 ];
 /// Models that have to have a SPICE form.
-const SAID: [&str; 17] = [
+const SAID: [&str; 20] = [
     "linear_ion_drift",
     "nonlinear_ion_drift",
     "team",
@@ -46,6 +46,9 @@ const SAID: [&str; 17] = [
     "mott_pillar",
     "thermochemical",
     "diffusive_ag",
+    "schottky_interface",
+    "jart_vcm",
+    "simmons",
 ];
 
 #[test]
