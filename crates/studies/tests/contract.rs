@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use neurohm_array::{ChipSpec, chip_preset};
 use neurohm_num::{Cancelled, Key, Unwatched, Watch};
 use neurohm_studies::REGISTRY;
-use neurohm_study::record::Record;
+use neurohm_study::record::{Cell, Record};
 use neurohm_study::{AnyStudy, Disk, Draft, Effort, Request, Run, RunFolder, StudyError, execute};
 
 /// The studies whose smoke runs take a moment. `wires` solves circuits of whole crossbars, and `selector` programs a network for
@@ -74,6 +74,19 @@ fn wires_give_the_same_bits_on_two_threads_and_announce_their_work() {
     assert!(without < errors[0] && errors[0] < errors[1], "{without} {errors:?}");
     let map = &record.maps[0];
     assert_eq!((map.rows, map.cols, map.axes.as_ref().unwrap().column_names.len()), (1, 3, 3));
+}
+
+/// Chips that give the same number know it no better than one of them does.
+#[test]
+fn equal_chips_leave_open_what_a_selector_study_cannot_tell() {
+    let study = neurohm_study::find(REGISTRY, "selector").unwrap();
+    let record = run(study, &smoke(study, &["chip.device=ideal", "chips=2"], false));
+    let found = &record.scalars["tolerated_transistor"];
+    assert!(found.about.ends_with("(read 20 s after programming, 12 samples)"), "{}", found.about);
+    // Twelve samples do not tell a loss of one point from none: all that was asked for is open, as far as it was not lost.
+    let asked = &record.tables[0].rows[0];
+    let (Cell::Number(least), [low, high]) = (&asked[2], found.ci95.unwrap()) else { panic!("{asked:?}") };
+    assert!((low / least - 1.0).abs() < 1e-12 && high > 1.5 * low, "{found:?} {asked:?}");
 }
 
 /// Smoke runs of `selector` have transistors and crooked cells alone.
