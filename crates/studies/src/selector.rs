@@ -7,7 +7,7 @@
 use neurohm_array::wires::Access;
 use neurohm_array::{Cells, ChipSpec, Drive, Lines, SettingError, Tally};
 use neurohm_num::quantity::{self, Dimension};
-use neurohm_study::record::{Axis, Better, Column, Line, Map, MapAxes, Series, Table};
+use neurohm_study::record::{Axis, Better, Bound, Column, Line, Map, MapAxes, Series, Table};
 use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -283,6 +283,7 @@ impl Selectors {
         );
         out.measure(TOLERATED, ohm(found.strength), "ohm", Some(Better::Higher), about);
         out.resolution.insert(TOLERATED.into(), found.ends.map(ohm));
+        out.bounds.extend(found.bound().map(|bound| (TOLERATED.to_string(), bound)));
         let [first, last] = [c.parts[0], c.parts[c.parts.len() - 1]];
         out.limits.insert(TOLERATED.into(), [ohm(first), ohm(last)]);
         let end = |more: bool| {
@@ -324,6 +325,12 @@ impl Selectors {
                 out.measure(&key, values[0], unit, Some(better), about);
                 let sorted = |a: f64, b: f64| [a.min(b), a.max(b)];
                 out.resolution.insert(key.clone(), sorted(values[1], values[2]));
+                // A stronger selector carries less at the same voltage.
+                let bound = found.bound().map(|bound| match (bound, better) {
+                    (Bound::More, Better::Higher) | (Bound::Less, Better::Lower) => Bound::More,
+                    _ => Bound::Less,
+                });
+                out.bounds.extend(bound.map(|bound| (key.clone(), bound)));
                 out.limits.insert(key, sorted(values[3], values[4]));
             };
             if family.series == InSeries::Transistor {
@@ -344,11 +351,19 @@ impl Selectors {
                 put(format!("tolerated_{}_i0", family.key), currents, "A", Better::Lower, &what);
             }
         }
+        let ends = |part: f64, per_v: Option<&f64>| {
+            let transistor = quantity::format(ohm(part), Dimension::Ohm);
+            let selectors =
+                (!c.kinds.is_empty()).then(|| format!("selectors {} % of the read voltage", 100.0 * part));
+            let sinh = per_v.map(|a| format!("sinh cells {a} 1/V"));
+            let all = [Some(format!("transistors {transistor}")), selectors, sinh];
+            all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        };
         out.info(format!(
-            "Chips that bear more than the most that was asked for ({} % of the read voltage), or less than the least ({} %), \
-             count as that: a mean near either end is a bound.",
-            100.0 * last,
-            100.0 * first
+            "Chips that bear more than the most that was asked for ({}), or less than the least ({}), count as that, and the \
+             number is a bound: more, or less, than that.",
+            ends(last, c.sinh_per_v.last()),
+            ends(first, c.sinh_per_v.first())
         ));
         out.tables.push(Table {
             name: "cells".into(),

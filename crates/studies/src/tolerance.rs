@@ -4,6 +4,7 @@ use neurohm_array::{ChipSpec, Tally};
 use neurohm_nn::AnalogNetwork;
 use neurohm_nn::exec::Executor;
 use neurohm_num::quantity::{self, Dimension};
+use neurohm_study::record::Bound;
 use neurohm_study::{Run, StudyError};
 
 use crate::inference::{Shared, judge, nn, right};
@@ -62,6 +63,13 @@ pub(crate) struct Tolerated {
     pub ends: [f64; 2],
     /// Whether it lies beyond the upper (true) or lower (false) end of what was asked for.
     pub beyond: Option<bool>,
+}
+
+impl Tolerated {
+    /// The strength as a bound, where it is one.
+    pub fn bound(&self) -> Option<Bound> {
+        self.beyond.map(|more| if more { Bound::More } else { Bound::Less })
+    }
 }
 
 /// The strength at which `loss` points are lost, linear in its logarithm between those asked for. `row` begins with the

@@ -229,6 +229,7 @@ impl WireResistance {
         let found = tolerated(&c.segments, own, c.loss);
         out.measure(TOLERATED, found.strength, "ohm", Some(Better::Higher), about);
         out.resolution.insert(TOLERATED.into(), found.ends);
+        out.bounds.extend(found.bound().map(|bound| (TOLERATED.to_string(), bound)));
         let [first, last] = [c.segments[0], c.segments[c.segments.len() - 1]];
         out.limits.insert(TOLERATED.into(), [first, last]);
         match found.beyond {

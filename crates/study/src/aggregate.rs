@@ -10,7 +10,7 @@ use neurohm_num::stats;
 
 use crate::error::StudyError;
 use crate::outcome::Outcome;
-use crate::record::{Cell, Line, Map, Note, Scalar, Series, Table};
+use crate::record::{Bound, Cell, Line, Map, Note, Scalar, Series, Table};
 
 /// Several chips' outcomes as one.
 #[derive(Clone, Debug, Default)]
@@ -70,7 +70,15 @@ pub(crate) fn scalar(name: &str, outcomes: &[Outcome]) -> Result<Scalar, StudyEr
         ideal: None,
         about: first.about.clone(),
         better: first.better,
+        bound: bound(name, outcomes),
     })
+}
+
+/// On which side of the mean the number lies, where some chips gave a bound; of bounds to both sides the mean tells nothing.
+fn bound(name: &str, outcomes: &[Outcome]) -> Option<Bound> {
+    let mut found = outcomes.iter().filter_map(|o| o.bounds.get(name).copied());
+    let first = found.next()?;
+    found.all(|other| other == first).then_some(first)
 }
 
 fn differs(name: &str) -> StudyError {
@@ -271,6 +279,20 @@ mod tests {
         let student = 2.484137711719546f64;
         assert!(ci[0] == 0.0 && (ci[1] - 2.0 - (student * student + 4.0).sqrt()).abs() < 1e-9, "{ci:?}");
         assert_eq!(summarise(vec![own(2.0)]).unwrap().scalars["a"].ci95, None);
+    }
+
+    #[test]
+    fn a_mean_that_a_bound_is_in_is_a_bound() {
+        let bounded = |v, bound: Option<Bound>| {
+            let mut o = outcome(v);
+            o.bounds.extend(bound.map(|bound| ("a".to_string(), bound)));
+            o
+        };
+        let of = |a, b| summarise(vec![bounded(1.0, a), bounded(3.0, b)]).unwrap().scalars["a"].bound;
+        assert_eq!(of(None, None), None);
+        assert_eq!(of(None, Some(Bound::More)), Some(Bound::More));
+        assert_eq!(of(Some(Bound::Less), Some(Bound::Less)), Some(Bound::Less));
+        assert_eq!(of(Some(Bound::Less), Some(Bound::More)), None);
     }
 
     #[test]
