@@ -165,7 +165,7 @@ mod tests {
         assert!(found.ends[0] < 4.0 && found.ends[1] > 8.0 && found.ends[1] < 32.0, "{found:?}");
         // None lost of too few to tell.
         let few = |n: usize, r: &[Judged]| -> Vec<Judged> {
-            r.iter().cloned().map(|j| Judged { right: j.right[1000 - n..].to_vec(), ..j }).collect()
+            r.iter().map(|j| Judged { right: j.right[1000 - n..].to_vec(), ..j.clone() }).collect()
         };
         let found = tolerated(&[1.0, 10.0], &few(100, &row(&[1000, 1000, 1000])), 1.0);
         assert_eq!((found.strength, found.beyond), (10.0, Some(true)));
