@@ -1,6 +1,8 @@
 //! Numbers as people read them: as many digits as the uncertainty leaves, prefixes or powers of ten where the
 //! plain form would be long, times as minutes, days and years. The page and the terminal share this file.
 
+use neurohm_study::record::Scalar;
+
 /// A number ready to be shown, its parts apart so that columns can be aligned on them.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Shown {
@@ -48,6 +50,15 @@ pub fn quantity(value: f64, ci95: Option<[f64; 2]>, unit: &str) -> Shown {
         half: half.map_or_else(String::new, |half| fixed(half, decimals)),
         power: if exponent == 0 { String::new() } else { format!("× 10{}", superscript(exponent)) },
         unit,
+    }
+}
+
+/// Shows a scalar, as [`quantity`] does; `more than` stands before a bound.
+pub fn scalar(scalar: &Scalar) -> Shown {
+    let shown = quantity(scalar.value, scalar.ci95, &scalar.unit);
+    match scalar.bound {
+        Some(bound) => Shown { value: format!("{} {}", bound.words(), shown.value), ..shown },
+        None => shown,
     }
 }
 

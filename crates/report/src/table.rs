@@ -158,6 +158,7 @@ pub(crate) fn comparison(records: &[Record]) -> Result<Option<TableView>, Report
         ];
         row.extend(keys.iter().map(|(key, _)| match r.scalars.get(*key) {
             None => Cell::Text("–".into()),
+            Some(s) if s.bound.is_some() => Cell::Text(crate::number::scalar(s).to_string()),
             Some(s) => match s.ci95 {
                 Some(ci95) => Cell::Uncertain { value: s.value, ci95 },
                 None => Cell::Number(s.value),
