@@ -9,10 +9,16 @@ BEGIN, END = "<!-- runs -->\n", "<!-- end of runs -->\n"
 
 
 def seconds(s):
-    """With three digits in the unit that suits."""
+    """With three digits in the unit that suits the rounded number (`python3 -B -m doctest validation/table.py`).
+
+    >>> seconds(9.996e-4), seconds(9.994e-4), seconds(0.99951), seconds(1234.4), seconds(2.5e-7)
+    ('1 ms', '999 us', '1 s', '1234 s', '0.25 us')
+    """
+    rounded = float(f"{s:.3g}")
     for unit, factor in (("s", 1), ("ms", 1e3), ("us", 1e6)):
-        if s * factor >= 1 or unit == "us":
-            return f"{s * factor:.3g} {unit}"
+        if rounded * factor >= 1 or unit == "us":
+            # A thousand seconds are written out.
+            return f"{s:.0f} s" if rounded >= 1000 else f"{s * factor:.3g} {unit}"
 
 
 def agreement(line):
@@ -54,8 +60,13 @@ def differences(lines):
     return text
 
 
-newest = {path.name.rsplit("-", 3)[0]: path for path in sorted((HERE / "runs").glob("*.jsonl"))}
-readme = HERE / "README.md"
-before, rest = readme.read_text().split(BEGIN)
-after = rest.split(END)[1]
-readme.write_text(before + BEGIN + "\n".join(map(section, newest.values())) + END + after)
+def main():
+    newest = {path.name.rsplit("-", 3)[0]: path for path in sorted((HERE / "runs").glob("*.jsonl"))}
+    readme = HERE / "README.md"
+    before, rest = readme.read_text().split(BEGIN)
+    after = rest.split(END)[1]
+    readme.write_text(before + BEGIN + "\n".join(map(section, newest.values())) + END + after)
+
+
+if __name__ == "__main__":
+    main()

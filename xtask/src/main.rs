@@ -84,6 +84,11 @@ fn test(quick: bool) -> Result<(), String> {
     } else {
         skip("licences and advisories", "cargo-deny is not installed (cargo install cargo-deny)");
     }
+    if runs("python3", &["--version"]) {
+        step("times in tables", command("python3").args(["-B", "-m", "doctest", "validation/table.py"]))?;
+    } else {
+        skip("times in tables", "no Python");
+    }
     onnxruntime()?;
     browser()
 }

@@ -28,7 +28,7 @@ pub struct Mismatch {
     #[serde(default)]
     pub gain: f64,
     /// Decisions of a conversion beyond the number of bits, by weights that overlap: gaps between weights, which no
-    /// calibration can close, become rare.
+    /// calibration can close, become fewer.
     #[serde(default)]
     pub redundancy: u32,
     /// Neighbouring columns of a crossbar that share one converter.

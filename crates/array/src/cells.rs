@@ -67,7 +67,20 @@ impl Cells {
 
     /// Checks every number, for cells of a device at a read voltage.
     pub(crate) fn check(&self, read_v: f64, device: Option<&CellSpec>) -> Result<(), SettingError> {
-        let at = |path: &'static str| move |e: WireError| SettingError::value(path, e.to_string());
+        let at = |path: &'static str| {
+            move |e: WireError| match e {
+                // Its gates are on wherever a chip reads; the settings have names.
+                WireError::NoGateOpens { gate_v, threshold_v } => SettingError::value(
+                    "cells.access.transistor.gate",
+                    format!(
+                        "{} does not turn the transistors on, whose threshold is {}; raise it above cells.access.transistor.threshold",
+                        quantity::format(gate_v, Dimension::Volt),
+                        quantity::format(threshold_v, Dimension::Volt)
+                    ),
+                ),
+                _ => SettingError::value(path, e.to_string()),
+            }
+        };
         CellLaw::passive(self.conduction).check().map_err(at("cells.conduction"))?;
         CellLaw { access: self.access, ..CellLaw::default() }.check().map_err(at("cells.access"))?;
         if let (Access::Threshold { .. }, Drive::Predistorted) = (self.access, self.drive) {
@@ -76,6 +89,18 @@ impl Cells {
         }
         let Some(device) = device.filter(|_| !self.are_linear()) else { return Ok(()) };
         let volt = |v: f64| quantity::format(v, Dimension::Volt);
+        if let Some(exponent) =
+            [device.g_max_s, device.g_min_s].into_iter().find_map(|g| self.law().too_steep(g, read_v))
+        {
+            return Err(SettingError::value(
+                "cells",
+                format!(
+                    "at the read voltage of {} the exponent of the cells' law is {exponent:.0}; beyond 80, currents 1e34 times \
+                     those at low voltage, no law of a cell holds: lower read.voltage or the non-linearity",
+                    volt(read_v)
+                ),
+            ));
+        }
         let [most, least] = [device.g_max_s, device.g_min_s].map(|g| self.law().alone(g, read_v).current_a);
         if let Access::Threshold { threshold_v, hold_a, off_s, .. } = self.access {
             let off = CellLaw {

@@ -23,12 +23,15 @@ pub struct CopperWire {
     pub resistivity_ohm_m: f64,
     /// Where it comes from.
     pub source: &'static str,
+    /// How well it is known, as the constants of technologies say it: `"public_code"`.
+    pub known: &'static str,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Data {
     source: String,
+    known: String,
     lines: Vec<Line>,
 }
 
@@ -59,6 +62,7 @@ impl CopperWire {
             aspect: line.aspect,
             resistivity_ohm_m: line.resistivity_ohm_m,
             source: &data.source,
+            known: &data.known,
         }
     }
 
@@ -163,6 +167,7 @@ mod tests {
         // 32 nm wide, aspect 2, 3.25e-8 ohm m: 3.25e-8 / (32e-9^2 x 2) = 15.869 ohm a micrometre.
         let wire = CopperWire::of_width(32e-9).unwrap();
         assert!((wire.ohm(1e-6, 0.0).unwrap() - 15.869).abs() < 1e-3);
+        assert_eq!(wire.known, "public_code");
         // Half of it liner: twice the resistance.
         assert!((wire.ohm(1e-6, 0.5).unwrap() / wire.ohm(1e-6, 0.0).unwrap() - 2.0).abs() < 1e-12);
         let error = CopperWire::of_width(33e-9).unwrap_err().to_string();

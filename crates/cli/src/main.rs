@@ -24,8 +24,9 @@ fn main() -> ExitCode {
     match run(cli, &terminal) {
         Ok(()) => ExitCode::SUCCESS,
         Err(failure) => {
-            terminal.fail(&failure);
-            ExitCode::from(failure.code())
+            let code = failure.code();
+            terminal.fail(failure);
+            ExitCode::from(code)
         }
     }
 }

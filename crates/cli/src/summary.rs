@@ -2,7 +2,7 @@
 
 use neurohm::report::datasheet::{shown, tallied};
 use neurohm::report::judge::{self, Verdict};
-use neurohm::report::number::{Shown, quantity};
+use neurohm::report::number::{self, Shown, quantity};
 use neurohm::study::record::{Better, Datasheet, Judgement, Level, Record, Scalar, Status};
 
 use crate::terminal::{Columns, Style, Terminal};
@@ -22,7 +22,7 @@ pub fn card(terminal: &Terminal, records: &[Record]) -> String {
         let words = verdict.map_or("no target", Verdict::words);
         out += &format!("\n{title}: {}\n", terminal.styled(style(verdict), words));
         if let Some(merit) = judge::merit(record) {
-            let mut parts = vec![quantity(merit.value, merit.ci95, &merit.unit).to_string()];
+            let mut parts = vec![number::scalar(merit).to_string()];
             parts.extend(merit.ideal.map(|ideal| format!("ideal {}", exact(ideal, merit))));
             let sign = if merit.better == Some(Better::Lower) { "≤" } else { "≥" };
             parts.extend(record.target.map(|target| format!("target {sign} {}", exact(target, merit))));
@@ -64,7 +64,7 @@ pub fn record(terminal: &Terminal, record: &Record) -> String {
         ]);
     }
     for (name, scalar) in judge::scalars(record) {
-        let Shown { value, half, power, unit } = quantity(scalar.value, scalar.ci95, &scalar.unit);
+        let Shown { value, half, power, unit } = number::scalar(scalar);
         let half = if half.is_empty() { String::new() } else { format!("± {half}") };
         let unit = [power, unit].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join(" ");
         let strong = if name == record.merit { Style::Strong } else { Style::Plain };

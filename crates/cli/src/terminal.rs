@@ -1,6 +1,9 @@
 //! Standard output and standard error: what may be printed, in what colours, and what happens when nobody reads.
 
 use std::io::{IsTerminal, Write};
+use std::sync::OnceLock;
+
+use neurohm::study::Earlier;
 
 use crate::failure::Failure;
 
@@ -10,6 +13,7 @@ pub struct Terminal {
     quiet: bool,
     colour_out: bool,
     colour_err: bool,
+    earlier: OnceLock<Earlier>,
 }
 
 /// How a piece of text stands out where colours are wanted.
@@ -31,7 +35,7 @@ impl Terminal {
         let wanted = !set("NO_COLOR") && !dumb;
         let colour_out = wanted && std::io::stdout().is_terminal();
         let colour_err = wanted && std::io::stderr().is_terminal();
-        Terminal { json, quiet, colour_out, colour_err }
+        Terminal { json, quiet, colour_out, colour_err, earlier: OnceLock::new() }
     }
 
     /// Whether standard output must hold one JSON value and nothing else.
@@ -63,8 +67,19 @@ impl Terminal {
         }
     }
 
+    /// Remembers that results of an earlier run stand where those of this one go: a failure says that they are not its own.
+    pub fn remember(&self, earlier: Earlier) {
+        let _ = self.earlier.set(earlier);
+    }
+
     /// Shows why a command failed; not even `--quiet` hides that.
-    pub fn fail(&self, failure: &Failure) {
+    pub fn fail(&self, failure: Failure) {
+        let failure = match self.earlier.get().filter(|earlier| earlier.stands()) {
+            Some(earlier) => {
+                failure.help(format!("{} and what it lists are of an earlier run", earlier.file().display()))
+            }
+            None => failure,
+        };
         if let Some(text) = failure.shown(self.colour_err, 100) {
             self.err(text.trim_start_matches('\n'));
         }

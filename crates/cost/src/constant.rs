@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::marker::PhantomData;
 
+use neurohm_array::SettingError;
 use neurohm_num::quantity::{self, Dimension};
 use schemars::{JsonSchema, Schema, SchemaGenerator};
 use serde::de::value::MapAccessDeserializer;
@@ -26,6 +27,15 @@ pub enum Known {
 }
 
 impl Known {
+    /// By its name in files: `public_code`.
+    ///
+    /// # Errors
+    /// Another name.
+    pub fn from_name(name: &str) -> Result<Self, SettingError> {
+        Self::deserialize(name.into_deserializer())
+            .map_err(|e: serde::de::value::Error| SettingError::value("known", e.to_string()))
+    }
+
     /// In words.
     pub fn words(self) -> &'static str {
         match self {

@@ -44,6 +44,8 @@ pub struct Fabric {
     /// Measurements by which a converter calibrates itself: of the weight of each decision and of the offset, each as often as it
     /// is averaged. 0 for one that does not.
     pub measurements: u64,
+    /// Converters behind a crossbar that differ, by the chip's `columns_per_converter`; 0 where all are alike.
+    pub converters: u64,
     /// Turns in which an input comes: `ceil(input bits / DAC bits)`.
     pub turns: u32,
     /// Read voltage, V.
@@ -62,7 +64,7 @@ pub struct Fabric {
     pub conversion: Operation,
     /// Part of its energy and time that these take.
     pub redundant: f64,
-    /// Converters that a crossbar has to itself; below one where crossbars share one.
+    /// Converters of the technology that a crossbar has to itself; below one where crossbars share one.
     pub adcs: f64,
     /// What inputs and weights are like.
     pub activity: Activity,
@@ -109,12 +111,13 @@ impl Fabric {
             },
             &technology.convention,
         )?;
-        let (redundancy, measurements) = match &chip.adc {
+        let (redundancy, measurements, converters) = match &chip.adc {
             Adc::Uniform(UniformAdc { mismatch: Some(m), .. }) => {
                 let averages = m.calibration.as_ref().map_or(0, |c| u64::from(c.averages));
-                (m.redundancy, averages * u64::from(output_bits + m.redundancy + 1))
+                let converters = chip.tile.columns.div_ceil(m.columns_per_converter.max(1));
+                (m.redundancy, averages * u64::from(output_bits + m.redundancy + 1), u64::from(converters))
             }
-            _ => (0, 0),
+            _ => (0, 0, 0),
         };
         // A decision more takes as long as the others, at the same power; overlapping weights sum to the same capacitance, so
         // that the area is the same.
@@ -137,6 +140,7 @@ impl Fabric {
             output_bits,
             redundancy,
             measurements,
+            converters,
             turns: input_bits.div_ceil(dac.bits).max(1),
             dac: dac.operation(),
             read_v: chip.read.voltage_v,

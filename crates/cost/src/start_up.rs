@@ -18,7 +18,8 @@ pub struct Calibrating {
     pub time_s: f64,
 }
 
-/// Calibrating the converters of the tiles that so many crossbars take; none where the chip's do not calibrate themselves.
+/// Calibrating the converters of the tiles that so many crossbars take; none where the chip's do not calibrate themselves. They
+/// are counted as the chip has them, by its `columns_per_converter`, which need not be as the technology has them.
 ///
 /// A converter measures the weight of each of its `b + r` decisions, and its offset, `a` times each, with its own smaller weights
 /// (self-calibration as of Lee, Hodges and Gray, 1984: recalled). By convention such a measurement takes the energy and the time
@@ -29,7 +30,8 @@ pub fn calibrating(crossbars: u64, fabric: &Fabric, technology: &Technology) -> 
     let (o, measurements) = (&technology.organisation, fabric.measurements);
     let cores = crossbars.div_ceil(u64::from(o.crossbars_per_core));
     let tiles = cores.div_ceil(u64::from(o.cores_per_tile)).max(1) as f64;
-    let converters = tiles * f64::from(o.cores_per_tile) * f64::from(o.adcs_per_core);
+    let crossbars = tiles * f64::from(o.cores_per_tile) * f64::from(o.crossbars_per_core);
+    let converters = crossbars * fabric.converters as f64;
     (measurements > 0).then_some(Calibrating {
         converters,
         measurements,
@@ -87,14 +89,24 @@ mod tests {
     #[test]
     fn calibration_takes_a_conversion_for_each_measurement() {
         let isaac = technology("isaac_32nm").unwrap();
-        let how = "{unit_capacitor = 0.02, redundancy = 2, calibration = {averages = 16, noise_lsb = 0.3}}";
-        let fabric = Fabric::new(&chip(how), &isaac, Activity::default()).unwrap();
-        let found = calibrating(1, &fabric, &isaac).unwrap();
-        // One tile of 12 cores with 8 converters each; 10 weights and an offset; 2 mW / 1.28 GHz, a quarter more.
-        assert_eq!((found.converters, found.measurements), (96.0, 16 * 11));
-        let conversion_s = 1.25 / 1.28e9;
-        assert!((found.time_s / (176.0 * conversion_s) - 1.0).abs() < 1e-12);
-        assert!((found.energy_j / (96.0 * 176.0 * 2e-3 * conversion_s) - 1.0).abs() < 1e-12);
+        let how = |share: u32| {
+            format!(
+                "{{unit_capacitor = 0.02, redundancy = 2, columns_per_converter = {share}, \
+                 calibration = {{averages = 16, noise_lsb = 0.3}}}}"
+            )
+        };
+        for (share, behind) in [(1, 256.0), (128, 2.0), (100, 3.0), (1000, 1.0)] {
+            let chip = chip(&how(share));
+            assert_eq!(chip.tile.columns, 256);
+            let fabric = Fabric::new(&chip, &isaac, Activity::default()).unwrap();
+            let found = calibrating(1, &fabric, &isaac).unwrap();
+            // One tile of 12 cores with 8 crossbars each; 10 weights and an offset; 2 mW / 1.28 GHz, a quarter more.
+            let converters = 96.0 * behind;
+            assert_eq!((found.converters, found.measurements), (converters, 16 * 11), "{share}");
+            let conversion_s = 1.25 / 1.28e9;
+            assert!((found.time_s / (176.0 * conversion_s) - 1.0).abs() < 1e-12);
+            assert!((found.energy_j / (converters * 176.0 * 2e-3 * conversion_s) - 1.0).abs() < 1e-12);
+        }
         let plain = Fabric::new(&chip("{unit_capacitor = 0.02}"), &isaac, Activity::default()).unwrap();
         assert!(calibrating(1, &plain, &isaac).is_none());
     }

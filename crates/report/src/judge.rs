@@ -1,7 +1,7 @@
 //! What a report card says about a record: whether its figure of merit reaches the target, and which
 //! non-ideality stands in the way.
 
-use neurohm_study::record::{Ablation, Better, Record, Scalar};
+use neurohm_study::record::{Ablation, Better, Bound, Record, Scalar};
 use serde::Serialize;
 
 use crate::number;
@@ -58,7 +58,14 @@ pub fn gain(merit: &Scalar, from: f64, to: f64) -> f64 {
 pub fn verdict(record: &Record) -> Option<Verdict> {
     let (merit, target) = (merit(record)?, record.target?);
     let above = |value| gain(merit, target, value) >= 0.0;
-    let ends = merit.ci95.unwrap_or([merit.value; 2]).map(above);
+    let [low, high] = merit.ci95.unwrap_or([merit.value; 2]);
+    // What is a bound may lie anywhere on its side.
+    let ends = match merit.bound {
+        None => [low, high],
+        Some(Bound::More) => [low, f64::INFINITY],
+        Some(Bound::Less) => [f64::NEG_INFINITY, high],
+    };
+    let ends = ends.map(above);
     Some(match ends {
         [true, true] => Verdict::Reached,
         [false, false] => Verdict::Missed,

@@ -1,6 +1,8 @@
 //! Numbers as people read them: as many digits as the uncertainty leaves, prefixes or powers of ten where the
 //! plain form would be long, times as minutes, days and years. The page and the terminal share this file.
 
+use neurohm_study::record::Scalar;
+
 /// A number ready to be shown, its parts apart so that columns can be aligned on them.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Shown {
@@ -51,6 +53,15 @@ pub fn quantity(value: f64, ci95: Option<[f64; 2]>, unit: &str) -> Shown {
     }
 }
 
+/// Shows a scalar, as [`quantity`] does; `more than` stands before a bound.
+pub fn scalar(scalar: &Scalar) -> Shown {
+    let shown = quantity(scalar.value, scalar.ci95, &scalar.unit);
+    match scalar.bound {
+        Some(bound) => Shown { value: format!("{} {}", bound.words(), shown.value), ..shown },
+        None => shown,
+    }
+}
+
 /// Shows a bare number with up to four digits.
 pub fn plain(value: f64) -> String {
     quantity(value, None, "1").to_string()
@@ -78,9 +89,11 @@ fn time_parts(seconds: f64) -> (f64, &'static str) {
     found.map_or((seconds, "s"), |(size, unit)| (seconds / size, unit))
 }
 
+/// Units that take prefixes.
+const PREFIXED: [&str; 12] = ["s", "J", "W", "V", "A", "S", "F", "Hz", "Ω", "ohm", "m", "K"];
+
 /// Divisor, unit and power of ten in which a number of this size reads well.
 fn scale(size: f64, unit: &str) -> (f64, String, i32) {
-    const PREFIXED: [&str; 12] = ["s", "J", "W", "V", "A", "S", "F", "Hz", "Ω", "ohm", "m", "K"];
     const PREFIXES: [&str; 13] = ["a", "f", "p", "n", "µ", "m", "", "k", "M", "G", "T", "P", "E"];
     let unit = if unit == "1" { "" } else { unit };
     if size == 0.0 {
@@ -126,6 +139,25 @@ pub(crate) fn reading(size: f64, unit: &str) -> (f64, String) {
             (divisor, unit, _) => (divisor, unit),
         },
     }
+}
+
+/// Divisor and unit that numbers of these sizes share in a column: that of the largest, where the smallest but zero still reads
+/// well in it; none where each is better off with a prefix of its own. `None` for the unit `s`, too, whose numbers read as
+/// people name times.
+pub(crate) fn shared(sizes: &[f64], unit: &str) -> Option<(f64, String)> {
+    if !PREFIXED.contains(&unit) {
+        return Some((1.0, unit.into()));
+    }
+    if unit == "s" {
+        return None;
+    }
+    let known = || sizes.iter().copied().filter(|size| size.is_finite() && *size > 0.0);
+    let (largest, smallest) = (known().fold(0.0, f64::max), known().fold(f64::INFINITY, f64::min));
+    let (divisor, unit) = reading(largest, unit);
+    // Beyond all prefixes there are powers of ten, each number's own.
+    let prefixed = (1e-18..=1e18).contains(&divisor);
+    (largest == 0.0 || prefixed && smallest >= 0.01 * divisor && largest < 1e4 * divisor)
+        .then_some((divisor, unit))
 }
 
 /// Decimals that show the first uncertain digit, two digits where it is 1 or 2.
@@ -254,6 +286,28 @@ mod tests {
         ] {
             let (got, unit) = reading(size, unit);
             assert!((got / divisor - 1.0).abs() < 1e-12 && unit == shown, "{size}: {got} {unit}");
+        }
+    }
+
+    #[test]
+    fn columns_share_a_prefix_where_all_of_their_numbers_read_well_in_it() {
+        for (sizes, unit, expected) in [
+            (vec![1.5e-6, 3.7e-7, 0.0], "J", Some((1e-6, "µJ"))),
+            (vec![1.5e-6, 8e-10], "J", None),
+            (vec![0.05, 1.0], "V", Some((1.0, "V"))),
+            (vec![25e-6, 100e-6, f64::NAN], "S", Some((1e-6, "µS"))),
+            (vec![0.0, 0.0], "W", Some((1.0, "W"))),
+            (vec![1e-7, 1.0], "%", Some((1.0, "%"))),
+            (vec![1.0], "s", None),
+            (vec![1e30], "J", None),
+        ] {
+            let got = shared(&sizes, unit);
+            let same = match (&got, expected) {
+                (None, None) => true,
+                (Some((a, name)), Some((b, unit))) => (a / b - 1.0).abs() < 1e-12 && name == unit,
+                _ => false,
+            };
+            assert!(same, "{sizes:?} {unit}: {got:?}");
         }
     }
 

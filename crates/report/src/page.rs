@@ -161,7 +161,7 @@ fn row(record: &Record, index: usize) -> Result<Row, ReportError> {
         title: record.title.clone(),
         device: record.device_title.clone(),
         what: merit.about.clone(),
-        value: quantity(merit.value, merit.ci95, &merit.unit),
+        value: number::scalar(merit),
         ideal: merit.ideal.map(exact),
         target: record.target.map(exact),
         target_sign: if lower { "at most" } else { "at least" },
@@ -191,7 +191,7 @@ fn section(record: &Record, index: usize) -> Result<Section, ReportError> {
         .into_iter()
         .map(|(key, s)| Number {
             about: s.about.clone(),
-            shown: quantity(s.value, s.ci95, &s.unit),
+            shown: number::scalar(s),
             ideal: s.ideal.map(|ideal| quantity(ideal, None, &s.unit).to_string()),
             merit: key == record.merit,
         })

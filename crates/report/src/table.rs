@@ -30,7 +30,7 @@ pub(crate) struct CellView {
     pub text: String,
 }
 
-/// Lays out a table; a column in seconds reads in the units people name.
+/// Lays out a table; a column in seconds reads in the units people name, others with prefixes where their units take some.
 ///
 /// # Errors
 /// A row with another number of cells than the table has columns.
@@ -50,29 +50,36 @@ pub(crate) fn view(table: &Table) -> Result<TableView, ReportError> {
     Ok(TableView { caption: table.caption.clone(), heads, rows })
 }
 
-/// Appends one column to every row.
+/// Appends one column to every row: its numbers in one unit with its prefix, which the head names, or each with its own.
 fn append(column: &Column, cells: &[&Cell], rows: &mut [Vec<CellView>]) -> Head {
-    let seconds = column.unit == "s";
     let text = |shown: String| Shown {
         value: shown,
         half: String::new(),
         power: String::new(),
         unit: String::new(),
     };
+    let size = |cell: &&Cell| match cell {
+        Cell::Text(_) => None,
+        Cell::Number(value) => Some(value.abs()),
+        Cell::Uncertain { value, ci95: [low, high] } => Some(value.abs().max((high - low) / 2.0)),
+    };
+    let sizes: Vec<f64> = cells.iter().filter_map(size).collect();
+    let shared = number::shared(&sizes, &column.unit);
+    let one = |value: f64, ci95: Option<[f64; 2]>| match (&shared, ci95) {
+        (Some((divisor, _)), _) => quantity(value / divisor, ci95.map(|ends| ends.map(|v| v / divisor)), "1"),
+        (None, None) if column.unit == "s" => text(number::time(value)),
+        (None, _) => text(quantity(value, ci95, &column.unit).to_string()),
+    };
     let mut shown: Vec<Shown> = cells
         .iter()
         .map(|cell| match cell {
             Cell::Text(words) => text(words.clone()),
-            Cell::Number(value) if seconds => text(number::time(*value)),
-            Cell::Number(value) => quantity(*value, None, "1"),
-            Cell::Uncertain { value, ci95 } if seconds => {
-                text(quantity(*value, Some(*ci95), "s").to_string())
-            }
-            Cell::Uncertain { value, ci95 } => quantity(*value, Some(*ci95), "1"),
+            Cell::Number(value) => one(*value, None),
+            Cell::Uncertain { value, ci95 } => one(*value, Some(*ci95)),
         })
         .collect();
-    let numeric = cells.iter().any(|cell| !matches!(cell, Cell::Text(_)));
-    if numeric && !seconds {
+    let numeric = !sizes.is_empty();
+    if numeric && shared.is_some() {
         let mut values: Vec<&mut String> = shown.iter_mut().map(|s| &mut s.value).collect();
         number::align(&mut values);
     }
@@ -85,7 +92,7 @@ fn append(column: &Column, cells: &[&Cell], rows: &mut [Vec<CellView>]) -> Head 
             row.push(CellView { class: "half", text: text.trim_end().into() });
         }
     }
-    let unit = if seconds || column.unit == "1" { String::new() } else { column.unit.clone() };
+    let unit = shared.map(|(_, unit)| unit).filter(|unit| unit != "1").unwrap_or_default();
     Head { name: column.name.clone(), unit, span: 1 + usize::from(wide), numeric }
 }
 
@@ -151,6 +158,7 @@ pub(crate) fn comparison(records: &[Record]) -> Result<Option<TableView>, Report
         ];
         row.extend(keys.iter().map(|(key, _)| match r.scalars.get(*key) {
             None => Cell::Text("–".into()),
+            Some(s) if s.bound.is_some() => Cell::Text(crate::number::scalar(s).to_string()),
             Some(s) => match s.ci95 {
                 Some(ci95) => Cell::Uncertain { value: s.value, ci95 },
                 None => Cell::Number(s.value),

@@ -65,6 +65,40 @@ fn runs_of_one_study_stand_beside_one_another() {
     assert!(!page.contains("class=\"card\""));
 }
 
+/// As the terminal writes them.
+#[test]
+fn tables_write_quantities_with_prefixes() {
+    let mut r = sample::inference();
+    let page = html(&[r.clone()], "tables").unwrap();
+    // 29 nJ and 5.1 nJ share a prefix.
+    assert!(page.contains("read energy <span class=\"unit\">(nJ)</span>"));
+    assert!(page.contains("<td class=\"n\">5.1</td>"));
+    let table = r.tables.iter_mut().find(|t| t.name == "layers").unwrap();
+    table.rows[1][4] = Cell::Number(5.1e-12);
+    let page = html(&[r], "tables").unwrap();
+    assert!(page.contains("29\u{a0}nJ</td>") && page.contains("5.1\u{a0}pJ</td>"));
+    assert!(!page.contains("<span class=\"unit\">(J)</span>") && !page.contains("× 10⁻⁸"));
+}
+
+/// The rules that see to it; no picture is looked at here.
+#[test]
+fn nothing_is_cut_at_the_edge_of_the_page() {
+    let page = html(&[sample::inference()], "wide").unwrap();
+    let rule = |selector: &str| {
+        let found = page.split_once(&format!("\n{selector} {{"));
+        found.unwrap_or_else(|| panic!("{selector}")).1.split('}').next().unwrap().to_owned()
+    };
+    let command = rule("pre.command");
+    assert!(command.contains("white-space: pre-wrap") && command.contains("overflow-wrap: anywhere"));
+    // Tables scroll by themselves, and show that there is more.
+    let scroll = rule(".scroll");
+    assert!(scroll.contains("overflow-x: auto") && scroll.contains("background-attachment: local"));
+    // Headings of numbers wrap; the numbers do not.
+    assert!(rule("td.n, th .unit").contains("nowrap") && !rule("th.n, td.n").contains("nowrap"));
+    let tables = page.matches("<table").count();
+    assert_eq!(tables, page.matches("class=\"scroll\"").count(), "a table without a container");
+}
+
 #[test]
 fn the_page_asks_nothing_of_the_network() {
     let page = card(&[sample::inference(), sample::mvm()]).unwrap();

@@ -527,22 +527,40 @@ fn normalise(samples: &mut Samples, n: &Normalise) -> Result<(), StudyError> {
 /// How near a run's outputs come to labels and to the digital run.
 pub(crate) fn judge(shared: &Shared, outputs: &Tensor, t: f64) -> Point {
     let samples = shared.x.shape[0].max(1);
-    let width = outputs.data.len() / samples;
     let (mut difference, mut norm) = (0.0f64, 0.0f64);
     for (a, b) in outputs.data.iter().zip(&shared.digital.data) {
         difference += (f64::from(*a) - f64::from(*b)).powi(2);
         norm += f64::from(*b).powi(2);
     }
-    let decisions = |t: &Tensor| -> Vec<u32> { t.data.chunks_exact(width).map(largest).collect() };
     let percent = |hits: usize| 100.0 * hits as f64 / samples as f64;
     let same = |a: &[u32], b: &[u32]| percent(a.iter().zip(b).filter(|(a, b)| a == b).count());
-    let decided = (width > 1).then(|| decisions(outputs));
+    let decided = decisions(outputs, samples);
     Point {
         t,
         accuracy: shared.labels.as_ref().zip(decided.as_ref()).map(|(l, d)| same(l, d)),
-        agreement: decided.as_ref().map(|d| same(d, &decisions(&shared.digital))),
+        agreement: decided
+            .as_ref()
+            .zip(decisions(&shared.digital, samples).as_ref())
+            .map(|(d, y)| same(d, y)),
         error: if difference == 0.0 { 0.0 } else { (difference / norm).sqrt() },
     }
+}
+
+/// What outputs decide, sample by sample; none of a network that has one output.
+fn decisions(outputs: &Tensor, samples: usize) -> Option<Vec<u32>> {
+    let width = outputs.data.len() / samples.max(1);
+    (width > 1).then(|| outputs.data.chunks_exact(width).map(largest).collect())
+}
+
+/// Which decisions are right, sample by sample; where there are no labels, those that are the digital run's. None of a
+/// network that has one output.
+pub(crate) fn right(shared: &Shared, outputs: &Tensor) -> Option<Vec<bool>> {
+    let decided = decisions(outputs, shared.samples())?;
+    let wanted = match &shared.labels {
+        Some(labels) => labels.clone(),
+        None => decisions(&shared.digital, shared.samples())?,
+    };
+    Some(decided.iter().zip(&wanted).map(|(d, w)| d == w).collect())
 }
 
 /// Index of the largest value, the first among equals.

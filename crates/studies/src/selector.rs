@@ -7,14 +7,14 @@
 use neurohm_array::wires::Access;
 use neurohm_array::{Cells, ChipSpec, Drive, Lines, SettingError, Tally};
 use neurohm_num::quantity::{self, Dimension};
-use neurohm_study::record::{Axis, Better, Column, Line, Map, MapAxes, Series, Table};
+use neurohm_study::record::{Axis, Better, Bound, Column, Line, Map, MapAxes, Series, Table};
 use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::inference::{self, InferenceConfig, Shared};
 use crate::networks::NETWORKS;
-use crate::tolerance::{Judged, judged, points, tolerated};
+use crate::tolerance::{INTERVALS, Judged, judged, points, question, tolerated};
 
 mod family;
 
@@ -80,7 +80,7 @@ const TOLERATED: &str = "tolerated_transistor";
 
 impl Study for Selectors {
     const NAME: &'static str = "selector";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     type Config = SelectorConfig;
     type Shared = Shared;
 
@@ -223,27 +223,28 @@ impl Study for Selectors {
         let families = if run.merit_only { vec![TRANSISTOR] } else { families(c, chip) };
         let mut rows: Vec<Vec<Judged>> = Vec::new();
         for family in &families {
-            let mut row = vec![without];
+            let mut row = vec![without.clone()];
             for strength in strengths(c, family) {
                 row.push(judge(cells(c, family, *strength, chip)?)?);
             }
             rows.push(row);
         }
-        self.report(c, chip, &families, &rows, run, &mut out)?;
-        let mut all: Vec<Judged> = rows.iter().flat_map(|row| &row[1..]).copied().chain([without]).collect();
+        self.report(c, chip, &families, &rows, &question(c.at, shared), run, &mut out)?;
+        let mut all: Vec<Judged> = rows.iter().flat_map(|row| &row[1..]).cloned().chain([without]).collect();
         if !run.merit_only && !chip.cells.are_linear() {
             let found = judge(chip.cells.clone())?;
-            all.push(found);
             let about = "decisions that are right with the chip's own cells";
             out.measure("own_cells", found.accuracy, "%", Some(Better::Higher), about);
             let about = "output error with the chip's own cells";
             out.measure("output_error_own_cells", found.error, "1", Some(Better::Lower), about);
             out.limits.insert("own_cells".into(), [0.0, 100.0]);
+            all.push(found);
         }
         let mut tally = Tally::default();
         all.iter().for_each(|judged| tally += judged.tally);
         out.tally = tally.named().into_iter().map(|(k, v)| (k.to_string(), v)).collect();
         out.info(shared.about().to_string());
+        out.info(INTERVALS);
         if let Some((terms, _)) =
             all.iter().filter_map(|j| j.expansion).reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)))
         {
@@ -269,17 +270,20 @@ impl Selectors {
         chip: &ChipSpec,
         families: &[Family],
         rows: &[Vec<Judged>],
+        question: &str,
         run: &Run<'_>,
         out: &mut Outcome,
     ) -> Result<(), StudyError> {
         let full_s = full_s(chip)?;
         let ohm = |part: f64| part / (1.0 - part) / full_s;
-        let (part, beyond) = tolerated(&c.parts, &rows[0], c.loss);
+        let found = tolerated(&c.parts, &rows[0], c.loss);
         let about = format!(
-            "resistance of an access transistor behind which the network has lost {} of accuracy",
+            "resistance of an access transistor behind which the network has lost {} of accuracy ({question})",
             points(c.loss)
         );
-        out.measure(TOLERATED, ohm(part), "ohm", Some(Better::Higher), about);
+        out.measure(TOLERATED, ohm(found.strength), "ohm", Some(Better::Higher), about);
+        out.resolution.insert(TOLERATED.into(), found.ends.map(ohm));
+        out.bounds.extend(found.bound().map(|bound| (TOLERATED.to_string(), bound)));
         let [first, last] = [c.parts[0], c.parts[c.parts.len() - 1]];
         out.limits.insert(TOLERATED.into(), [ohm(first), ohm(last)]);
         let end = |more: bool| {
@@ -293,7 +297,7 @@ impl Selectors {
                  {given} config.parts."
             )
         };
-        if let Some(more) = beyond {
+        if let Some(more) = found.beyond {
             out.caution(end(more));
         }
         let about = "decisions that are right with cells that obey Ohm's law";
@@ -307,7 +311,7 @@ impl Selectors {
         }
         for (family, row) in families.iter().zip(rows) {
             let strengths = strengths(c, family);
-            let (strength, _) = tolerated(strengths, row, c.loss);
+            let found = tolerated(strengths, row, c.loss);
             let (scale, unit, what) = match family.series {
                 InSeries::Nothing => (1.0, "1/V", "a, of I = G sinh(a V) / a"),
                 InSeries::Selector(SelectorKind::Threshold) => {
@@ -315,15 +319,25 @@ impl Selectors {
                 }
                 _ => (100.0, "%", "part of the read voltage across it"),
             };
-            let mut put = |key: String, values: [f64; 3], unit: &'static str, better: Better, what: &str| {
+            // The number, what is open of it, and the ends of what was asked for.
+            let mut put = |key: String, values: [f64; 5], unit: &'static str, better: Better, what: &str| {
                 let about = format!("{}: {what}, where {} of accuracy is lost", family.name, points(c.loss));
                 out.measure(&key, values[0], unit, Some(better), about);
-                out.limits.insert(key, [values[1].min(values[2]), values[1].max(values[2])]);
+                let sorted = |a: f64, b: f64| [a.min(b), a.max(b)];
+                out.resolution.insert(key.clone(), sorted(values[1], values[2]));
+                // A stronger selector carries less at the same voltage.
+                let bound = found.bound().map(|bound| match (bound, better) {
+                    (Bound::More, Better::Higher) | (Bound::Less, Better::Lower) => Bound::More,
+                    _ => Bound::Less,
+                });
+                out.bounds.extend(bound.map(|bound| (key.clone(), bound)));
+                out.limits.insert(key, sorted(values[3], values[4]));
             };
             if family.series == InSeries::Transistor {
                 continue;
             }
-            let ends = [strength, strengths[0], strengths[strengths.len() - 1]];
+            let [low, high] = found.ends;
+            let ends = [found.strength, low, high, strengths[0], strengths[strengths.len() - 1]];
             put(format!("tolerated_{}", family.key), ends.map(|s| scale * s), unit, Better::Higher, what);
             let currents: Option<Vec<f64>> = ends
                 .iter()
@@ -332,16 +346,24 @@ impl Selectors {
                     _ => None,
                 })
                 .collect();
-            if let Some(&[at, first, last]) = currents.as_deref() {
+            if let Some(currents) = currents.and_then(|all| <[f64; 5]>::try_from(all).ok()) {
                 let what = format!("its I0, with V0 = {}", quantity::format(c.slope, Dimension::Volt));
-                put(format!("tolerated_{}_i0", family.key), [at, first, last], "A", Better::Lower, &what);
+                put(format!("tolerated_{}_i0", family.key), currents, "A", Better::Lower, &what);
             }
         }
+        let ends = |part: f64, per_v: Option<&f64>| {
+            let transistor = quantity::format(ohm(part), Dimension::Ohm);
+            let selectors =
+                (!c.kinds.is_empty()).then(|| format!("selectors {} % of the read voltage", 100.0 * part));
+            let sinh = per_v.map(|a| format!("sinh cells {a} 1/V"));
+            let all = [Some(format!("transistors {transistor}")), selectors, sinh];
+            all.into_iter().flatten().collect::<Vec<_>>().join(", ")
+        };
         out.info(format!(
-            "Chips that bear more than the most that was asked for ({} % of the read voltage), or less than the least ({} %), \
-             count as that: a mean near either end is a bound.",
-            100.0 * last,
-            100.0 * first
+            "Chips that bear more than the most that was asked for ({}), or less than the least ({}), count as that, and the \
+             number is a bound: more, or less, than that.",
+            ends(last, c.sinh_per_v.last()),
+            ends(first, c.sinh_per_v.first())
         ));
         out.tables.push(Table {
             name: "cells".into(),

@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::inference::{self, InferenceConfig, Shared};
 use crate::networks::NETWORKS;
-use crate::tolerance::{Judged, judged, points, tolerated};
+use crate::tolerance::{INTERVALS, Judged, judged, points, question, tolerated};
 
 /// The study.
 pub struct WireResistance;
@@ -63,7 +63,7 @@ const TOLERATED: &str = "tolerated_segment";
 
 impl Study for WireResistance {
     const NAME: &'static str = "wires";
-    const REVISION: u32 = 1;
+    const REVISION: u32 = 2;
     type Config = WiresConfig;
     type Shared = Shared;
 
@@ -187,7 +187,7 @@ impl Study for WireResistance {
             rows.push(row);
         }
         let at = sizes.iter().position(|size| *size == own(chip)).unwrap_or(0);
-        self.report(c, &sizes, &rows, at, run, &mut out);
+        self.report(c, &sizes, &rows, at, &question(c.at, shared), run, &mut out);
         if !run.merit_only && chip.wires != (Lines::Ideal {}) {
             let found = judged(c.at, shared, chip, run)?;
             let about = "decisions that are right behind the chip's own lines";
@@ -200,6 +200,7 @@ impl Study for WireResistance {
         rows.iter().flatten().for_each(|judged| tally += judged.tally);
         out.tally = tally.named().into_iter().map(|(k, v)| (k.to_string(), v)).collect();
         out.info(shared.about().to_string());
+        out.info(INTERVALS);
         out.info(
             "Cells are linear: those that are not, or have selectors, make no matrix of a crossbar behind lines with \
              resistance. The study `selector` has them without lines, `neurohm crossbar solve --cell` both in single \
@@ -216,19 +217,22 @@ impl WireResistance {
         sizes: &[(u32, u32)],
         rows: &[Vec<Judged>],
         at: usize,
+        question: &str,
         run: &Run<'_>,
         out: &mut Outcome,
     ) {
         let own = &rows[at];
         let about = format!(
-            "resistance of a segment at which the network has lost {} of accuracy, on the chip's own crossbars",
+            "resistance of a segment at which the network has lost {} of accuracy, on the chip's own crossbars ({question})",
             points(c.loss)
         );
-        let (ohm, beyond) = tolerated(&c.segments, own, c.loss);
-        out.measure(TOLERATED, ohm, "ohm", Some(Better::Higher), about);
+        let found = tolerated(&c.segments, own, c.loss);
+        out.measure(TOLERATED, found.strength, "ohm", Some(Better::Higher), about);
+        out.resolution.insert(TOLERATED.into(), found.ends);
+        out.bounds.extend(found.bound().map(|bound| (TOLERATED.to_string(), bound)));
         let [first, last] = [c.segments[0], c.segments[c.segments.len() - 1]];
         out.limits.insert(TOLERATED.into(), [first, last]);
-        match beyond {
+        match found.beyond {
             Some(true) => out.caution(
                 "Of some chips the network bears more than the largest resistance that was asked for: that number stands \
                  for theirs. Give larger config.segments.",
@@ -299,7 +303,7 @@ impl WireResistance {
         out.tables.push(Table {
             name: "tolerated".into(),
             caption: format!(
-                "Resistance of a segment at which {} of accuracy is lost, a mean over chips. Chips that bear more than the \
+                "Resistance of a segment at which {} of accuracy is lost ({question}), a mean over chips. Chips that bear more than the \
                  largest resistance asked for ({} ohm), or less than the smallest ({} ohm), count as that: a mean near \
                  either end is a bound.",
                 points(c.loss),
@@ -313,8 +317,9 @@ impl WireResistance {
                 .iter()
                 .zip(rows)
                 .map(|(size, row)| {
-                    let (ohm, _) = tolerated(&c.segments, row, c.loss);
-                    vec![Cell::Text(name(size)), Cell::Number(row[0].accuracy), Cell::Number(ohm)]
+                    let found = tolerated(&c.segments, row, c.loss);
+                    let ohm = Cell::Uncertain { value: found.strength, ci95: found.ends };
+                    vec![Cell::Text(name(size)), Cell::Number(row[0].accuracy), ohm]
                 })
                 .collect(),
         });

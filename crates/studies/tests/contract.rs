@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use neurohm_array::{ChipSpec, chip_preset};
 use neurohm_num::{Cancelled, Key, Unwatched, Watch};
 use neurohm_studies::REGISTRY;
-use neurohm_study::record::Record;
+use neurohm_study::record::{Bound, Cell, Record};
 use neurohm_study::{AnyStudy, Disk, Draft, Effort, Request, Run, RunFolder, StudyError, execute};
 
 /// The studies whose smoke runs take a moment. `wires` solves circuits of whole crossbars, and `selector` programs a network for
@@ -74,6 +74,48 @@ fn wires_give_the_same_bits_on_two_threads_and_announce_their_work() {
     assert!(without < errors[0] && errors[0] < errors[1], "{without} {errors:?}");
     let map = &record.maps[0];
     assert_eq!((map.rows, map.cols, map.axes.as_ref().unwrap().column_names.len()), (1, 3, 3));
+}
+
+/// Chips that give the same number know it no better than one of them does.
+#[test]
+fn equal_chips_leave_open_what_a_selector_study_cannot_tell() {
+    let study = neurohm_study::find(REGISTRY, "selector").unwrap();
+    let record = run(study, &smoke(study, &["chip.device=ideal", "chips=2"], false));
+    let found = &record.scalars["tolerated_transistor"];
+    assert!(found.about.ends_with("(read 20 s after programming, 12 samples)"), "{}", found.about);
+    // Twelve samples do not tell a loss of one point from none: all that was asked for is open, as far as it was not lost.
+    let asked = &record.tables[0].rows[0];
+    let (Cell::Number(least), [low, high]) = (&asked[2], found.ci95.unwrap()) else { panic!("{asked:?}") };
+    assert!((low / least - 1.0).abs() < 1e-12 && high > 1.5 * low, "{found:?} {asked:?}");
+}
+
+/// Where nothing is lost at the most that was asked for, that is a bound and no measurement, in the units of each row.
+#[test]
+fn what_was_never_lost_is_more_than_was_asked_for() {
+    let study = neurohm_study::find(REGISTRY, "selector").unwrap();
+    let set = [
+        "chip.device=ideal",
+        "chips=2",
+        "config.kinds=[\"exponential\"]",
+        "config.parts=[0.0001, 0.0002]",
+        "config.sinh_per_v=[0.001, 0.01]",
+    ];
+    let record = run(study, &smoke(study, &set, false));
+    let bounded: Vec<_> =
+        record.scalars.iter().filter_map(|(name, s)| Some((name.as_str(), s.bound?))).collect();
+    let expected = ["exponential", "exponential_bent", "sinh", "sinh_bent", "transistor"]
+        .map(|of| format!("tolerated_{of}"));
+    let (less, more): (Vec<_>, Vec<_>) = bounded.into_iter().partition(|(name, _)| name.ends_with("_i0"));
+    assert_eq!(more, expected.iter().map(|name| (name.as_str(), Bound::More)).collect::<Vec<_>>());
+    let currents = ["tolerated_exponential_bent_i0", "tolerated_exponential_i0"];
+    assert_eq!(less, currents.map(|name| (name, Bound::Less)));
+    assert_eq!(record.scalars["tolerated_sinh"].value, 0.01);
+    let said = record.notes.iter().find(|note| note.text.contains("the most that was asked for (")).unwrap();
+    assert!(
+        said.text.contains("selectors 0.02 % of the read voltage, sinh cells 0.01 1/V)"),
+        "{}",
+        said.text
+    );
 }
 
 /// Smoke runs of `selector` have transistors and crooked cells alone.

@@ -1,7 +1,8 @@
 //! From the outcomes of several chips to numbers with uncertainty.
 //!
 //! Intervals are 95 % Student-t intervals of the mean over chips: `m -+ t(0.975, n-1) s / sqrt(n)`
-//! (Student 1908). They say how well the mean over chips is known, not how far chips lie apart.
+//! (Student 1908). They say how well the mean over chips is known, not how far chips lie apart. What a number leaves open on
+//! each chip alike, such as the samples that all of them are shown, is added in quadrature.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -9,7 +10,7 @@ use neurohm_num::stats;
 
 use crate::error::StudyError;
 use crate::outcome::Outcome;
-use crate::record::{Cell, Line, Map, Note, Scalar, Series, Table};
+use crate::record::{Bound, Cell, Line, Map, Note, Scalar, Series, Table};
 
 /// Several chips' outcomes as one.
 #[derive(Clone, Debug, Default)]
@@ -23,6 +24,20 @@ pub(crate) struct Summary {
     pub notes: Vec<Note>,
     pub tally: BTreeMap<String, f64>,
     pub files: Vec<(String, Vec<u8>)>,
+}
+
+/// [`interval`], where each chip's number has an interval of its own that chips share the reason of.
+fn resolved(values: &[f64], own: &[[f64; 2]], limits: Option<&[f64; 2]>) -> (f64, Option<[f64; 2]>) {
+    let (mean, over_chips) = interval(values, limits);
+    let wider = |ends: [f64; 2]| {
+        let end = |i: usize| {
+            let open = values.iter().zip(own).map(|(v, own)| own[i] - v).sum::<f64>() / values.len() as f64;
+            (ends[i] - mean).hypot(open)
+        };
+        let [low, high] = limits.copied().unwrap_or([f64::NEG_INFINITY, f64::INFINITY]);
+        [(mean - end(0)).max(low).min(mean), (mean + end(1)).min(high).max(mean)]
+    };
+    (mean, over_chips.map(wider))
 }
 
 /// Mean and 95 % interval over chips; no interval from a single chip.
@@ -42,7 +57,12 @@ pub(crate) fn scalar(name: &str, outcomes: &[Outcome]) -> Result<Scalar, StudyEr
     let first = outcomes.first().and_then(|o| o.scalars.get(name)).ok_or_else(|| differs(name))?;
     let values = outcomes.iter().map(|o| o.scalars.get(name).map(|m| m.value));
     let values: Vec<f64> = values.collect::<Option<_>>().ok_or_else(|| differs(name))?;
-    let (value, ci95) = interval(&values, outcomes[0].limits.get(name));
+    let limits = outcomes[0].limits.get(name);
+    let own: Option<Vec<[f64; 2]>> = outcomes.iter().map(|o| o.resolution.get(name).copied()).collect();
+    let (value, ci95) = match own {
+        Some(own) => resolved(&values, &own, limits),
+        None => interval(&values, limits),
+    };
     Ok(Scalar {
         value,
         ci95: if first.exact { Some([value; 2]) } else { ci95 },
@@ -50,7 +70,15 @@ pub(crate) fn scalar(name: &str, outcomes: &[Outcome]) -> Result<Scalar, StudyEr
         ideal: None,
         about: first.about.clone(),
         better: first.better,
+        bound: bound(name, outcomes),
     })
+}
+
+/// On which side of the mean the number lies, where some chips gave a bound; of bounds to both sides the mean tells nothing.
+fn bound(name: &str, outcomes: &[Outcome]) -> Option<Bound> {
+    let mut found = outcomes.iter().filter_map(|o| o.bounds.get(name).copied());
+    let first = found.next()?;
+    found.all(|other| other == first).then_some(first)
 }
 
 fn differs(name: &str) -> StudyError {
@@ -138,19 +166,36 @@ fn table(index: usize, outcomes: &[Outcome]) -> Result<Table, StudyError> {
     let mut rows = template.rows.clone();
     for (r, row) in rows.iter_mut().enumerate() {
         for (c, cell) in row.iter_mut().enumerate() {
-            let Cell::Number(first) = *cell else { continue };
-            let get = |o: &Outcome| match o.tables.get(index)?.rows.get(r)?.get(c)? {
-                Cell::Number(x) => Some(*x),
-                _ => None,
-            };
-            let values: Option<Vec<f64>> = outcomes.iter().map(get).collect();
-            let values = values.ok_or_else(|| differs(&template.name))?;
-            if values.iter().any(|v| v.to_bits() != first.to_bits()) {
-                let (value, ends) = interval(&values, outcomes[0].limits.get(&template.name));
-                if let Some(ci95) = ends {
-                    *cell = Cell::Uncertain { value, ci95 };
+            let limits = outcomes[0].limits.get(&template.name);
+            let across = outcomes.iter().map(|o| o.tables.get(index)?.rows.get(r)?.get(c));
+            let across: Vec<&Cell> = across.collect::<Option<_>>().ok_or_else(|| differs(&template.name))?;
+            let (value, ends) = match *cell {
+                Cell::Number(first) => {
+                    let number = |cell: &&Cell| if let Cell::Number(x) = **cell { Some(x) } else { None };
+                    let values: Option<Vec<f64>> = across.iter().map(number).collect();
+                    let values = values.ok_or_else(|| differs(&template.name))?;
+                    if values.iter().all(|v| v.to_bits() == first.to_bits()) {
+                        continue;
+                    }
+                    interval(&values, limits)
                 }
-            }
+                // With an interval on each chip, as scalars with a resolution.
+                Cell::Uncertain { .. } => {
+                    let number = |cell: &&Cell| match **cell {
+                        Cell::Uncertain { value, ci95 } => Some((value, ci95)),
+                        _ => None,
+                    };
+                    let both: Option<Vec<_>> = across.iter().map(number).collect();
+                    let (values, own): (Vec<f64>, Vec<[f64; 2]>) =
+                        both.ok_or_else(|| differs(&template.name))?.into_iter().unzip();
+                    resolved(&values, &own, limits)
+                }
+                _ => continue,
+            };
+            *cell = match ends {
+                Some(ci95) => Cell::Uncertain { value, ci95 },
+                None => Cell::Number(value),
+            };
         }
     }
     Ok(Table { rows, ..template.clone() })
@@ -214,6 +259,40 @@ mod tests {
         let s = summarise(vec![bounded(1.0), bounded(2.0), bounded(2.4)]).unwrap();
         let ci = s.scalars["a"].ci95.unwrap();
         assert!(ci[0] >= 0.0 && ci[1] == 2.5, "{ci:?}");
+    }
+
+    #[test]
+    fn equal_chips_leave_open_what_each_of_them_does() {
+        let open = |v: f64, own: [f64; 2]| {
+            let mut o = outcome(v);
+            o.limits.insert("a".into(), [0.0, 9.0]);
+            o.resolution.insert("a".into(), own);
+            o.tables[0].rows[0][1] = Cell::Uncertain { value: v, ci95: own };
+            o
+        };
+        let s = summarise(vec![open(2.0, [1.0, 4.0]), open(2.0, [0.5, 20.0])]).unwrap();
+        assert_eq!((s.scalars["a"].value, s.scalars["a"].ci95), (2.0, Some([0.75, 9.0])));
+        assert_eq!(s.tables[0].rows[0][1], Cell::Uncertain { value: 2.0, ci95: [0.75, 12.0] });
+        // Half a Student interval of 2.484137711719546 (see above), and 1 below and 2 above, in quadrature.
+        let own = |v: f64| open(v, [v - 1.0, v + 2.0]);
+        let ci = summarise(vec![own(1.0), own(2.0), own(3.0)]).unwrap().scalars["a"].ci95.unwrap();
+        let student = 2.484137711719546f64;
+        assert!(ci[0] == 0.0 && (ci[1] - 2.0 - (student * student + 4.0).sqrt()).abs() < 1e-9, "{ci:?}");
+        assert_eq!(summarise(vec![own(2.0)]).unwrap().scalars["a"].ci95, None);
+    }
+
+    #[test]
+    fn a_mean_that_a_bound_is_in_is_a_bound() {
+        let bounded = |v, bound: Option<Bound>| {
+            let mut o = outcome(v);
+            o.bounds.extend(bound.map(|bound| ("a".to_string(), bound)));
+            o
+        };
+        let of = |a, b| summarise(vec![bounded(1.0, a), bounded(3.0, b)]).unwrap().scalars["a"].bound;
+        assert_eq!(of(None, None), None);
+        assert_eq!(of(None, Some(Bound::More)), Some(Bound::More));
+        assert_eq!(of(Some(Bound::Less), Some(Bound::Less)), Some(Bound::Less));
+        assert_eq!(of(Some(Bound::Less), Some(Bound::More)), None);
     }
 
     #[test]

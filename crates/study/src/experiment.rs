@@ -46,7 +46,8 @@ impl Findings {
         better: Option<Better>,
         about: impl Into<String>,
     ) {
-        let scalar = Scalar { value, ci95, unit: unit.into(), ideal: None, about: about.into(), better };
+        let (unit, about) = (unit.into(), about.into());
+        let scalar = Scalar { value, ci95, unit, ideal: None, about, better, bound: None };
         self.scalars.insert(name.into(), scalar);
     }
 

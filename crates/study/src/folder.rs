@@ -7,6 +7,7 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{ErrorKind, Write};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use serde::Deserialize;
 
@@ -29,6 +30,30 @@ pub struct RunFolder {
     made: Vec<PathBuf>,
     /// Whether `run.json` is a list even of one record.
     list: bool,
+}
+
+/// Results of an earlier run in a folder.
+#[derive(Clone, Debug)]
+pub struct Earlier {
+    file: PathBuf,
+    written: Option<SystemTime>,
+}
+
+impl Earlier {
+    /// Whether they are there as they were: nobody has written others meanwhile.
+    pub fn stands(&self) -> bool {
+        self.written.is_some() && written(&self.file) == self.written
+    }
+
+    /// The file that says what they are.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+}
+
+/// When a file was last written; none where there is no such file.
+fn written(file: &Path) -> Option<SystemTime> {
+    fs::metadata(file).and_then(|file| file.modified()).ok()
 }
 
 /// The list form of `run.json`, for several studies in one folder.
@@ -89,6 +114,12 @@ impl RunFolder {
         let mut beside = Self::open(&self.dir.with_file_name(name))?;
         beside.list = self.list;
         Ok(beside)
+    }
+
+    /// The results of an earlier run, if the folder holds a summary by one of these names, such as `run.json`.
+    pub fn earlier(&self, summaries: &[&str]) -> Option<Earlier> {
+        let files = summaries.iter().map(|name| self.dir.join(name));
+        files.map(|file| Earlier { written: written(&file), file }).find(Earlier::stands)
     }
 
     /// Keeps what was made on the way: it has been filled.

@@ -27,7 +27,7 @@ pub use chip::{named_chip, named_device};
 pub use csv::{series as series_csv, table as table_csv};
 pub use engine::{Finding, execute};
 pub use error::StudyError;
-pub use folder::{RunFolder, json, read_records, read_run, write_file, write_run};
+pub use folder::{Earlier, RunFolder, json, read_records, read_run, write_file, write_run};
 pub use id::{digest, pruned};
 pub use inputs::{Disk, Inputs};
 pub use outcome::{Measure, Outcome};

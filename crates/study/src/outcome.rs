@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use crate::record::{Better, Level, Map, Note, Series, Table};
+use crate::record::{Better, Bound, Level, Map, Note, Series, Table};
 
 /// A number that a trial found on one chip.
 #[derive(Clone, Debug, PartialEq)]
@@ -34,6 +34,12 @@ pub struct Outcome {
     pub notes: Vec<Note>,
     /// The range in which a scalar or figure of that name must lie; intervals end there.
     pub limits: BTreeMap<String, [f64; 2]>,
+    /// The 95 % interval that a scalar of that name has on this chip alone, by its method and its samples. Chips share
+    /// both, so it is no narrower over many of them: its distances from the number are averaged and added in quadrature
+    /// to what chips differ by.
+    pub resolution: BTreeMap<String, [f64; 2]>,
+    /// Scalars of which a bound alone was found on this chip. A mean that one of them is in is a bound as well.
+    pub bounds: BTreeMap<String, Bound>,
     /// Events counted, by name; summed over chips.
     pub tally: BTreeMap<String, f64>,
     /// Files beside the record (`outputs.npy`) with their bytes; the first chip's are kept.

@@ -28,6 +28,29 @@ pub struct Scalar {
     /// Which direction is better, if one is.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub better: Option<Better>,
+    /// Where only a bound was found: on which side of `value` the number lies.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<Bound>,
+}
+
+/// On which side of a bound a number lies.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Bound {
+    /// It is more than that.
+    More,
+    /// It is less than that.
+    Less,
+}
+
+impl Bound {
+    /// In words, before the number.
+    pub fn words(self) -> &'static str {
+        match self {
+            Bound::More => "more than",
+            Bound::Less => "less than",
+        }
+    }
 }
 
 /// Which direction is better.

@@ -10,8 +10,8 @@ use serde::{Deserialize, Serialize};
 
 use super::WireError;
 
-/// Voltage times slope from which on an exponential goes on as a straight line: no solution lies there, and nothing
-/// overflows on the way to it.
+/// Voltage times slope from which on an exponential goes on as a straight line, so that nothing overflows on the way to a
+/// solution. A solution that lies there is refused ([`CellLaw::exponent`]).
 pub(super) const STEEPEST: f64 = 80.0;
 
 /// Current through a memristor at a frozen state for a voltage.
@@ -194,6 +194,15 @@ impl Conduction {
         }
     }
 
+    /// The exponent of its law at a voltage.
+    fn exponent(&self, v: f64) -> f64 {
+        match *self {
+            Self::Linear | Self::Polynomial { .. } => 0.0,
+            Self::Sinh { per_v } => per_v * v.abs(),
+            Self::PooleFrenkel { per_root_v } => per_root_v * v.abs().sqrt(),
+        }
+    }
+
     fn check(&self) -> Result<(), WireError> {
         match *self {
             Self::Linear => Ok(()),
@@ -252,6 +261,15 @@ impl Access {
                 Branch { i, g }
             }
         })
+    }
+
+    /// The exponent of its law at a voltage.
+    fn exponent(&self, v: f64) -> f64 {
+        match *self {
+            Self::Exponential { scale_v, .. } => v.abs() / scale_v,
+            Self::Diode { scale_v, .. } => v / scale_v,
+            Self::None | Self::Threshold { .. } | Self::Transistor { .. } => 0.0,
+        }
     }
 
     pub(super) fn check(&self) -> Result<(), WireError> {
@@ -359,6 +377,18 @@ impl CellLaw {
             None => memristor.i,
         };
         CellCurrent { current_a: branch.i, per_conductance_v }
+    }
+
+    /// The largest exponent of a cell's laws at `v` volts across it, `inner` of them across its memristor.
+    pub(super) fn exponent(&self, v: f64, inner: f64) -> f64 {
+        self.conduction.exponent(inner).max(self.access.exponent(v - inner))
+    }
+
+    /// The same of a cell of conductance `g_s` as in [`Self::alone`], where it is more than any law holds for.
+    pub(crate) fn too_steep(&self, g_s: f64, v: f64) -> Option<f64> {
+        let mut inner = 0.0;
+        self.alone_from(g_s, v, &mut inner);
+        Some(self.exponent(v, inner)).filter(|x| *x > STEEPEST)
     }
 
     /// Whether voltages against ground matter, and not only those across the cell.

@@ -112,6 +112,10 @@ impl Segments {
     }
 }
 
+/// Voltages below this have lost digits to the smallest numbers that there are, V: those at the far end of a line that leaks
+/// all of its current on the way.
+const FAINT_V: f64 = 1e-250;
+
 /// Inputs have a number for each of `expected` lines.
 pub(super) fn inputs(what: &'static str, expected: usize, inputs: Rows<f64>) -> Result<(), WireError> {
     if inputs.cols() != expected {
@@ -142,7 +146,7 @@ pub(super) fn kirchhoff(
         let plane = input * m * n..(input + 1) * m * n;
         let (word, bit) = (word[plane.clone()].to_vec(), bit[plane].to_vec());
         let i = g.iter().zip(word.iter().zip(&bit)).map(|(g, (w, b))| g * (w - b)).collect();
-        let at = Point { word, bit, i, g: g.clone(), scale_v: 0.0 };
+        let at = Point { word, bit, i, g: g.clone(), scale_v: FAINT_V };
         let (k, b) = kirchhoff_of(crossbar, lines.row(input), &currents[input * n..(input + 1) * n], &at)?;
         (kcl, balance) = (kcl.max(k), balance.max(b));
     }

@@ -1,6 +1,35 @@
 //! What can go wrong with a crossbar as a circuit.
 
 use neurohm_num::Cancelled;
+use neurohm_num::quantity::{self, Dimension};
+
+/// Inputs that a message names one by one.
+const NAMED: usize = 8;
+
+/// A number as it was given, with an exponent where it would be long.
+fn number(value: f64) -> String {
+    quantity::format(value, Dimension::Ratio)
+}
+
+/// `input 3`, or `2 of 5 inputs (0, 3)`.
+fn named(inputs: &[usize], of: usize) -> String {
+    match inputs {
+        [input] if of == 1 => format!("input {input}"),
+        _ => {
+            let names: Vec<String> = inputs.iter().take(NAMED).map(usize::to_string).collect();
+            let more = match inputs.len().saturating_sub(NAMED) {
+                0 => String::new(),
+                more => format!(" and {more} more"),
+            };
+            format!("{} of {of} inputs ({}{more})", inputs.len(), names.join(", "))
+        }
+    }
+}
+
+/// How to go on without such inputs, where there are others.
+fn without(inputs: &[usize], of: usize) -> &'static str {
+    if inputs.len() < of { ", or leave these inputs out" } else { "" }
+}
 
 /// Why a crossbar could not be solved.
 #[derive(Clone, Debug, PartialEq, thiserror::Error)]
@@ -18,8 +47,9 @@ pub enum WireError {
     },
     /// A cell whose conductance is negative, infinite or not a number.
     #[error(
-        "the conductance of the cell in row {row}, column {column} is {value} S; it has to be zero (an open cell) or a \
-         positive finite number"
+        "the conductance of the cell in row {row}, column {column} is {} S; it has to be zero (an open cell) or a \
+         positive finite number",
+        number(*value)
     )]
     Conductance {
         /// Row of the first such cell, from 0.
@@ -44,7 +74,7 @@ pub enum WireError {
         columns: usize,
     },
     /// A resistance of a wire that is negative or not a number.
-    #[error("{what} is {value} ohm; it has to be zero, positive or infinite")]
+    #[error("{what} is {} ohm; it has to be zero, positive or infinite", number(*value))]
     Resistance {
         /// Which one.
         what: &'static str,
@@ -52,7 +82,7 @@ pub enum WireError {
         value: f64,
     },
     /// A parameter of a cell that is out of range.
-    #[error("{what} is {value}; it has to be {range}")]
+    #[error("{what} is {}; it has to be {range}", number(*value))]
     Parameter {
         /// Which one, with its unit.
         what: &'static str,
@@ -150,7 +180,7 @@ pub enum WireError {
     /// Transistors that no gate turns on.
     #[error(
         "no selector turns on: the gates of the transistors are at {gate_v} V, not above their threshold of {threshold_v} V; raise \
-         the gate voltage, or name the rows that are on to turn others off"
+         the voltage of the gates or lower the threshold"
     )]
     NoGateOpens {
         /// Voltage of the gates, V.
@@ -186,14 +216,32 @@ pub enum WireError {
         /// Largest move of the last step, as a part of the largest input.
         left: f64,
     },
+    /// Cells at voltages for which no law is meant.
+    #[error(
+        "the cell in row {row}, column {column} is at {exponent:.0} in the exponent of its law; beyond 80, currents 1e34 times \
+         those at low voltage, no law of a cell holds: lower the voltages or the non-linearity"
+    )]
+    TooSteep {
+        /// Its row, from 0.
+        row: usize,
+        /// Its column.
+        column: usize,
+        /// The exponent.
+        exponent: f64,
+    },
     /// Threshold selectors none of which turns on.
     #[error(
-        "no selector turns on with input {input}: the most strained one, in row {row}, column {column}, has {across_v:.4} V across it, less than its threshold of {threshold_v} V; raise the voltages or lower the threshold"
+        "no selector turns on with {}: the most strained one{}, in row {row}, column {column}, has {across_v:.4} V across it, less \
+         than its threshold of {threshold_v} V; raise the voltages or lower the threshold{}",
+        named(inputs, *of), match &inputs[..] { [first, _, ..] => format!(" of input {first}"), _ => String::new() },
+        without(inputs, *of)
     )]
     NeverOn {
-        /// Number of the input, from 0.
-        input: usize,
-        /// Row of the most strained selector.
+        /// Numbers of the inputs, from 0, in order.
+        inputs: Vec<usize>,
+        /// How many inputs were tried.
+        of: usize,
+        /// Row of the most strained selector of the first of them.
         row: usize,
         /// Its column.
         column: usize,
@@ -255,6 +303,25 @@ pub enum WireError {
     /// Told to stop.
     #[error("cancelled")]
     Cancelled,
+}
+
+impl WireError {
+    /// The same of inputs that are counted from `first` on, of which those before all turn selectors on.
+    #[must_use]
+    pub fn counted_from(self, first: usize) -> Self {
+        match self {
+            Self::NeverOn { inputs, of, row, column, across_v, threshold_v } => Self::NeverOn {
+                inputs: inputs.into_iter().map(|input| first + input).collect(),
+                of: first + of,
+                row,
+                column,
+                across_v,
+                threshold_v,
+            },
+            Self::Oscillates { input } => Self::Oscillates { input: first + input },
+            other => other,
+        }
+    }
 }
 
 impl From<Cancelled> for WireError {

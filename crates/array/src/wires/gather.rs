@@ -65,7 +65,8 @@ impl LaneCells {
 
     pub(super) fn view(&self, net: &Net) -> Cells<'_> {
         let Self { g, source, left, bottom, at_right, at_top } = self;
-        let end = |there: bool, at: &[bool; LANES], g: f64| V::all(if there { g } else { 0.0 }).or(at, V::ZERO);
+        let end =
+            |there: bool, at: &[bool; LANES], g: f64| V::all(if there { g } else { 0.0 }).or(at, V::ZERO);
         let right_end = end(net.word_ends, at_right, net.first_word);
         let top_end = end(net.bit_ends, at_top, net.last_bit);
         Cells { g, source, left, bottom, at_right: *at_right, at_top: *at_top, right_end, top_end }

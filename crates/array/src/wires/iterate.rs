@@ -20,6 +20,8 @@ const ENOUGH: f64 = 1e-14;
 
 /// Steps without a smaller residual after which rounding has ended the descent.
 const STALLED: u32 = 12;
+/// Voltages below this are solved for in other units, V: their squares lose digits.
+const FAINT: f64 = 1e-100;
 
 /// Rows of word lines that are solved side by side, so that one's divisions wait for none of another's.
 const SIDE_BY_SIDE: usize = 8;
@@ -374,7 +376,7 @@ impl System {
         let mut z = r.clone();
         self.solve_bit(&mut z);
         // Bit lines may stand far below their sources; what flows out of them needs their digits.
-        let scale = z.iter().fold(0.0f64, |t, z| t.max(z.abs()));
+        let mut scale = z.iter().fold(0.0f64, |t, z| t.max(z.abs()));
         let mut enough = ENOUGH * scale;
         if let Some(near) = start.bit {
             b.copy_from_slice(near);
@@ -385,6 +387,10 @@ impl System {
             let first = z.iter().fold(0.0f64, |t, z| t.max(z.abs()));
             enough = enough.max(start.left * first);
         }
+        // Squares of the faintest voltages are zero: those are solved for as volts.
+        let unit = if scale > 0.0 && scale < FAINT { (1.0 / scale).min(1.0 / FAINT.powi(3)) } else { 1.0 };
+        [&mut r, &mut z].into_iter().flatten().for_each(|v| *v *= unit);
+        (scale, enough) = (scale * unit, enough * unit);
         let mut p = z.clone();
         let mut rz = dot(&r, &z);
         let (mut least, mut since, mut steps) = (f64::INFINITY, 0, 0);
@@ -403,7 +409,7 @@ impl System {
             }
             self.apply(&p, &mut inside, &mut q);
             let alpha = rz / dot(&p, &q);
-            b.iter_mut().zip(&p).for_each(|(b, p)| *b += alpha * p);
+            b.iter_mut().zip(&p).for_each(|(b, p)| *b += alpha / unit * p);
             r.iter_mut().zip(&q).for_each(|(r, q)| *r -= alpha * q);
             z.copy_from_slice(&r);
             self.solve_bit(&mut z);

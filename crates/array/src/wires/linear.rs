@@ -131,12 +131,31 @@ impl<'a> LinearCrossbar<'a> {
         self.wires
     }
 
-    /// How much wires matter: `chi = G (r_word columns^2 + r_bit rows^2)` with the mean conductance `G` of the cells. To first
-    /// order a uniform array loses `chi / 3` of its currents; above about 1 no approximation holds.
+    /// How much wires matter: `chi = G (r_word columns^2 + r_bit rows^2)` with the mean conductance `G` of the cells; above
+    /// about 1 no approximation holds.
     pub fn difficulty(&self) -> f64 {
         let (m, n) = (self.rows() as f64, self.columns() as f64);
+        self.mean() * (self.wires.word_ohm * n * n + self.wires.bit_ohm * m * m)
+    }
+
+    /// The part of its currents that an array of many equal cells, of the mean conductance `G`, loses to lines and to what stands
+    /// at their ends, to first order: of a line of `n` segments of `r` behind `R`, `G n (r n / 3 + R)`; connected at both
+    /// ends, `G n (r n / 12 + R / 2)`.
+    pub fn first_loss(&self) -> f64 {
+        let line = |ends: Ends, ohm: f64, end_ohm: f64, n: usize| match (ends, n as f64) {
+            (Ends::One, n) => n * (ohm * n / 3.0 + end_ohm),
+            (Ends::Both, n) => n * (ohm * n / 12.0 + end_ohm / 2.0),
+        };
+        let Wires { word_ohm, bit_ohm, driver_ohm, sense_ohm, drivers, grounds } = self.wires;
+        self.mean()
+            * (line(drivers, word_ohm, driver_ohm, self.columns())
+                + line(grounds, bit_ohm, sense_ohm, self.rows()))
+    }
+
+    /// Mean conductance of the cells, S.
+    fn mean(&self) -> f64 {
         let sum: f64 = (0..self.rows()).map(|i| self.g.row(i).iter().sum::<f64>()).sum();
-        sum / (m * n) * (self.wires.word_ohm * n * n + self.wires.bit_ohm * m * m)
+        sum / (self.rows() * self.columns()) as f64
     }
 
     /// Bytes that an elimination needs at its peak, matrices of the caller apart; with `keep`, for [`Self::eliminate`], else for

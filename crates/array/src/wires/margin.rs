@@ -292,8 +292,12 @@ impl ReadArray {
     /// Current of a cell alone between driver and sense amplifier.
     fn alone(&self, cell_s: f64, volts: f64) -> Result<f64, WireError> {
         let [driver, sense] = [self.driver_ohm, self.sense_ohm];
+        let checked = |i: f64| match self.law.too_steep(cell_s, volts - i * (driver + sense)) {
+            Some(exponent) => Err(WireError::TooSteep { row: 0, column: 0, exponent }),
+            None => Ok(i),
+        };
         if driver + sense == 0.0 {
-            return Ok(self.cell(cell_s, volts, 0.0));
+            return checked(0.0).map(|_| self.cell(cell_s, volts, 0.0));
         }
         // The current that the resistors let pass at it less that of the cell falls with the current.
         let (mut low, mut high) = (0.0, volts / (driver + sense));
@@ -301,7 +305,7 @@ impl ReadArray {
             let i = 0.5 * (low + high);
             if self.cell(cell_s, volts - i * driver, i * sense) > i { low = i } else { high = i }
         }
-        Ok(0.5 * (low + high))
+        checked(0.5 * (low + high))
     }
 
     /// Whether a threshold selector decides what a cell conducts.

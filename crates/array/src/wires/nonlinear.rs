@@ -3,7 +3,7 @@
 use neurohm_num::{Rows, Silent, Watch};
 use rayon::prelude::*;
 
-use super::cell::{Access, Branch, CellLaw, Place};
+use super::cell::{Access, Branch, CellLaw, Place, STEEPEST};
 use super::check;
 use super::linear::LinearCrossbar;
 use super::newton::{self, Cells, Newton, Point};
@@ -117,11 +117,13 @@ impl<'a> NonlinearCrossbar<'a> {
         let mut at = Point::default();
         let mut on = Vec::with_capacity(inputs.rows() * cells.on.len());
         let all = self.crossbar.rows() + self.crossbar.columns();
+        let mut never = Never::default();
         for (number, lines) in self.grounded(inputs).chunks_exact(all).enumerate() {
-            self.input(&mut newton, &mut cells, lines, number, &mut at)?;
+            never.allow(self.input(&mut newton, &mut cells, lines, number, &mut at))?;
             on.extend_from_slice(&cells.on);
             watch.step(1)?;
         }
+        never.end(inputs.rows())?;
         Ok(on)
     }
 
@@ -129,7 +131,7 @@ impl<'a> NonlinearCrossbar<'a> {
     ///
     /// # Errors
     /// Voltages that do not fit or are not finite, an iteration that does not converge, a solution that breaks Kirchhoff's
-    /// law, threshold selectors none of which turns on, or the watch. Steps `watch` by one an input.
+    /// law, inputs with which no threshold selector turns on (all of them are named), or the watch. Steps `watch` by one an input.
     pub fn solve(
         &self,
         inputs: Rows<f64>,
@@ -164,15 +166,19 @@ impl<'a> NonlinearCrossbar<'a> {
         check::inputs("lines", self.crossbar.rows() + self.crossbar.columns(), lines)?;
         let chunks: Vec<usize> = (0..sets).step_by(TOGETHER).collect();
         let quiet = Silent(watch);
-        let parts: Vec<NonlinearSolution> = chunks
+        let parts: Vec<(NonlinearSolution, Never)> = chunks
             .into_par_iter()
             .map(|first| {
                 let count = TOGETHER.min(sets - first);
                 self.chunk(lines.slice(first, count), first, workspace, watch, &quiet)
             })
             .collect::<Result<_, _>>()?;
-        let mut all = NonlinearSolution::default();
-        parts.into_iter().for_each(|part| all.append(part));
+        let (mut all, mut never) = (NonlinearSolution::default(), Never::default());
+        for (part, without) in parts {
+            all.append(part);
+            never.append(without);
+        }
+        never.end(sets)?;
         Ok(all)
     }
 
@@ -183,14 +189,19 @@ impl<'a> NonlinearCrossbar<'a> {
         workspace: &Workspace,
         watch: &dyn Watch,
         quiet: &Silent,
-    ) -> Result<NonlinearSolution, WireError> {
-        let mut found = NonlinearSolution::default();
+    ) -> Result<(NonlinearSolution, Never), WireError> {
+        let (mut found, mut never) = (NonlinearSolution::default(), Never::default());
         let mut newton = Newton::new(&self.crossbar, newton::EXACT, workspace, quiet);
         let mut cells = StaticCells::new(self);
         let mut at = Point::default();
         for number in 0..lines.rows() {
             let v = lines.row(number);
-            let steps = self.input(&mut newton, &mut cells, v, first + number, &mut at)?;
+            let tried = self.input(&mut newton, &mut cells, v, first + number, &mut at);
+            let Some(steps) = never.allow(tried)? else {
+                watch.step(1)?;
+                continue;
+            };
+            cells.hold(&at)?;
             let currents = check::out_currents(&self.crossbar, &v[self.crossbar.rows()..], &at);
             let (kcl, balance) = check::kirchhoff_of(&self.crossbar, v, &currents, &at)?;
             found.kcl = found.kcl.max(kcl);
@@ -203,23 +214,35 @@ impl<'a> NonlinearCrossbar<'a> {
             found.switched_on.push(cells.switched_on());
             watch.step(1)?;
         }
-        if first == 0 {
-            found.reciprocity = self.reciprocity(&at, quiet)?;
+        if first == 0 && never.0.is_none() {
+            found.reciprocity = self.reciprocity(&at, workspace, quiet)?;
         }
-        Ok(found)
+        Ok((found, never))
     }
 
     /// Reciprocity of the array of the cells' slopes.
-    fn reciprocity(&self, at: &Point, watch: &dyn Watch) -> Result<Option<f64>, WireError> {
+    fn reciprocity(
+        &self,
+        at: &Point,
+        workspace: &Workspace,
+        watch: &dyn Watch,
+    ) -> Result<Option<f64>, WireError> {
         let (m, n) = (self.crossbar.rows(), self.crossbar.columns());
         let slopes =
             Rows::new(&at.g, m, n).ok().and_then(|g| LinearCrossbar::new(g, self.crossbar.wires()).ok());
-        let Some(slopes) = slopes.filter(LinearCrossbar::can_iterate) else { return Ok(None) };
-        let x = check::pattern(m);
-        let sources = Rows::new(&x, 1, m).map_err(|_| self.crossbar.size())?;
-        match slopes.iterate(sources, watch) {
-            Err(WireError::Residual { .. }) => Ok(None),
-            found => Ok(Some(slopes.iterated_reciprocity(&x, &found?.0.currents, watch)?)),
+        let Some(slopes) = slopes else { return Ok(None) };
+        if slopes.can_iterate() {
+            let x = check::pattern(m);
+            let sources = Rows::new(&x, 1, m).map_err(|_| self.crossbar.size())?;
+            match slopes.iterate(sources, watch) {
+                Err(WireError::Residual { .. }) => {}
+                found => return Ok(Some(slopes.iterated_reciprocity(&x, &found?.0.currents, watch)?)),
+            }
+        }
+        // Slopes of many orders of magnitude, or lines that are hardly resistive: by elimination, like the solution itself.
+        match slopes.eliminate(workspace, watch) {
+            Err(WireError::Cancelled) => Err(WireError::Cancelled),
+            eliminated => Ok(eliminated.ok().map(|found| found.reciprocity())),
         }
     }
 
@@ -255,7 +278,8 @@ impl<'a> NonlinearCrossbar<'a> {
                     let k = (0..cells.on.len()).max_by(|a, b| strain(*a).total_cmp(&strain(*b))).unwrap_or(0);
                     let (row, column) = (k / self.crossbar.columns(), k % self.crossbar.columns());
                     return Err(WireError::NeverOn {
-                        input: number,
+                        inputs: vec![number],
+                        of: 1,
                         row,
                         column,
                         across_v: across(k),
@@ -267,6 +291,44 @@ impl<'a> NonlinearCrossbar<'a> {
             turn.into_iter().for_each(|k| cells.on[k] = most > 1.0);
         }
         Err(WireError::Oscillates { input: number })
+    }
+}
+
+/// Inputs with which no selector turns on: all are looked for, so that a message names them.
+#[derive(Default)]
+struct Never(Option<WireError>);
+
+impl Never {
+    /// Keeps such an input in mind; passes other answers on.
+    fn allow(&mut self, tried: Result<u32, WireError>) -> Result<Option<u32>, WireError> {
+        match tried {
+            Err(found @ WireError::NeverOn { .. }) => {
+                self.append(Self(Some(found)));
+                Ok(None)
+            }
+            other => other.map(Some),
+        }
+    }
+
+    /// Adds those of the inputs that follow.
+    fn append(&mut self, more: Self) {
+        match (&mut self.0, more.0) {
+            (Some(WireError::NeverOn { inputs, .. }), Some(WireError::NeverOn { inputs: more, .. })) => {
+                inputs.extend(more);
+            }
+            (None, more) => self.0 = more,
+            _ => {}
+        }
+    }
+
+    /// The error that names them all, if there are any among so many inputs.
+    fn end(self, tried: usize) -> Result<(), WireError> {
+        match self.0 {
+            Some(WireError::NeverOn { inputs, row, column, across_v, threshold_v, .. }) => {
+                Err(WireError::NeverOn { inputs, of: tried, row, column, across_v, threshold_v })
+            }
+            _ => Ok(()),
+        }
     }
 }
 
@@ -297,6 +359,21 @@ impl<'a> StaticCells<'a> {
             inner: vec![0.0; count],
             seen: vec![0.0; count],
         }
+    }
+
+    /// Whether all cells are where their law holds.
+    fn hold(&self, at: &Point) -> Result<(), WireError> {
+        for (k, inner) in self.inner.iter().enumerate().filter(|(k, _)| self.g[*k] > 0.0) {
+            let exponent = self.law.exponent(at.word[k] - at.bit[k], *inner);
+            if exponent > STEEPEST {
+                return Err(WireError::TooSteep {
+                    row: k / self.columns,
+                    column: k % self.columns,
+                    exponent,
+                });
+            }
+        }
+        Ok(())
     }
 
     fn switched_on(&self) -> usize {

@@ -181,6 +181,50 @@ fn small_and_large_wire_resistances_stay_exact() {
 }
 
 #[test]
+fn lines_that_leak_all_their_current_on_the_way_are_solved() {
+    // At the far end of such word lines voltages are smaller than any number.
+    for (m, n, g, ohm) in [(3, 70, 1e-4, 1e9), (2, 90, 1e-3, 1e8), (9, 40, 1e-4, 1e12)] {
+        let (g, v) = (vec![g; m * n], vec![0.2; m]);
+        for wires in [
+            Wires::new(ohm, 1.0),
+            Wires { drivers: Ends::Both, ..Wires::new(ohm, 1.0) },
+            Wires { driver_ohm: ohm, sense_ohm: 10.0, ..Wires::new(ohm, 1.0) },
+        ] {
+            let expected = reference(&g, m, n, wires, &v);
+            let (found, reciprocity) = solve(&g, m, n, wires, &v);
+            let off = apart(&found.currents, &expected.currents) / largest(&expected.currents);
+            assert!(off < 1e-12 && reciprocity < 1e-9, "{m} x {n}, {wires:?}: {off:e}, {reciprocity:e}");
+            let workspace = Workspace::default();
+            let crossbar = LinearCrossbar::new(rows(&g, m, n), wires).unwrap();
+            let eliminated = crossbar.eliminate(&workspace, &Unwatched).unwrap();
+            let currents = eliminated.effective().currents(rows(&v, 1, m)).unwrap();
+            let found = eliminated.verify(rows(&v, 1, m), &currents).unwrap();
+            assert!(found.kcl < 1e-12 && found.balance < 1e-11, "{found:?}");
+        }
+    }
+}
+
+#[test]
+fn uniform_arrays_lose_to_first_order_what_is_said() {
+    let (n, g) = (100, vec![1e-7; 10_000]);
+    let both = Wires { drivers: Ends::Both, grounds: Ends::Both, ..Wires::new(1.0, 1.0) };
+    for wires in [
+        Wires::new(1.0, 1.0),
+        Wires { drivers: Ends::Both, ..Wires::new(1.0, 1.0) },
+        both,
+        Wires { driver_ohm: 100.0, sense_ohm: 100.0, ..Wires::new(1.0, 1.0) },
+        Wires { driver_ohm: 100.0, sense_ohm: 100.0, ..both },
+        Wires { sense_ohm: 300.0, ..Wires::new(0.0, 0.0) },
+    ] {
+        let crossbar = LinearCrossbar::new(rows(&g, n, n), wires).unwrap();
+        let w = crossbar.effective(&Workspace::default(), &Unwatched).unwrap().w;
+        let lost = 1.0 - w.iter().sum::<f64>() / g.iter().sum::<f64>();
+        let said = crossbar.first_loss();
+        assert!((said / lost - 1.0).abs() < 0.05, "{wires:?}: {said:e} for {lost:e}");
+    }
+}
+
+#[test]
 fn wires_of_vanishing_resistance_approach_the_closed_form() {
     let (m, n) = (20, 30);
     let (g, v) = problem(5, m, n, 2.0);

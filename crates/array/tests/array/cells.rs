@@ -197,7 +197,12 @@ fn selectors_that_never_turn_on_or_let_no_weight_through_are_named() {
     let said = refused(
         "{transistor = {gate = \"0.4 V\", threshold = \"0.5 V\", gain = \"1 uA\", lambda = 0, off = \"1 pS\"}}",
     );
-    assert!(said.contains("cells.access: ") && said.contains("gate"), "{said}");
+    assert!(
+        said.contains("cells.access.transistor.gate: 400 mV")
+            && said.contains("500 mV")
+            && !said.contains("rows"),
+        "{said}"
+    );
     let said = refused("{exponential = {i0 = \"1 nA\"}}");
     assert!(said.contains("v0"), "{said}");
     // Behind resistive lines every input is a solution of its own.

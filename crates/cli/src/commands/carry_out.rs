@@ -128,8 +128,15 @@ pub fn folder(out: Option<&Path>, name: &str, terminal: &Terminal) -> Result<Opt
         None if terminal.json() => return Ok(None),
         None => PathBuf::from(plain(name)),
     };
-    Ok(Some(RunFolder::open(&dir)?))
+    let folder = RunFolder::open(&dir)?;
+    if let Some(earlier) = folder.earlier(&SUMMARIES) {
+        terminal.remember(earlier);
+    }
+    Ok(Some(folder))
 }
+
+/// What says what is in a folder of results.
+const SUMMARIES: [&str; 2] = ["run.json", "solve.json"];
 
 /// The last part of a path without its ending, as part of a folder's name.
 pub fn stem(name: &str) -> &str {

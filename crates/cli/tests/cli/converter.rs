@@ -65,6 +65,33 @@ fn calibration_brings_bits_back_and_both_states_are_shown() {
     assert_eq!((&again["scalars"], &again["id"]), (&after["scalars"], &after["id"]));
 }
 
+/// Redundancy helps little against them, and calibration makes more of them: what the caution says are counts alone.
+#[test]
+fn missing_codes_are_counted_with_and_without_redundancy_and_calibration() {
+    let dir = folder();
+    // Converters with such codes, and the most in one of them, as the caution says; those before calibration behind.
+    let said = |found: &Value| -> Vec<f64> {
+        let notes = found["notes"].as_array().unwrap().iter().map(|note| note["text"].as_str().unwrap());
+        let note = notes.filter(|text| text.contains("never come")).collect::<Vec<_>>().concat();
+        assert!(note.contains("at most") && !note.contains("redundancy"), "{note}");
+        note.split(|c: char| !c.is_ascii_digit()).filter_map(|word| word.parse().ok()).collect()
+    };
+    let with = |more: &str| {
+        let setting = format!("chip.adc.uniform.mismatch={{unit_capacitor = 0.05{more}}}");
+        let found = measured(dir.path(), &["--set", &setting]);
+        (said(&found), found)
+    };
+    let name = "Codes within the range";
+    let (plain, found) = with("");
+    assert_eq!(plain[1..], [100.0, number(&found, name, 3)], "{found}");
+    let (redundant, found) = with(", redundancy = 2");
+    assert_eq!(redundant[1..], [100.0, number(&found, name, 3)], "{found}");
+    assert!(redundant[0] > 0.5 * plain[0], "{redundant:?} {plain:?}");
+    let (calibrated, found) = with(", redundancy = 2, calibration = {averages = 64, noise_lsb = 0.3}");
+    assert_eq!(calibrated[2..], [number(&found, name, 5), redundant[0], redundant[2]], "{found}");
+    assert!(calibrated[0] > redundant[0], "{calibrated:?} {redundant:?}");
+}
+
 #[test]
 fn mid_scale_is_as_bent_as_its_capacitors_say() {
     // Worst of binary weights is mid-scale: sd(DNL) = sqrt(2^N - 1) sigma = 0.32 LSB, of which the mean magnitude is 0.26; other

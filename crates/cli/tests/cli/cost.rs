@@ -65,6 +65,13 @@ fn a_table_of_layers_is_priced_in_words() {
     assert_eq!(out.status.code(), Some(0), "{}", text(&out.stderr));
     assert_eq!(text(&out.stderr), "");
     insta::assert_snapshot!(text(&out.stdout).lines().map(str::trim_end).collect::<Vec<_>>().join("\n"));
+    // A zero is a number on the page and here: memristors keep their weights at 0 W.
+    let page = std::fs::read_to_string(dir.path().join("cost-layers-isaac_32nm/report.html")).unwrap();
+    assert!(text(&out.stdout).contains(" 0\u{a0}W ") && text(&out.stdout).contains(" 0\u{a0}s "));
+    assert!(page.contains(">0\u{a0}s</td>") && !page.contains(">–</td>"));
+    // A negative area is told by us, not by the parser of options.
+    let negative = run(dir.path(), ["cost", "mlp", "--area", "-5mm2"]);
+    assert!(text(&negative.stderr).contains("-5mm2 is no area: give one above zero"));
     let listed = run(dir.path(), ["cost", "--technologies"]);
     assert!(text(&listed.stdout).contains("isaac_32nm") && text(&listed.stdout).contains("puma_32nm"));
 }

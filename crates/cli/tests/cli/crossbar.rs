@@ -142,6 +142,44 @@ fn a_folder_keeps_what_is_not_ours_and_loses_what_is_old() {
     assert_eq!(files(dir.path()), before, "--json alone writes nothing");
 }
 
+/// Nothing of a failed run is in its folder, and what is there is not taken for its own.
+#[test]
+fn a_failure_says_that_older_results_are_not_its_own() {
+    let dir = folder();
+    array(dir.path());
+    let base = ["--resistance", "R.npy", "--voltages", "V.npy", "--out", "o"];
+    solve(dir.path(), &base);
+    let before = std::fs::read(dir.path().join("o/currents.npy")).unwrap();
+    npy(dir.path(), "B.npy", false, "(1, 2)", &[5e-320, 1e4]);
+    let failed = |out: &str| {
+        let options = ["crossbar", "solve", "--resistance", "B.npy", "--effective", "--out", out];
+        let out = run(dir.path(), [&options[..], &WIRES].concat());
+        assert_eq!(out.status.code(), Some(2), "{}", text(&out.stderr));
+        text(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ").replace(" │ ", " ")
+    };
+    let said = failed("o");
+    // Written with an exponent, not with 320 digits.
+    assert!(said.contains("the value in row 0, column 0 is 5e-320 ohm; that is no resistance"), "{said}");
+    assert!(said.contains("o/solve.json and what it lists are of an earlier run"), "{said}");
+    assert_eq!(std::fs::read(dir.path().join("o/currents.npy")).unwrap(), before);
+    assert!(!failed("new").contains("earlier run"));
+}
+
+/// All inputs with which no selector turns on are named, with a way to leave them out.
+#[test]
+fn inputs_that_turn_no_selector_on_are_named() {
+    let dir = folder();
+    npy(dir.path(), "G.npy", false, "(1, 2)", &[1e-4, 1e-4]);
+    npy(dir.path(), "V.npy", false, "(1, 5)", &[0.8, 0.1, 0.8, 0.2, 0.8]);
+    let selector = ["--selector", "threshold:on-at=0.5V,hold=1uA,off=1nS,on=1mS", "--json"];
+    let options = ["crossbar", "solve", "--conductance", "G.npy", "--voltages", "V.npy"];
+    let out = run(dir.path(), [&options[..], &selector, &WIRES].concat());
+    assert_eq!(out.status.code(), Some(2), "{}", text(&out.stderr));
+    let said = text(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ").replace(" │ ", " ");
+    assert!(said.contains("no selector turns on with 2 of 5 inputs (1, 3)"), "{said}");
+    assert!(said.contains("numpy.delete(V, [1, 3], axis=1)"), "{said}");
+}
+
 #[test]
 fn the_matrix_alone_needs_no_voltages() {
     let dir = folder();

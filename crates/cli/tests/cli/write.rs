@@ -86,6 +86,22 @@ fn disturb_says_after_how_many_writes_a_neighbour_has_moved() {
     assert!(scalar(&half, "change_others") < 1e-2 * scalar(&half, "change_word_line"), "{half}");
 }
 
+/// What has no figure says why.
+#[test]
+fn where_nothing_else_moves_the_record_says_so() {
+    let dir = folder();
+    npy(dir.path(), "P.npy", false, "(1, 1)", &[1.0]);
+    let notes = |record: &Value| record["notes"].to_string();
+    let alone = crossbar(dir.path(), &["write", "vteam_memtorch", "--pattern", "P.npy"]);
+    assert_eq!(scalar(&alone, "disturbed"), 0.0, "{alone}");
+    assert!(notes(&alone).contains("no figure of disturbed cells"), "{alone}");
+    // Far below a threshold nothing moves at all.
+    let base = ["disturb", "vteam_memtorch", "--rows", "2", "--columns", "2", "--decades", "1"];
+    let weak = crossbar(dir.path(), &[&base[..], &["--set", "10mV"]].concat());
+    assert_eq!(scalar(&weak, "change"), 0.0, "{weak}");
+    assert!(notes(&weak).contains("no figure of disturbed cells"), "{weak}");
+}
+
 #[test]
 fn what_cannot_be_written_is_said() {
     let dir = folder();

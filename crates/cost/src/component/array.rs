@@ -118,7 +118,8 @@ impl Array {
             ohm(bit),
             quantity::format(wire.width_m, Dimension::Metre)
         );
-        Ok(vec![Stated::new("array.ohmic (its lines; in no bill)", value, Known::PublicCode, wire.source)])
+        let known = Known::from_name(wire.known)?;
+        Ok(vec![Stated::new("array.ohmic (its lines; in no bill)", value, known, wire.source)])
     }
 
     /// Time of one read, s: the published one, or the chip's integration time after settling.

@@ -63,7 +63,7 @@ mod prelude {
     pub(crate) use super::super::parameters::{parameters, rising};
     pub(super) use super::super::root::root;
     pub use super::super::{At, CompactModel, Equations, ModelError, Response};
-    pub(super) use super::{IMPLICIT, truncated};
+    pub(super) use super::truncated;
     pub use neurohm_num::{Key, Purpose, quantity};
 }
 
@@ -108,9 +108,6 @@ fn truncated(stream: &neurohm_num::Stream, nth: u64, mean: f64, sigma: f64, low:
     }
     x.max(low).min(high)
 }
-
-/// Why a model has no SPICE form whose current no expression of its voltage gives.
-const IMPLICIT: &str = "its current solves an equation of its own, and SPICE's expressions solve none";
 
 /// A rate above a threshold, `k (u / u_th - 1)^alpha`, and nothing below it.
 fn above(k: f64, u: f64, threshold: f64, alpha: f64) -> f64 {

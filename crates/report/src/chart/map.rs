@@ -14,7 +14,8 @@ use crate::svg::{Anchor, Svg, width};
 /// Pixels of a side beyond which neighbours are averaged: more than any screen shows in this column.
 const MOST: usize = 1024;
 
-/// Draws a map, its longer side across. Values that are not finite stay empty.
+/// Draws a map as crossbars are drawn: word lines, the rows, run across, row 0 at the top; columns count from the left. Values
+/// that are not finite stay empty.
 ///
 /// # Errors
 /// Where `values` does not hold rows x cols numbers.
@@ -28,15 +29,15 @@ pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
     }
     let range = range(map);
     let axis = Axis::linear(&map.label, &map.unit);
-    let turned = map.rows > map.cols;
-    let (wide, high_cells) = if turned { (map.rows, map.cols) } else { (map.cols, map.rows) };
-    let (across, down) = (wide.min(MOST), high_cells.min(MOST));
-    let pixels = pixels(map, turned, (across, down), &range);
+    let (across, down) = (map.cols.min(MOST), map.rows.min(MOST));
+    let pixels = pixels(map, (across, down), &range);
 
-    // Square cells where that gives a figure, bands of at least a third of the width where it does not.
-    let (left, right) = (24.0, WIDTH - 74.0);
-    let shown_width = right - left;
-    let shown_height = (shown_width * high_cells as f64 / wide as f64).clamp(shown_width / 3.0, shown_width);
+    // Square cells where that gives a figure, bands of at least a third of the other side where it does not.
+    let (left, most) = (24.0, WIDTH - 74.0 - 24.0);
+    let [wide, tall] =
+        [map.cols as f64, map.rows as f64].map(|n| (n / map.rows.max(map.cols) as f64).max(1.0 / 3.0));
+    let (shown_width, shown_height) = (most * wide, most * tall);
+    let right = left + shown_width;
     let (top, bottom) = (28.0, 28.0 + shown_height);
     let ends = [range.low, range.high].map(|v| number::quantity(f64::from(v), None, &map.unit));
     let [low, high] = &ends;
@@ -45,16 +46,20 @@ pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
     picture(&mut svg, &pixels, (across, down), [left, top], [shown_width, shown_height])?;
     svg.rect("frame", [left, top], [right, bottom], "");
 
-    let (x_name, y_name) = if turned { ("row", "column") } else { ("column", "row") };
     svg.text("tick", [left, bottom + 17.0], Anchor::Start, "0");
-    svg.text("tick", [right, bottom + 17.0], Anchor::End, &(wide - 1).to_string());
-    svg.text("tick", [0.5 * (left + right), bottom + 17.0], Anchor::Middle, x_name);
-    let middle = 0.5 * (top + bottom);
-    svg.raw(&format!(
-        "<text class=\"tick\" transform=\"translate({:.1} {middle:.1}) rotate(-90)\" text-anchor=\"middle\">{y_name}, 0 to {}</text>",
-        left - 8.0,
-        high_cells - 1
-    ));
+    svg.text("tick", [right, bottom + 17.0], Anchor::End, &(map.cols - 1).to_string());
+    svg.text("tick", [0.5 * (left + right), bottom + 17.0], Anchor::Middle, "column");
+    // Upwards along the left side.
+    for (y, anchor, words) in [
+        (top, "end", "0".to_owned()),
+        (0.5 * (top + bottom), "middle", "row".to_owned()),
+        (bottom, "start", (map.rows - 1).to_string()),
+    ] {
+        svg.raw(&format!(
+            "<text class=\"tick\" transform=\"translate({:.1} {y:.1}) rotate(-90)\" text-anchor=\"{anchor}\">{words}</text>",
+            left - 8.0
+        ));
+    }
 
     bar(&mut svg, map.diverging, [right + 16.0, top], [14.0, shown_height])?;
     svg.rect("frame", [right + 16.0, top], [right + 30.0, bottom], "");
@@ -101,7 +106,7 @@ fn grid(map: &Map, axes: &MapAxes, id: &str) -> Result<Drawn, ReportError> {
     let [low, high] = &ends;
     let about = format!("{} by {}; {} from {low} to {high}.", axes.rows, axes.columns, map.label);
     let mut svg = Svg::new(id, WIDTH, bottom + 42.0, &map.caption, &about);
-    let drawn = pixels(map, false, (map.cols, map.rows), &range);
+    let drawn = pixels(map, (map.cols, map.rows), &range);
     picture(&mut svg, &drawn, (map.cols, map.rows), [left, top], [shown_width, shown_height])?;
     svg.rect("frame", [left, top], [right, bottom], "");
     let cell_width = shown_width / map.cols as f64;
@@ -182,12 +187,8 @@ fn range(map: &Map) -> Range {
 }
 
 /// RGBA pixels, `across` x `down`, each the mean of the cells it covers; transparent where none is finite.
-fn pixels(map: &Map, turned: bool, (across, down): (usize, usize), range: &Range) -> Vec<u8> {
-    let (wide, tall) = if turned { (map.rows, map.cols) } else { (map.cols, map.rows) };
-    let value = |u: usize, v: usize| {
-        let (row, col) = if turned { (u, v) } else { (v, u) };
-        map.values[row * map.cols + col]
-    };
+fn pixels(map: &Map, (across, down): (usize, usize), range: &Range) -> Vec<u8> {
+    let (wide, tall) = (map.cols, map.rows);
     let colours = if map.diverging { colour::diverging() } else { colour::sequential() };
     let mut out = Vec::with_capacity(across * down * 4);
     for v in 0..down {
@@ -195,7 +196,7 @@ fn pixels(map: &Map, turned: bool, (across, down): (usize, usize), range: &Range
             let (mut sum, mut count) = (0.0, 0u32);
             for cell_v in v * tall / down..(v + 1) * tall / down {
                 for cell_u in u * wide / across..(u + 1) * wide / across {
-                    let cell = value(cell_u, cell_v);
+                    let cell = map.values[cell_v * wide + cell_u];
                     if cell.is_finite() {
                         sum += f64::from(cell);
                         count += 1;
@@ -288,18 +289,31 @@ mod tests {
         let m = sample(1, 3, vec![-1.0, f32::NAN, 3.0], true);
         let r = range(&m);
         assert_eq!((r.low, r.high), (-3.0, 3.0));
-        let p = pixels(&m, false, (3, 1), &r);
+        let p = pixels(&m, (3, 1), &r);
         assert_eq!(p[7], 0);
         assert_eq!(p[3], 255);
         assert_eq!(p[8..11], colour::diverging()[colour::STEPS - 1]);
     }
 
     #[test]
-    fn a_long_matrix_lies_on_its_side() {
-        let m = sample(2, 1, vec![0.0, 1.0], false);
-        let p = pixels(&m, true, (2, 1), &range(&m));
+    fn rows_run_across_and_the_first_is_at_the_top() {
+        // Three rows of one cell each, below one another.
+        let m = sample(3, 1, vec![0.0, 0.5, 1.0], false);
+        let p = pixels(&m, (1, 3), &range(&m));
         assert_eq!(p[..3], colour::sequential()[0]);
-        assert_eq!(p[4..7], colour::sequential()[colour::STEPS - 1]);
+        assert_eq!(p[8..11], colour::sequential()[colour::STEPS - 1]);
+        let svg = map(&m, "m").unwrap().svg;
+        let of = |name: &str| {
+            let image = svg.split("<image ").nth(1).unwrap();
+            let at = image.find(&format!(" {name}=\"")).unwrap() + name.len() + 3;
+            image[at..].split('"').next().unwrap().parse::<f64>().unwrap()
+        };
+        assert!((of("height") / of("width") - 3.0).abs() < 0.01, "{svg}");
+        // Counted downwards: text that runs upwards ends at the upper corner.
+        assert!(
+            svg.contains("text-anchor=\"end\">0</text>") && svg.contains("text-anchor=\"start\">2</text>")
+        );
+        assert!(svg.contains(">row</text>") && svg.contains(">column</text>"));
     }
 
     #[test]

@@ -11,7 +11,7 @@ const TIMES: [f64; 6] = [20.0, 60.0, 3600.0, 86_400.0, 2_592_000.0, 31_536_000.0
 
 fn scalar(value: f64, half: f64, unit: &str, ideal: Option<f64>, about: &str, better: Better) -> Scalar {
     let ci95 = (half > 0.0).then_some([value - half, value + half]);
-    Scalar { value, ci95, unit: unit.into(), ideal, about: about.into(), better: Some(better) }
+    Scalar { value, ci95, unit: unit.into(), ideal, about: about.into(), better: Some(better), bound: None }
 }
 
 fn axis(label: &str, unit: &str, log: bool) -> Axis {

@@ -371,7 +371,8 @@ pub(super) fn current(
     if let (Some(k), Access::Threshold { threshold_v, .. }) = (never, of.law.access) {
         let cell = &net.cells[k];
         let across_v = (u[cell.word] - u[cell.bit] - cell.inner).abs();
-        return Err(WireError::NeverOn { input: 0, row: 0, column: of.columns - 1, across_v, threshold_v });
+        let (row, column) = (0, of.columns - 1);
+        return Err(WireError::NeverOn { inputs: vec![0], of: 1, row, column, across_v, threshold_v });
     }
     Ok(net.sensed(of, &u))
 }

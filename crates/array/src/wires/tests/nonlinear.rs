@@ -181,9 +181,37 @@ fn threshold_selectors_turn_on_where_a_rising_voltage_strains_them_most() {
     let swings = weak.solve(rows(&[0.0, 0.8, 0.0, 0.0], 1, m), &workspace, &Unwatched);
     assert_eq!(swings, Err(WireError::Oscillates { input: 0 }));
     match never {
-        Err(WireError::NeverOn { input: 0, row: 1, across_v, .. }) => assert!((across_v - 0.4).abs() < 1e-3),
+        Err(WireError::NeverOn { inputs, of: 1, row: 1, across_v, .. }) if inputs == [0] => {
+            assert!((across_v - 0.4).abs() < 1e-3)
+        }
         other => panic!("{other:?}"),
     }
+    // Among forty inputs, more than follow one another, every weak one is named; no voltage at all is none.
+    let inputs = |weak: &[usize]| -> Vec<f64> {
+        let high = |k: usize| match k {
+            5 => 0.0,
+            k if weak.contains(&k) => 0.4,
+            _ => 0.8,
+        };
+        (0..40).flat_map(|k| [0.0, high(k), 0.0, 0.0]).collect()
+    };
+    let weak = [2, 17, 39];
+    let many = inputs(&weak);
+    match crossbar.solve(rows(&many, 40, m), &workspace, &Unwatched) {
+        Err(error @ WireError::NeverOn { .. }) => {
+            let said = error.counted_from(100).to_string();
+            assert!(
+                said.contains("3 of 140 inputs (102, 117, 139)") && said.contains("of input 102"),
+                "{said}"
+            );
+            assert!(said.ends_with("or leave these inputs out"), "{said}");
+        }
+        other => panic!("{other:?}"),
+    }
+    let switched = crossbar.switches(rows(&many, 40, m), &workspace, &Unwatched);
+    assert!(matches!(switched, Err(WireError::NeverOn { inputs, of: 40, .. }) if inputs == weak));
+    let found = crossbar.solve(rows(&inputs(&[]), 40, m), &workspace, &Unwatched).unwrap();
+    assert_eq!(found.switched_on.iter().filter(|on| **on == n).count(), 39);
 }
 
 #[test]
@@ -231,5 +259,59 @@ fn a_batch_may_fall_to_zero_and_to_almost_nothing() {
                 assert!(apart(of(0), of(4)) < 1e-13 * largest(of(0)), "{law:?}, {ohm} ohm");
             }
         }
+    }
+}
+
+#[test]
+fn cells_beyond_what_their_law_means_are_refused_by_name() {
+    let workspace = Workspace::default();
+    let refused = |law: CellLaw, wires: Wires| {
+        let g = [1e-6, 1e-5, 1e-5, 1e-5];
+        let crossbar = NonlinearCrossbar::new(rows(&g, 2, 2), wires, law).unwrap();
+        crossbar.solve(rows(&[0.01, 0.5], 1, 2), &workspace, &Unwatched).map(|found| found.currents)
+    };
+    for law in [
+        CellLaw::passive(Conduction::Sinh { per_v: 200.0 }),
+        CellLaw::passive(Conduction::PooleFrenkel { per_root_v: 150.0 }),
+    ] {
+        match refused(law, Wires::new(0.0, 0.0)) {
+            Err(WireError::TooSteep { row: 1, column: 0, exponent }) => assert!(exponent > 80.0),
+            other => panic!("{law:?}: {other:?}"),
+        }
+    }
+    // Lines take the voltage that such a cell would need, and then it has a solution: that of a scalar equation.
+    let steep = CellLaw::passive(Conduction::Sinh { per_v: 200.0 });
+    assert!(refused(steep, Wires::new(100.0, 100.0)).is_ok());
+}
+
+#[test]
+fn reciprocity_is_found_for_every_kind_of_line() {
+    let (m, n) = (9, 12);
+    let (g, v) = problem(5, m, n, 2.0);
+    for access in [ACCESS[0], ACCESS[2], ACCESS[3]] {
+        for wires in
+            [Wires::new(0.0, 1.0), Wires::new(1.0, 0.0), Wires::new(1e-6, 1e-6), Wires::new(1.0, 1.0)]
+        {
+            let found = nonlinear(&g, m, n, wires, CellLaw { conduction: SINH, access }, &v);
+            let reciprocity = found.reciprocity.unwrap_or_else(|| panic!("{access:?} {wires:?}"));
+            assert!(reciprocity < 1e-9, "{access:?} {wires:?}: {reciprocity:e}");
+        }
+    }
+}
+
+#[test]
+fn the_faintest_inputs_are_solved_like_small_ones() {
+    let (m, n) = (24, 40);
+    let (g, v) = problem(6, m, n, 1.0);
+    let at = |scale: f64| {
+        let v: Vec<f64> = v.iter().map(|v| v * scale).collect();
+        let currents = nonlinear(&g, m, n, Wires::new(1.0, 1.0), CellLaw::passive(SINH), &v).currents;
+        currents.iter().map(|i| i / scale).collect::<Vec<f64>>()
+    };
+    // So small that no cell is bent.
+    let small = at(1e-10);
+    for scale in [1e-100, 1e-155, 1e-200, 1e-250] {
+        let off = apart(&at(scale), &small) / largest(&small);
+        assert!(off < 1e-11, "{scale:e}: {off:e}");
     }
 }

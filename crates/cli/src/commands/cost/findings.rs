@@ -345,8 +345,9 @@ impl Found<'_> {
             found.info(format!(
                 "Each of {} converters takes {} measurements to calibrate itself, by convention a conversion each, whenever its \
                  power comes on; in a sample's energy and time they are not, in the mean power of a chip that is off between \
-                 samples they are.",
-                c.converters, c.measurements
+                 samples they are. The chip has {} a crossbar, by its columns_per_converter; area and time of conversions are \
+                 those of the technology's {}.",
+                c.converters, c.measurements, fabric.converters, fabric.adcs
             ));
         }
     }

@@ -51,7 +51,7 @@ pub struct Options {
     #[arg(long = "set", value_name = "KEY=VALUE")]
     set: Vec<String>,
     /// Area that layers may be duplicated into, such as 50mm2 [default: the technology's chip]
-    #[arg(long, value_name = "AREA", value_parser = area)]
+    #[arg(long, value_name = "AREA", value_parser = area, allow_hyphen_values = true)]
     area: Option<f64>,
     /// Do not duplicate layers for throughput
     #[arg(long)]
@@ -196,8 +196,11 @@ fn rows(table: &Table) -> Columns {
     for row in &table.rows {
         let cells = row.iter().zip(&table.columns).map(|(cell, column)| match cell {
             Cell::Text(text) => (Style::Plain, text.clone()),
-            Cell::Number(v) if *v == 0.0 => (Style::Faint, "–".to_owned()),
-            Cell::Number(v) => (Style::Plain, written(*v, None, &column.unit).to_string()),
+            // A zero is a number, here as on the page: a chip without power keeps its weights at 0 W.
+            Cell::Number(v) => {
+                let style = if *v == 0.0 { Style::Faint } else { Style::Plain };
+                (style, written(*v, None, &column.unit).to_string())
+            }
             Cell::Uncertain { value, ci95 } => {
                 (Style::Plain, written(*value, Some(*ci95), &column.unit).to_string())
             }

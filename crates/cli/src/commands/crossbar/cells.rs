@@ -116,7 +116,12 @@ impl CellOptions {
         };
         let access = self.selector.access();
         let law = CellLaw { conduction, access };
-        law.check()?;
+        law.check().map_err(|error| match error {
+            WireError::NoGateOpens { .. } if rows > 1 => {
+                Failure::from(error).help("--rows-on says whose gates are on; all others are off")
+            }
+            _ => error.into(),
+        })?;
         let rows_on = match &self.rows_on {
             None => None,
             Some(_) if !matches!(access, Access::Transistor { .. }) => {

@@ -233,6 +233,7 @@ impl CircuitOptions {
                 |r| match r {
                     r if r.is_nan() => ("resistances are positive", "an open cell is inf, not NaN"),
                     0.0 => ("resistances are positive", "a short is a small resistance; an open cell is inf"),
+                    r if r > 0.0 => ("that is no resistance: its conductance exceeds the largest number", ""),
                     _ => ("resistances are positive, or inf for an open cell", ""),
                 },
             )?;
@@ -376,7 +377,8 @@ pub fn refuse(
     let message = format!(
         "{}: the value in row {row}, column {column} is {} {unit}{more}; {rule}",
         path.display(),
-        values[at]
+        // With an exponent where it would be long.
+        quantity::format(values[at], Dimension::Ratio)
     );
     let failure = Failure::request(message);
     let failure = if help.is_empty() { failure } else { failure.help(help) };

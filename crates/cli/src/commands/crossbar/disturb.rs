@@ -188,7 +188,9 @@ fn tell(seen: &[Disturbed], decades: u32, found: &mut Findings) {
         Line::new(*what, x.clone(), y)
     });
     let mut lines: Vec<Line> = lines.collect();
-    if !lines.is_empty() {
+    if lines.is_empty() {
+        found.info(super::UNMOVED);
+    } else {
         lines.push(Line::new("a tenth", x.clone(), vec![100.0 * TENTH; x.len()]).dashed());
         found.series.push(Series {
             name: "disturb".into(),

@@ -107,11 +107,18 @@ fn cut(crossbar: &LinearCrossbar) -> Option<String> {
     Some(format!("The segments of all {kind} lines are cut: no current flows from any source to ground."))
 }
 
+/// What stands for a figure of changes where there are none.
+const UNMOVED: &str = "There is no figure of disturbed cells: none changed by other cells' pulses, to the resolution of the \
+    numbers (2e-16 of a conductance).";
+
 /// The way out where conjugate gradients end too early.
 const ELIMINATE: &str = "--method eliminate keeps all digits";
 
 /// Rows, columns and inputs in messages are those of numpy.
 const COUNTED: &str = "rows, columns and inputs count from 0";
+
+/// Inputs that a command to leave them out lists at most.
+const LISTED: usize = 20;
 
 impl From<WireError> for Failure {
     fn from(error: WireError) -> Self {
@@ -126,6 +133,9 @@ impl From<WireError> for Failure {
             }
             WireError::Floating { .. } => Failure::request(said).help(format!(
                 "{COUNTED}; an open cell (inf) behind a cut wire (inf) does that: give either a large resistance instead"
+            )),
+            WireError::NeverOn { ref inputs, of, .. } if inputs.len() < of.min(LISTED) => Failure::request(said).help(format!(
+                "{COUNTED}; numpy.delete(V, {inputs:?}, axis=1) is an array of voltages without them"
             )),
             WireError::Conductance { .. } | WireError::Voltage { .. } => Failure::request(said).help(COUNTED),
             _ => Failure::request(said),

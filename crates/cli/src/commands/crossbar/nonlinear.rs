@@ -1,6 +1,6 @@
 //! Arrays of cells that do not obey Ohm's law.
 
-use neurohm::array::wires::{LinearCrossbar, WireError, Workspace};
+use neurohm::array::wires::{LinearCrossbar, Workspace};
 use neurohm::num::{Rows, Watch};
 use neurohm::study::{ArrayFile, Arrays};
 
@@ -33,7 +33,7 @@ pub fn solve(
     for first in (0..sets).step_by(batch) {
         let count = batch.min(sets - first);
         let found =
-            array.solve(inputs.slice(first, count), &workspace, watch).map_err(|e| later(e, first))?;
+            array.solve(inputs.slice(first, count), &workspace, watch).map_err(|e| e.counted_from(first))?;
         for (file, planes) in files.iter_mut().zip([&found.word_v, &found.bit_v]) {
             put(file, planes, shape, first)?;
         }
@@ -47,15 +47,4 @@ pub fn solve(
     files.into_iter().try_for_each(ArrayFile::end)?;
     solved.newton = Some(newton);
     Ok(solved)
-}
-
-/// Counts inputs from the first of the file.
-fn later(error: WireError, first: usize) -> WireError {
-    match error {
-        WireError::NeverOn { input, row, column, across_v, threshold_v } => {
-            WireError::NeverOn { input: first + input, row, column, across_v, threshold_v }
-        }
-        WireError::Oscillates { input } => WireError::Oscillates { input: first + input },
-        other => other,
-    }
 }

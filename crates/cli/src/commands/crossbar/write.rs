@@ -422,6 +422,8 @@ impl Cells {
         let disturbed: Vec<f64> = self.disturbed().iter().map(|d| 100.0 * d).collect();
         if disturbed.iter().any(|d| *d != 0.0) {
             map("disturbed", caption, "change", "%", disturbed, true);
+        } else {
+            found.info(super::UNMOVED);
         }
     }
 

@@ -157,6 +157,23 @@ impl CompactModel for AndTs {
         Ok(out)
     }
 
+    fn spice(&self, _: &AndTsCell) -> Result<Equations, &'static str> {
+        // Without a spread the voltages of every cycle are the nominal ones. An exponent of 200 shuts a gate for good.
+        let gate = |sign: &str, at: &str, width: &str| {
+            let b = format!("($v-{{{at}_positive}})*($v-{{{at}_negative}})/({{{width}}}*{{{width}}})");
+            format!("1/(1+exp(max(min({sign}{b},200),-200)))")
+        };
+        let closing = "((1-exp(-({a}*$x+{d_s})))*(1-$x)+(1-exp(-{a}*(1-$x)))*$x)";
+        let opening = "((1-exp(-{a}*$x))*(1-$x)+(1-exp(-({a}*(1-$x)+{d_r})))*$x)";
+        let rate = format!(
+            "{}*{closing}/{{tau_s}}-{}*{opening}/{{tau_r}}",
+            gate("-", "v_th", "v_s"),
+            gate("", "v_h", "v_r"),
+        );
+        let i = "$x*$v/($v>=0 ? {r_on_positive} : {r_on_negative})+{i_leak}*tanh($v/{v_leak})";
+        Ok(Equations::new(self, i).bounded("x", rate))
+    }
+
     fn chance(&self) -> Option<&'static str> {
         let drawn = self.sigma_positive_v > 0.0 || self.sigma_negative_v > 0.0;
         drawn.then_some("over its thresholds, which are drawn anew in every cycle")

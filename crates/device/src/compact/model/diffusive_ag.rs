@@ -120,6 +120,21 @@ impl CompactModel for DiffusiveAg {
         Ok(out)
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let s = "min(max($formed+$residual,0),1)";
+        let residual = "({beta}*$formed-{gamma2}*$residual)";
+        let formed = format!(
+            "min({{mu_per_v_s}}*abs($v)/({{alpha}}+1-{s})-({{gamma1}}+{{beta}})*$formed,{{growth_max}})"
+        );
+        let sum = format!("({formed}+{residual})");
+        let rate = format!("min({sum},0)+max({sum},0)*min((1-{s})/{END:e},1)-{residual}");
+        let r = format!("({{r_on}}*{s}+{{r_off}}*(exp((1-{s})/{{lambda}})-1)/{{whole}})");
+        Ok(Equations::new(self, format!("$v/{r}"))
+            .with("whole", libm::expm1(1.0 / self.lambda))
+            .bounded("formed", rate)
+            .bounded("residual", residual))
+    }
+
     /// Without kappa nothing shrinks by jumps.
     fn chance(&self) -> Option<&'static str> {
         (self.kappa_per_s > 0.0).then_some("when its filament shrinks")

@@ -440,8 +440,83 @@ impl CompactModel for JartVcm {
         }
     }
 
-    fn spice(&self, _: &JartCell) -> Result<Equations, &'static str> {
-        Err(IMPLICIT)
+    fn spice(&self, cell: &JartCell) -> Result<Equations, &'static str> {
+        // Without chance a cell has one disc all its life. The contact's share s of the voltage is found as ln(s/(1 - s)),
+        // on which the excess of `Cell` depends nearly as a straight line.
+        let disc = cell.from;
+        let area = PI * disc.r_m * disc.r_m;
+        let ohm = |l: f64| l / (self.z * Q * 1e26 * self.mobility_m2_per_vs * area);
+        let ratio = self.r_m / disc.r_m;
+        let drive = format!("max(abs($v),{SMALL_V:e})");
+        let v_s = format!("({drive}/(1+exp(-$share)))");
+        let rest = format!("({drive}/(1+exp($share)))");
+        let disc_ohm = "{disc_ohm_n}/$n_disc";
+        let hot = format!("({{plug_ohm}}+{disc_ohm})");
+        let ohms = format!("({{cold_ohm}}+{hot})");
+        let cubic = self.r_0_ohm * self.r_0_ohm * self.alpha_line_per_k * self.r_th_line_k_per_w;
+        let through = if cubic > 0.0 {
+            // The one real root of I R + c I^3 = rest.
+            format!("2*sqrt({ohms}/(3*{{cubic}}))*sinh(asinh(1.5*{rest}/{ohms}*sqrt(3*{{cubic}}/{ohms}))/3)")
+        } else {
+            format!("{rest}/{ohms}")
+        };
+        let i = "exp(max(min($ln_current,100),-100))";
+        let heat = format!("{i}*({v_s}+{i}*{hot})*($v>0 ? {{r_th_positive}} : {{r_th_negative}})");
+        // The filament is never colder than what is around it; SPICE's iteration may ask for it.
+        let kt = "({k_b_ev}*max($t_filament,{t_ambient}))";
+
+        let psi = format!("max({{phi_bn0}}-{{phi_n}}-($v>0 ? 1 : -1)*{v_s},0)");
+        // The root's slope has no end at 0, which Newton's iteration cannot take.
+        let phi = format!("max({{phi_bn0}}-sqrt(sqrt({{image}}*$n_disc*({psi}+1e-16))),0)");
+        let ln_expm1 = |x: &str| format!("{x}+ln(max(1-exp(-{x}),1e-16))");
+        let w00 = "({w00_n}*sqrt($n_disc))";
+        let u = format!("({w00}/{kt})");
+        let small = format!("{u}*{u}*{u}/3*(1-{u}*{u}*(0.4-{u}*{u}*17/105))");
+        let over = format!("({u}>0.03 ? {u}-tanh({u}) : {small})");
+        let positive = format!("ln({{emission}}*{kt}*{kt}/({{k_b_ev}}*{{k_b_ev}}))-{phi}/{kt}+{}", {
+            ln_expm1(&format!("({v_s}/{kt})"))
+        });
+        let negative = format!(
+            "ln({{emission}}*{kt}/({{k_b_ev}}*{{k_b_ev}})*sqrt({{pi}}*{w00}*({v_s}+{phi}/(cosh({u})*cosh({u})))))\
+             -{phi}*tanh({u})/{w00}+{}",
+            ln_expm1(&format!("({v_s}*{over}/{w00})")),
+        );
+
+        let field = format!("($v>0 ? ({v_s}+{i}*{hot})/{{l_cell}} : {i}*{disc_ohm}/{{disc_m}})");
+        let field_gamma = format!("{{z}}*{{a}}/({{pi}}*{{w_a}})*{field}");
+        let gamma = "max(min($gamma,1),0)";
+        // The same holds for both functions at 1.
+        let even = format!("(sqrt(1-{gamma}*{gamma}+1e-16)+{gamma}*asin(min({gamma},1-1e-12)))");
+        let barrier = |sign: char| format!("exp(-{{w_a}}*({even}{sign}{gamma}*{{pi}}/2)/{kt})");
+        let limit = "max(1-pwr($v>0 ? {disc_n_min}/$n_disc : $n_disc/{disc_n_max},10),0)";
+        let rate = format!(
+            "($v>0 ? -1 : 1)*({{n_plug_1e26_per_m3}}+$n_disc)/2*{{a}}*{{nu0}}/{{disc_m}}*({}-{})*{limit}",
+            barrier('-'),
+            barrier('+'),
+        );
+        let eps = self.epsilon_b_r * EPSILON_0;
+        let w00_n =
+            PLANCK / (4.0 * PI) * (self.z * 1e26 / (ELECTRON_MASS * self.epsilon_r * EPSILON_0)).sqrt();
+        Ok(Equations::new(self, format!("{i}*$v/{drive}"))
+            .with("k_b_ev", K_B_EV)
+            .with("pi", PI)
+            .with("disc_m", disc.l_m)
+            .with("disc_n_min", disc.n_min)
+            .with("disc_n_max", disc.n_max)
+            .with("disc_ohm_n", ohm(disc.l_m))
+            .with("plug_ohm", ohm((self.l_cell_m - disc.l_m).max(0.0)) / self.n_plug_1e26_per_m3)
+            .with("cold_ohm", self.r_tiox_ohm + self.r_0_ohm)
+            .with("cubic", cubic)
+            .with("r_th_negative", self.r_th0_k_per_w * ratio * ratio)
+            .with("r_th_positive", self.r_th0_k_per_w * ratio * ratio * self.r_th_reset)
+            .with("emission", area * self.richardson_a_per_m2_k2)
+            .with("image", Q * (Q / eps) * (Q / eps) * (self.z * 1e26 / eps) / (8.0 * PI * PI))
+            .with("w00_n", w00_n)
+            .bounded("n_disc", rate)
+            .value("ln_current", 1.0, format!("ln({through})"))
+            .value("t_filament", 300.0, format!("{{t_ambient}}+{heat}"))
+            .value("gamma", 1.0, field_gamma)
+            .root("share", format!("$ln_current-($v>0 ? {positive} : {negative})"), -30.0, 30.0))
     }
 
     fn draw(&self, key: Key, _: u64) -> JartCell {

@@ -113,6 +113,16 @@ impl CompactModel for MessarisQuadratic {
         Ok(Response { i_a: a * libm::sinh(b * v), di_dv_s: a * b * libm::cosh(b * v), ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let side = |s: char, sign: &str, left: &str| {
+            format!("{{rate_{s}}}*(1-exp(-max({sign}$v,0)/{{saturation_{s}}}))*pwr(max({left},0),2)")
+        };
+        let fall = side('p', "", "$r-({rp0}+{rp1}*$v)");
+        let rise = side('n', "-", "({rn0}+{rn1}*$v)-$r");
+        let rate = format!("$v>0 ? -{fall} : {rise}");
+        Ok(Equations::new(self, "{a}/$r*sinh({b}*$v)").bounded("r", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (self.r_min_ohm, self.r_max_ohm);
     }

@@ -117,6 +117,23 @@ impl CompactModel for MottPillar {
         Ok(Response { i_a: v / r, di_dv_s: 1.0 / r, ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let volume = PI * self.length_m * self.radius_m * self.radius_m;
+        let ratio = self.rho_insulator_ohm_m / self.rho_metal_ohm_m;
+        let g = "((1+{excess}*$u*$u)/{bare})";
+        let shape = "(1-$u*$u+2*$u*$u*ln($u))/(2*$u*ln($u)*ln($u))";
+        let dt = "({t_transition}-{t_ambient})";
+        let enthalpy = format!("({{heat}}*max({dt},0)*{shape}+{{latent}}*$u)");
+        let rate = format!("($v*$v*{g}+{{loss}}*{dt}/ln($u))/{enthalpy}");
+        Ok(Equations::new(self, format!("$v*{g}"))
+            .with("excess", ratio - 1.0)
+            .with("bare", self.resistance(0.0))
+            .with("loss", 2.0 * PI * self.length_m * self.kappa_w_per_m_k)
+            .with("heat", volume * self.heat_capacity_j_per_m3_k)
+            .with("latent", 2.0 * volume * self.enthalpy_j_per_m3)
+            .bounded("u", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (NONE, 1.0 - NONE);
     }

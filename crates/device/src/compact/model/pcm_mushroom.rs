@@ -303,6 +303,69 @@ impl CompactModel for PcmMushroom {
         Ok(out)
     }
 
+    fn spice(&self, alpha: &f64) -> Result<Equations, &'static str> {
+        let amplitude = "({i_scale}*exp(-({ea}+{own_alpha}*({sigma0}-$glass))/({k_b_ev}*{t_ambient})))";
+        let steepness = "({dz}/(2*{k_b_ev}*{t_ambient}))";
+        // The field times the steepness, as in `off`, with the sign of the voltage.
+        let a = format!("(($dome+{{r_set}}*{{liner_s_m}})/{steepness})");
+        let b = format!("({{r_set}}*{amplitude})");
+        let residual = format!("($v-{a}*$field-{b}*sinh($field))/({a}+{b})");
+        let off = format!("({amplitude}*sinh($field)+{{liner_s_m}}/{steepness}*$field)");
+        let soft = |z: &str| format!("(max({z},0)+ln(1+exp(-abs({z}))))");
+        let bend = format!(
+            "({}-{})*{{bend}}/{{r_dyn}}",
+            soft("((abs($v)-{v_on})/{bend})"),
+            soft("(-{v_on}/{bend})")
+        );
+        let on = format!("($v/{{r_set}}+($v>=0 ? 1 : -1)*{bend})");
+        let i = format!("({off}*(1-$on)+{on}*$on)");
+        let t = "({t_ambient}+({r_th_crystal}-{fall}*$dome/{u_max})*$power)";
+
+        let part = "({r_th_crystal}-({t_melt}-{t_ambient})/max($power,1e-30))/{fall}";
+        let melt = format!("({{u_max}}*max({part},-1))");
+        let bell = |t: &str| {
+            format!("{{growth}}*exp(-({t}-{{t_peak}})*({t}-{{t_peak}})/(2*{{t_width}}*{{t_width}}))")
+        };
+        let grows = format!(
+            "({t}<{{t_arrhenius}} ? {}*exp({{growth_energy}}/{{k_b_ev}}*(1/{{t_arrhenius}}-1/{t})) \
+             : {}*min(max(({{t_melt}}-{t})/{{taper}},0),1))",
+            bell("{t_arrhenius}"),
+            bell(t),
+        );
+        let dome = format!("{melt}>$dome ? ({melt}-$dome)/{{tau_melt}} : -{grows}");
+
+        let molten = format!("(min(max({melt},0),$dome+{{trace}})/($dome+{{trace}}))");
+        let relaxes = format!("{{nu0}}*exp(-{{es}}*max(1-$glass,0)/({{k_b_ev}}*min({t},{{t_melt}})))");
+        let glass = format!("{molten}*({{sigma0}}-$glass)/{{tau_melt}}-(1-{molten})*{relaxes}");
+
+        let threshold = "max({e_th}*$dome-{v_hold},0)*exp(-100*$on)";
+        // An exponent of 200 is nothing at all.
+        let logistic = |z: &str| format!("1/(1+exp(min(-({z})/{{switch_width}},200)))");
+        let above = logistic(&format!("abs($v)-{{v_hold}}-{threshold}"));
+        let below = logistic("{v_hold}-abs($v)");
+        let switches = format!("({above}*(1-$on)-{below}*$on)/{{tau_switch}}");
+        let i_scale = 2.0 * Q * self.area_m2 * self.traps_per_m3 * self.dz_m / self.tau0_s;
+        Ok(Equations::new(self, i.as_str())
+            .with("k_b_ev", K_B_EV)
+            .with("own_alpha", *alpha)
+            .with("i_scale", i_scale)
+            .with("liner_s_m", self.liner_s_m())
+            .with("fall", self.r_th_crystal_k_per_w - self.r_th_dome_k_per_w)
+            .with("bend", BEND_V)
+            .with("taper", TAPER_K)
+            .with("trace", TRACE_M)
+            .with("switch_width", SWITCH_WIDTH_V)
+            .bounded("dome", dome)
+            .within(self.tau_melt_s)
+            // Nothing but its rate keeps the glass from leaving its bounds, as there.
+            .free("glass", glass)
+            .within(self.tau_melt_s)
+            .bounded("on", switches)
+            .within(self.tau_switch_s)
+            .root("field", residual, -200.0, 200.0)
+            .value("power", 1e-4, format!("abs($v*{i})")))
+    }
+
     fn bounds(&self, _: &f64, low: &mut [f64], high: &mut [f64]) {
         // Without a lower bound to the glass: it never gets there, but a step that is far too long would end in the
         // bound and pass for one that is not.

@@ -130,7 +130,23 @@ impl CompactModel for SchottkyInterface {
     }
 
     fn spice(&self, (): &()) -> Result<Equations, &'static str> {
-        Err(IMPLICIT)
+        // The contact's voltage over n kT solves the equation of `eval`.
+        let saturation =
+            "({scale}*{t_ambient}*{t_ambient}*exp(-({phi0}-{shift}*$trapped)/({k_b_ev}*{t_ambient})))";
+        let residual = format!(
+            "($v-{saturation}*{{series}}*(exp($junction)-1))/({{ideality}}*{{k_b_ev}}*{{t_ambient}})-$junction"
+        );
+        let drive = "(exp({gamma}*abs($v))-1)";
+        let rate = format!(
+            "($v>0 ? (1-$trapped)*{drive}/{{tau_set}} : -$trapped*{drive}/{{tau_reset}})-$trapped/{{tau_decay}}"
+        );
+        Ok(Equations::new(self, format!("{saturation}*(exp($junction)-1)"))
+            .with("k_b_ev", K_B_EV)
+            .with("scale", self.area_m2 * self.richardson)
+            .with("shift", self.barrier_shift_ev())
+            .with("series", self.series_1um2_ohm * 1e-12 / self.area_m2)
+            .bounded("trapped", rate)
+            .root("junction", residual, -1e6, 200.0))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

@@ -114,6 +114,20 @@ impl CompactModel for SimmonsTunnelBarrier {
         Ok(Response { i_a: v / r, di_dv_s: 1.0 / r, ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let r = self.resistance.spice("{x_on}", "{x_off}");
+        let side = |s: &str, sign: &str, shoulder: &str| {
+            // sinh(u) is e^u (1 - e^-2u)/2, in logarithms as above.
+            let (u, push) =
+                (format!("max({sign}$v,0)/({r}*{{i_{s}}})"), format!("max({sign}$v,0)/({r}*{{b}})"));
+            let ln_sinh = format!("{u}+ln(max(1-exp(-2*{u}),1e-30)/2)");
+            let shoulder = format!("exp(min({shoulder}($w-{{a_{s}}})/{{w_c}}-{push},200))");
+            format!("min({{c_{s}}}*exp(min({ln_sinh}-{shoulder}-$w/{{w_c}},200)),{FASTEST:e})")
+        };
+        let rate = format!("$v>0 ? {} : -{}", side("off", "", ""), side("on", "-", "-"));
+        Ok(Equations::new(self, format!("$v/{r}")).bounded("w", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (self.x_on_m, self.x_off_m);
     }

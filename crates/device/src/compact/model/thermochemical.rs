@@ -141,6 +141,29 @@ impl CompactModel for Thermochemical {
         Ok(Response { i_a: g * v, di_dv_s: g, ..out })
     }
 
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let filament = "($radius*$radius*1e18/{r_1nm})";
+        let g = format!("({filament}+1/{{r_off}})");
+        let (t, heating) = match self.heating {
+            Heating::Lumped { r_th_k_per_w } => {
+                (format!("({{t_ambient}}+{{heating}}*$v*$v*{filament})"), r_th_k_per_w)
+            }
+            Heating::Kohlrausch { efficiency } => {
+                ("sqrt({t_ambient}*{t_ambient}+{heating}*$v*$v)".to_owned(), efficiency / (4.0 * LORENZ))
+            }
+        };
+        let hop = |barrier: &str| format!("exp(-{{{barrier}}}/({{k_b_ev}}*{t}))");
+        // An exponent of 200 is no growth at all.
+        let onset = "1/(1+exp(min(({v_set}-abs($v))/{onset},200)))";
+        let room = format!("max(1-abs({g}*$v)/{{i_c}},0)");
+        let rate = format!("{{growth}}*{}*{onset}*{room}-{{dissolution}}*{}", hop("eb"), hop("ea"));
+        Ok(Equations::new(self, format!("{g}*$v"))
+            .with("k_b_ev", K_B_EV)
+            .with("onset", ONSET_V)
+            .with("heating", heating)
+            .bounded("radius", rate))
+    }
+
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {
         (low[0], high[0]) = (0.0, self.r_max_m);
     }

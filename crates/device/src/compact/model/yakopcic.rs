@@ -127,6 +127,17 @@ impl Yakopcic {
         }
     }
 
+    /// The state's rate in SPICE's language.
+    pub(super) fn rate_spice(&self) -> String {
+        let rise = "($x<{xp} ? 1 : exp(-{alpha_p}*($x-{xp}))*(({xp}-$x)/(1-{xp})+1))";
+        let fall = "($x>1-{xn} ? 1 : exp({alpha_n}*($x+{xn}-1))*$x/(1-{xn}))";
+        let (positive, negative) = if self.eta > 0.0 { (rise, fall) } else { (fall, rise) };
+        format!(
+            "{{eta}}*({{ap}}*(exp(max($v,{{vp}}))-exp({{vp}}))*{positive}\
+             -{{an}}*(exp(max(-$v,{{vn}}))-exp({{vn}}))*{negative})"
+        )
+    }
+
     pub(crate) fn problem(&self) -> Option<(String, String)> {
         self.out_of_range().or_else(|| {
             (self.eta.abs() != 1.0)
@@ -156,14 +167,7 @@ impl CompactModel for Yakopcic {
 
     fn spice(&self, (): &()) -> Result<Equations, &'static str> {
         let i = "$x*sinh({b}*$v)*($v>=0 ? {a1} : {a2})";
-        let rise = "($x<{xp} ? 1 : exp(-{alpha_p}*($x-{xp}))*(({xp}-$x)/(1-{xp})+1))";
-        let fall = "($x>1-{xn} ? 1 : exp({alpha_n}*($x+{xn}-1))*$x/(1-{xn}))";
-        let (positive, negative) = if self.eta > 0.0 { (rise, fall) } else { (fall, rise) };
-        let rate = format!(
-            "{{eta}}*({{ap}}*(exp(max($v,{{vp}}))-exp({{vp}}))*{positive}\
-             -{{an}}*(exp(max(-$v,{{vn}}))-exp({{vn}}))*{negative})"
-        );
-        Ok(Equations::new(self, i).bounded("x", rate))
+        Ok(Equations::new(self, i).bounded("x", self.rate_spice()))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

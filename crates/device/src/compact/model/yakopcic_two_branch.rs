@@ -77,9 +77,9 @@ impl YakopcicTwoBranch {
         }
     }
 
-    /// Rate of the state, 1/s: that of the one-branch model, whose current has no part in it.
-    fn rate(&self, x: f64, v: f64) -> f64 {
-        let motion = Yakopcic {
+    /// The one-branch model of the same motion, whose current has no part in it.
+    fn motion(&self) -> Yakopcic {
+        Yakopcic {
             a1_a: 0.0,
             a2_a: 0.0,
             b_per_v: 1.0,
@@ -92,8 +92,13 @@ impl YakopcicTwoBranch {
             alpha_p: self.alpha_p,
             alpha_n: self.alpha_n,
             eta: self.eta,
-            x_initial: x,
-        };
+            x_initial: self.x_initial,
+        }
+    }
+
+    /// Rate of the state, 1/s.
+    fn rate(&self, x: f64, v: f64) -> f64 {
+        let motion = self.motion();
         motion.eta * motion.g(v) * motion.f(x, v)
     }
 
@@ -130,6 +135,14 @@ impl CompactModel for YakopcicTwoBranch {
             di_dv_s: on * bmax * libm::cosh(bmax * v) + off * bmin * libm::cosh(bmin * v),
             ..out
         })
+    }
+
+    fn spice(&self, (): &()) -> Result<Equations, &'static str> {
+        let branches = |s: char| {
+            format!("{{gmax_{s}}}*$x*sinh({{bmax_{s}}}*$v)+{{gmin_{s}}}*(1-$x)*sinh({{bmin_{s}}}*$v)")
+        };
+        let i = format!("$v>=0 ? {} : {}", branches('p'), branches('n'));
+        Ok(Equations::new(self, i).bounded("x", self.motion().rate_spice()))
     }
 
     fn bounds(&self, (): &(), low: &mut [f64], high: &mut [f64]) {

@@ -7,15 +7,18 @@ use serde_json::{Value, json};
 use super::{Solve, Solved};
 use crate::terminal::{Columns, Style, Terminal};
 
-/// What a difficulty means.
-fn meaning(chi: f64) -> String {
-    match chi {
+/// What the difficulty of an array means, whose cells may have laws of their own.
+fn meaning(crossbar: &LinearCrossbar, ohmic: bool) -> String {
+    let loss = crossbar.first_loss();
+    match crossbar.difficulty() {
         chi if !chi.is_finite() => "lines are cut".to_owned(),
+        chi if chi < 1.0 && loss < 0.5 => {
+            let at = if ohmic { "" } else { "at low voltages, " };
+            let part = if loss > 0.0 && loss < 5e-5 { "less than 0.01 %".to_owned() } else { percent(loss) };
+            format!("{at}to first order a uniform array loses {part} of its currents to its wires")
+        }
         chi if chi < 1.0 => {
-            format!(
-                "to first order a uniform array loses {} of its currents to its wires",
-                percent(chi / 3.0)
-            )
+            "lines matter little, but drivers and sense amplifiers take much of the voltage".to_owned()
         }
         _ => {
             "wires dominate: above about 1 no approximation holds, and only an exact solution does".to_owned()
@@ -44,7 +47,7 @@ pub(super) fn summary(options: &Solve, crossbar: &LinearCrossbar, inputs: usize,
         "columns": crossbar.columns(),
         "inputs": inputs,
         "difficulty": chi,
-        "difficulty_means": meaning(chi),
+        "difficulty_means": meaning(crossbar, solved.newton.is_none()),
         "lost": solved.lost,
         "kcl": solved.checks.kcl,
         "balance": solved.checks.balance,
@@ -85,7 +88,7 @@ pub(super) fn shown(
         columns.row([(Style::Plain, name.to_owned()), (Style::Strong, value), (Style::Faint, about)]);
     };
     let chi = crossbar.difficulty();
-    row("difficulty chi", plain(chi), meaning(chi));
+    row("difficulty chi", plain(chi), meaning(crossbar, solved.newton.is_none()));
     if let Some(lost) = solved.lost {
         row("lost to wires", percent(lost), "of the currents, all sources at the same voltage".to_owned());
     }
