@@ -5,7 +5,7 @@ use crate::graph::{Activation, Binary, Graph, Node, Op, Reduce, Tensor, Value, V
 use neurohm_num::{Key, Purpose};
 
 /// Names that [`by_name`] knows.
-pub const NAMES: [&str; 3] = ["mlp", "cnn", "resnet8"];
+pub const NAMES: [&str; 4] = ["mlp", "cnn", "resnet8", "resnet32"];
 
 /// A network for samples of `shape` and that many classes; weights grow from `key`.
 pub fn by_name(name: &str, shape: &[usize], classes: usize, key: Key) -> Result<Graph, NnError> {
@@ -13,6 +13,8 @@ pub fn by_name(name: &str, shape: &[usize], classes: usize, key: Key) -> Result<
         "mlp" => mlp(shape, &[256, 128], classes, key),
         "cnn" => cnn(shape, classes, key),
         "resnet8" => resnet(shape, &[16, 32, 64], 1, classes, key),
+        // The widths of V. Joshi et al. 2020, for 361 722 parameters that go onto devices with three channels and ten classes.
+        "resnet32" => resnet(shape, &[16, 28, 56], 5, classes, key),
         _ => {
             let near = NAMES.iter().copied().min_by_key(|known| distance(known, name));
             let near = near.filter(|known| distance(known, name) <= 2).map(str::to_string);

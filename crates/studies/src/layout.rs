@@ -6,7 +6,7 @@
 
 /// How a sample becomes a model's input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Adapt {
+pub enum Adapt {
     /// The values in their order; shapes differ in axes of length 1 or by flattening at most.
     AsIs,
     /// `[height, width, channels]` becomes `[channels, height, width]`.
@@ -16,7 +16,10 @@ pub(crate) enum Adapt {
 }
 
 /// How samples of shape `sample` become inputs of shape `wanted`, or why they cannot.
-pub(crate) fn adapt(sample: &[usize], wanted: &[usize]) -> Result<Adapt, String> {
+///
+/// # Errors
+/// Shapes of which neither is the other with the channel axis moved, in words.
+pub fn adapt(sample: &[usize], wanted: &[usize]) -> Result<Adapt, String> {
     let without_ones = |s: &[usize]| -> Vec<usize> { s.iter().copied().filter(|&n| n != 1).collect() };
     if sample == wanted || without_ones(sample) == without_ones(wanted) {
         return Ok(Adapt::AsIs);
@@ -52,7 +55,7 @@ pub(crate) fn adapt(sample: &[usize], wanted: &[usize]) -> Result<Adapt, String>
 }
 
 /// Applies an adaptation to whole samples. `x` holds samples of shape `sample`.
-pub(crate) fn apply(how: Adapt, x: &[f32], sample: &[usize]) -> Vec<f32> {
+pub fn apply(how: Adapt, x: &[f32], sample: &[usize]) -> Vec<f32> {
     match (how, sample) {
         (Adapt::ChannelsFirst, &[h, w, c]) => {
             let mut out = Vec::with_capacity(x.len());

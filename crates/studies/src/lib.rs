@@ -4,7 +4,7 @@
 //! the registry.
 
 mod inference;
-mod layout;
+pub mod layout;
 mod mvm;
 mod networks;
 mod price;

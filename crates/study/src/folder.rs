@@ -203,6 +203,14 @@ pub fn write_file(path: &Path, bytes: &[u8]) -> Result<(), StudyError> {
     unfinished.finish().map(|_| ())
 }
 
+/// Takes a file away, if it is there.
+pub fn remove_file(path: &Path) -> Result<(), StudyError> {
+    match fs::remove_file(path) {
+        Err(e) if e.kind() != ErrorKind::NotFound => Err(refused(path, &e)),
+        _ => Ok(()),
+    }
+}
+
 /// Writes findings and page into `dir`; see [`RunFolder`].
 pub fn write_run(dir: &Path, findings: &[Finding], html: Option<&str>) -> Result<Vec<PathBuf>, StudyError> {
     RunFolder::open(dir)?.write(findings, html)

@@ -120,7 +120,8 @@ fn an_interrupt_keeps_the_epochs_that_were_finished() {
     let (out, _) = interrupted(dir.path(), &args, Some(" 2 of 5000"));
     assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
     assert!(text(&out.stderr).contains("is kept in net.onnx"), "{}", text(&out.stderr));
-    assert_eq!(files(dir.path()), [PathBuf::from("net.onnx")]);
+    assert_eq!(files(dir.path()), ["net.onnx", "net.onnx.checkpoint"].map(PathBuf::from));
+    assert!(text(&out.stderr).contains("--resume goes on"), "{}", text(&out.stderr));
     let shown = run(dir.path(), ["eval", "net.onnx", "--data", data, "--chip", "ideal", "--json"]);
     assert_eq!(shown.status.code(), Some(0), "{}", text(&shown.stderr));
 }

@@ -14,6 +14,7 @@ mod fit;
 #[cfg(unix)]
 mod interrupt;
 mod margin;
+mod train;
 mod write;
 
 /// The smallest `mvm` that still is one.

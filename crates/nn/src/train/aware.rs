@@ -91,8 +91,7 @@ impl Disturbance {
         held.weights(&mut RowsMut::new(&mut read, rows, columns).expect("a full matrix")).map_err(failed)?;
         let mut squares = [0.0f64; LEVELS];
         for (r, row) in read.chunks_exact(columns).enumerate() {
-            squares[r % LEVELS] +=
-                row.iter().map(|w| f64::from(w - target(r)).powi(2)).sum::<f64>();
+            squares[r % LEVELS] += row.iter().map(|w| f64::from(w - target(r)).powi(2)).sum::<f64>();
         }
         let count = (repeats * columns) as f64;
         Ok(Self::Curve { sigma: squares.iter().map(|s| (s / count).sqrt() as f32).collect() })
@@ -206,7 +205,8 @@ impl Aware {
         let bad = |name: &'static str, detail: String| Err(NnError::Setting { name, detail });
         let Outputs { levels, noise } = config.outputs;
         if levels != 0 && (levels % 2 == 0 || levels < 3) {
-            let detail = format!("{levels} levels; allowed are odd numbers from 3 on (zero is a level), or 0");
+            let detail =
+                format!("{levels} levels; allowed are odd numbers from 3 on (zero is a level), or 0");
             return bad("outputs.levels", detail);
         }
         if !(0.0..=10.0).contains(&noise) {
@@ -344,7 +344,10 @@ mod tests {
         let (a, b) = (noise(3), noise(4));
         let n = (a.len() as f64).sqrt();
         let (mean, sd) = (neurohm_num::stats::mean(&a), neurohm_num::stats::sd(&a));
-        assert!(mean.abs() < 4.0 * 0.05 / n && (sd / 0.05 - 1.0).abs() < 4.0 / (2.0_f64.sqrt() * n), "{mean} {sd}");
+        assert!(
+            mean.abs() < 4.0 * 0.05 / n && (sd / 0.05 - 1.0).abs() < 4.0 / (2.0_f64.sqrt() * n),
+            "{mean} {sd}"
+        );
         let together = a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>() / (n * n * 0.05 * 0.05);
         assert!(together.abs() < 4.0 / n, "{together}");
         assert_eq!(a, noise(3));
