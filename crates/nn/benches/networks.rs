@@ -5,6 +5,7 @@ use divan::{Bencher, black_box};
 use neurohm_array::chip_preset;
 use neurohm_nn::graph::{Graph, Tensor};
 use neurohm_nn::models::{self, Builder};
+use neurohm_nn::train::{Aware, AwareConfig, Disturbance, Hardware, Outputs};
 use neurohm_nn::{AnalogNetwork, Digital, Executor, Labelled, Products, TrainConfig, Trainer};
 use neurohm_num::{Key, Purpose, Rows, Unwatched};
 
@@ -62,20 +63,37 @@ fn inference(bencher: Bencher, name: &str) {
 
 /// The built-in network for MNIST's or CIFAR-10's images.
 fn model(name: &str) -> Graph {
-    let shape = if name == "resnet8" { [32, 32, 3] } else { [28, 28, 1] };
+    let shape = if name.starts_with("resnet") { [32, 32, 3] } else { [28, 28, 1] };
     models::by_name(name, &shape, 10, Key::root(1)).expect("a built-in network")
 }
 
-#[divan::bench(args = ["mlp", "cnn", "resnet8"], sample_count = 10)]
-fn training(bencher: Bencher, name: &str) {
+fn train(bencher: Bencher, name: &str, samples: usize, hardware: &dyn Hardware) {
     let graph = model(name);
     let size: usize = graph.values[0].shape.iter().product();
-    let samples = 512;
     let (x, labels) = (draw(samples * size), (0..samples as u32).map(|i| i % 10).collect::<Vec<_>>());
     let data = Labelled { x: Rows::new(&x, samples, size).expect("samples"), labels: &labels };
     let config = TrainConfig { epochs: usize::MAX, rate: 1e-4, ..TrainConfig::default() };
     let mut trainer = Trainer::new(graph, config, Key::root(3)).expect("trainable");
     bencher
         .counter(ItemsCount::new(samples))
-        .bench_local(|| trainer.epoch(data, &Digital, &Unwatched).expect("an epoch"));
+        .bench_local(|| trainer.epoch(data, hardware, &Unwatched).expect("an epoch"));
+}
+
+#[divan::bench(args = ["mlp", "cnn", "resnet8"], sample_count = 10)]
+fn training(bencher: Bencher, name: &str) {
+    train(bencher, name, 512, &Digital);
+}
+
+/// A step of 128 images, digital and for hardware: noise on weights, and rounded and noisy outputs on top of it.
+#[divan::bench(args = ["digital", "weight_noise", "weight_noise_outputs"], sample_count = 8)]
+fn resnet32_step(bencher: Bencher, how: &str) {
+    let weights = vec![Disturbance::Gaussian { relative: 0.05 }];
+    let outputs = match how {
+        "weight_noise_outputs" => Outputs { levels: 255, noise: 0.01 },
+        _ => Outputs::default(),
+    };
+    let aware =
+        Aware::new(&model("resnet32"), AwareConfig { weights, outputs }, Key::root(4)).expect("settings");
+    let hardware: &dyn Hardware = if how == "digital" { &Digital } else { &aware };
+    train(bencher, "resnet32", 128, hardware);
 }
