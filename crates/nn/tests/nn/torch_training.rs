@@ -60,6 +60,7 @@ fn losses_weights_and_statistics_follow_pytorch() {
     for theirs in torch["runs"].as_array().unwrap() {
         let name = theirs["name"].as_str().unwrap();
         let mut config = TrainConfig {
+            clip: None,
             epochs: 5,
             batch: 6,
             optimiser: Optimiser::Sgd { momentum: 0.9, nesterov: name == "nesterov", weight_decay: 0.01 },
