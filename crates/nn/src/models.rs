@@ -228,3 +228,18 @@ impl Builder {
 fn square(kernel: usize, stride: usize, pad: usize) -> Window {
     Window { kernel: [kernel; 2], stride: [stride; 2], dilation: [1; 2], pad: [pad; 4] }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_residual_network_of_the_review_has_its_published_size() {
+        // V. Joshi et al. 2020: 361 722 synaptic weights on 723 444 devices, the ten biases of the last layer among them.
+        let graph = by_name("resnet32", &[32, 32, 3], 10, Key::root(1)).unwrap();
+        let layers = graph.weighted_layers();
+        assert_eq!(layers.iter().map(|l| l.weights()).sum::<usize>() + 10, 361_722);
+        // 31 convolutions along the way, two of shortcuts, and the dense layer.
+        assert_eq!(layers.len(), 34);
+    }
+}
