@@ -92,7 +92,7 @@ fn run(bench: &mut Bench, name: &str) -> Result<Outcome> {
     let exact = case.ours(1e-8, period_s / 4e3)?;
 
     let how = Drive { waveform: &case.waveform, t_end_s: PERIODS * period_s, t_k: T_K, max_step_s: period_s };
-    let netlist = spice_netlist(&set.dynamic(), &how)?;
+    let netlist = spice_netlist(&set.dynamic(), &how, 0.0)?;
     bench.peer.open("loop", json!({"netlist": netlist, "span_s": PERIODS * period_s}))?;
     // The fastest of its settings that is exact enough; some need no more time than a coarser one.
     let mut best: Option<(f64, f64, f64, f64)> = None;

@@ -104,8 +104,26 @@ impl<'a> Newton<'a> {
     }
 
     /// Solves for the voltages of all sources and sinks. Starts where the last solution of this iteration would be if cells stayed
-    /// as they were linearised there, or at rest. Returns the number of steps.
+    /// as they were linearised there; where that leads nowhere, as with steep cells and another sign, or there is none, at
+    /// rest. Returns the number of steps.
     pub(super) fn solve(
+        &mut self,
+        cells: &mut dyn Cells,
+        terminals: &[f64],
+        at: &mut Point,
+    ) -> Result<u32, WireError> {
+        // Who has less patience shortens a step instead.
+        let warm = self.solver.is_some() && self.patience == STEPS;
+        match self.attempt(cells, terminals, at) {
+            Err(WireError::NotConverged { steps, .. }) if warm => {
+                at.bit.clear();
+                self.attempt(cells, terminals, at).map(|more| steps + more)
+            }
+            found => found,
+        }
+    }
+
+    fn attempt(
         &mut self,
         cells: &mut dyn Cells,
         terminals: &[f64],

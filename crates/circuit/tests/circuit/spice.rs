@@ -37,7 +37,7 @@ fn every_model_that_spice_can_say_has_the_same_loop_there() {
         let period_s = 1.0 / frequency_hz;
         let how =
             Drive { waveform: &waveform, t_end_s: 2.0 * period_s, t_k: 300.0, max_step_s: period_s / 2e3 };
-        let netlist = match spice_netlist(&dynamic, &how) {
+        let netlist = match spice_netlist(&dynamic, &how, 0.0) {
             Ok(netlist) => netlist,
             Err(DeviceError::NoSpice { .. }) => {
                 let chance = dynamic.holds_chance(2.0 * set.behaviour.amplitude_v).unwrap();
@@ -179,7 +179,7 @@ fn pulses_with_jumps_move_a_device_alike() {
         let points = [(0.0, 0.0), (0.1, 0.0), (0.1, 0.3), (0.6, 0.3), (0.6, -0.21), (1.0, -0.21), (1.0, 0.0)];
         let waveform = Source::Points(points.iter().map(|(t, v)| (t * second, v * volt)).collect());
         let how = Drive { waveform: &waveform, t_end_s: 1.2 * second, t_k: 300.0, max_step_s: 1e-3 * second };
-        let netlist = spice_netlist(&dynamic, &how).unwrap();
+        let netlist = spice_netlist(&dynamic, &how, 0.0).unwrap();
         let Some(theirs) = ngspice("pulses", &netlist, "sweep.data") else { return };
         let trace = drive(bank(dynamic).as_mut(), &how).unwrap();
         let ours: Vec<(f64, f64)> = trace.t_s.iter().copied().zip(trace.i_a.iter().copied()).collect();

@@ -305,12 +305,12 @@ fn lines(text: String) -> Vec<String> {
 /// How closely straight lines between SPICE's steps follow a waveform that bends, as a part of its amplitude.
 const SAMPLED: f64 = 1e-4;
 
-/// A complete netlist for `ngspice -b`: one unused cell under an ideal source, and a control block that writes time,
-/// voltage and current (A, into the cell) to `sweep.data`.
+/// A complete netlist for `ngspice -b`: one unused cell under an ideal source, behind a resistor of `series_ohm` where that is
+/// not zero, and a control block that writes time, the source's voltage and the current (A, into the cell) to `sweep.data`.
 ///
 /// # Errors
 /// A waveform that is none; a model that SPICE cannot say, with the reason.
-pub fn spice_netlist(dynamic: &Dynamic, how: &Drive) -> Result<String, DeviceError> {
+pub fn spice_netlist(dynamic: &Dynamic, how: &Drive, series_ohm: f64) -> Result<String, DeviceError> {
     let wrong = |field: &str, problem: String| DeviceError::Parameter {
         device: String::new(),
         field: field.to_owned(),
@@ -325,8 +325,13 @@ pub fn spice_netlist(dynamic: &Dynamic, how: &Drive) -> Result<String, DeviceErr
     let longest = how.max_step_s.min(how.waveform.longest_step_s(SAMPLED)).min(how.t_end_s / 100.0);
     let subcircuit = dynamic.spice(dynamic.name(), how.t_k, Key::root(0))?;
     let source = how.waveform.spice(how.t_end_s);
+    let (cell, series) = if series_ohm > 0.0 {
+        ("cell", format!("Rseries top cell {series_ohm:e}\n"))
+    } else {
+        ("top", String::new())
+    };
     Ok(format!(
-        "{} under a voltage, written by neurohm; run it with `ngspice -b`\n{subcircuit}Xcell top 0 {} fastest={:e}\nVsource top 0 \
+        "{} under a voltage, written by neurohm; run it with `ngspice -b`\n{subcircuit}Xcell {cell} 0 {} fastest={:e}\n{series}Vsource top 0 \
          {source}\n* Rises of the voltage are followed to a hundred thousandth.\n.options reltol=1e-6 abstol=1e-15 \
          vntol=1e-9\n.control\nset wr_singlescale\nset wr_vecnames\ntran {longest:e} {:e} 0 {longest:e} uic\nlet \
          current_a = -i(Vsource)\nwrdata sweep.data v(top) current_a\nquit\n.endc\n.end\n",
@@ -361,6 +366,20 @@ mod tests {
         }
         // Every parameter that is used is there, and nothing is left of our own way of writing.
         assert!(!text.contains('$'), "{text}");
+    }
+
+    #[test]
+    fn a_resistor_in_series_stands_between_source_and_cell() {
+        let waveform = Waveform::Sine { amplitude_v: 1.0, frequency_hz: 1e3, offset_v: 0.0 };
+        let how = Drive { waveform: &waveform, t_end_s: 1e-3, t_k: 300.0, max_step_s: 1e-6 };
+        let dynamic = Dynamic::Vteam(Vteam::memtorch());
+        let behind = spice_netlist(&dynamic, &how, 1e4).unwrap();
+        assert!(
+            behind.contains("Xcell cell 0 vteam ") && behind.contains("\nRseries top cell 1e4\n"),
+            "{behind}"
+        );
+        let alone = spice_netlist(&dynamic, &how, 0.0).unwrap();
+        assert!(alone.contains("Xcell top 0 vteam ") && !alone.contains("Rseries"), "{alone}");
     }
 
     #[test]
@@ -411,7 +430,7 @@ mod tests {
         let nbo2 = Dynamic::NiobiumThreshold(NiobiumThreshold::usual());
         let waveform = Waveform::Points(Vec::new());
         let how = Drive { waveform: &waveform, t_end_s: 1.0, t_k: 300.0, max_step_s: 1.0 };
-        assert!(spice_netlist(&nbo2, &how).unwrap_err().to_string().contains("waveform is no points"));
+        assert!(spice_netlist(&nbo2, &how, 0.0).unwrap_err().to_string().contains("waveform is no points"));
     }
 
     #[test]

@@ -315,3 +315,19 @@ fn the_faintest_inputs_are_solved_like_small_ones() {
         assert!(off < 1e-11, "{scale:e}: {off:e}");
     }
 }
+
+#[test]
+fn steep_cells_in_a_batch_are_solved_like_each_input_alone() {
+    let (m, n) = (16, 12);
+    let g = vec![1e-5; m * n];
+    let law = CellLaw::passive(Conduction::Sinh { per_v: 20.0 });
+    let stream = neurohm_num::Key::root(8).stream(neurohm_num::Purpose::Data, 0);
+    let v: Vec<f64> = (0..6 * m as u64).map(|k| 6.0 * f64::from(stream.uniform(k)) - 3.0).collect();
+    let wires = Wires::new(10.0, 10.0);
+    let together = nonlinear(&g, m, n, wires, law, &v);
+    for input in 0..6 {
+        let alone = nonlinear(&g, m, n, wires, law, &v[input * m..(input + 1) * m]);
+        let off = apart(&together.currents[input * n..(input + 1) * n], &alone.currents);
+        assert!(off < 1e-12 * largest(&alone.currents), "{input}: {off:e}");
+    }
+}

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::time::Instant;
 
-use neurohm::array::wires::{LinearCrossbar, WireError, Workspace};
+use neurohm::array::wires::{Ends, LinearCrossbar, WireError, Workspace};
 use neurohm::num::{Rows, Watch};
 use neurohm::report::number::quantity as written;
 use neurohm::study::Finding;
@@ -233,11 +233,18 @@ fn record(options: &Map, crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nod
             axes: None,
             half: Vec::new(),
         };
+    let wires = crossbar.wires();
+    let both =
+        |at: &str, ends: Ends| if ends == Ends::Both { "at both ends".to_owned() } else { at.to_owned() };
+    let ends = (
+        both("in front of column 0", wires.drivers),
+        both(&format!("behind row {}", rows - 1), wires.grounds),
+    );
     let percents: Vec<f64> = lost.iter().map(|l| 100.0 * l).collect();
     let mut maps = vec![
         picture(
             "word_line_v",
-            "Voltage of every word-line node: drivers stand in front of column 0.".into(),
+            format!("Voltage of every word-line node: drivers stand {}.", ends.0),
             "word line",
             "V",
             &nodes.word_v,
@@ -245,7 +252,7 @@ fn record(options: &Map, crossbar: &LinearCrossbar, sources: &[f64], nodes: &Nod
         ),
         picture(
             "bit_line_v",
-            format!("Voltage of every bit-line node: grounds lie behind row {}.", rows - 1),
+            format!("Voltage of every bit-line node: grounds lie {}.", ends.1),
             "bit line",
             "V",
             &nodes.bit_v,
@@ -312,12 +319,8 @@ fn numbers(
                 about,
             );
         }
-        found.number(
-            "chi",
-            crossbar.difficulty(),
-            "1",
-            "Difficulty chi: to first order a third of it is lost",
-        );
+        let about = format!("Difficulty chi: {}", solve::meaning(crossbar, linear));
+        found.number("chi", crossbar.difficulty(), "1", about);
     }
     found.number(
         "kcl",

@@ -13,6 +13,7 @@ use neurohm::array::wires::{
 use neurohm::num::{Rows, ShapeError, Silent, Watch};
 use neurohm::study::{ArrayFile, Arrays};
 use serde_json::json;
+pub use shown::meaning;
 
 use super::cells::CellOptions;
 use super::circuit::{Circuit, CircuitOptions};

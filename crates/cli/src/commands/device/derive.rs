@@ -347,7 +347,7 @@ pub fn export(options: Export, terminal: &Terminal) -> Result<(), Failure> {
             t_k,
             max_step_s: period / EXPORT_STEPS,
         };
-        spice_netlist(dynamic, &how)?
+        spice_netlist(dynamic, &how, operation.series_ohm.unwrap_or(0.0))?
     };
     match &options.output {
         Some(path) => {

@@ -8,7 +8,7 @@ use super::{Solve, Solved};
 use crate::terminal::{Columns, Style, Terminal};
 
 /// What the difficulty of an array means, whose cells may have laws of their own.
-fn meaning(crossbar: &LinearCrossbar, ohmic: bool) -> String {
+pub fn meaning(crossbar: &LinearCrossbar, ohmic: bool) -> String {
     let loss = crossbar.first_loss();
     match crossbar.difficulty() {
         chi if !chi.is_finite() => "lines are cut".to_owned(),
