@@ -132,6 +132,11 @@ impl Crossbar {
         self.planes.iter_mut().try_for_each(|plane| Ok(plane.cells.advance(dt_s)?))
     }
 
+    /// From now on the devices are at this temperature.
+    pub(crate) fn set_temperature(&mut self, t_k: f64) -> Result<(), ArrayError> {
+        self.planes.iter_mut().try_for_each(|plane| Ok(plane.cells.set_temperature(t_k)?))
+    }
+
     /// Observes all planes, to be read.
     pub(crate) fn observe(&mut self) -> Reading<'_> {
         let (columns, range) = (self.columns, self.range_s);

@@ -170,6 +170,15 @@ impl AnalogMatrix {
         self.crossbars.iter_mut().try_for_each(|crossbar| crossbar.advance(dt_s))
     }
 
+    /// From now on its devices are at `t_k` kelvin; they are made at room temperature. Only a retention with an
+    /// activation energy follows it.
+    ///
+    /// # Errors
+    /// A temperature out of range.
+    pub fn set_temperature(&mut self, t_k: f64) -> Result<(), ArrayError> {
+        self.crossbars.iter_mut().try_for_each(|crossbar| crossbar.set_temperature(t_k))
+    }
+
     /// Reads all cells as they are now: what products until the next read see. Where the chip compensates
     /// drift, its probes are read too, and counted in [`events`](Self::events).
     ///

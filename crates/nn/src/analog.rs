@@ -145,6 +145,15 @@ impl AnalogNetwork {
         self.each(|m| m.advance(dt_s))
     }
 
+    /// From now on all devices are at `t_k` kelvin; they are made at room temperature. Only a retention with an
+    /// activation energy follows it.
+    ///
+    /// # Errors
+    /// A temperature out of range.
+    pub fn set_temperature(&mut self, t_k: f64) -> Result<(), NnError> {
+        self.each(|m| m.set_temperature(t_k))
+    }
+
     /// Reads all cells as they are now: what products until the next read see.
     ///
     /// # Errors

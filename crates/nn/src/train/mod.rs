@@ -12,6 +12,7 @@ mod gradients;
 mod hardware;
 mod loss;
 mod optimiser;
+mod recalibrate;
 mod tape;
 
 pub use aware::{Aware, AwareConfig, Disturbance, Outputs};
@@ -20,6 +21,7 @@ pub use config::{Augment, Optimiser, Schedule, TrainConfig};
 pub use data::Labelled;
 pub use hardware::Hardware;
 pub use optimiser::Memory;
+pub use recalibrate::recalibrate;
 
 use crate::error::NnError;
 use crate::exec::{Digital, Executor, Products};

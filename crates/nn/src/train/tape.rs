@@ -1,9 +1,9 @@
 //! Forward in training mode: every value that the backward pass needs stays.
 
-use super::hardware::Hardware;
 use crate::error::NnError;
+use crate::exec::Products;
 use crate::exec::step::{self, Chunk, Ready};
-use crate::graph::{Activation, Binary, Graph, Op, Reduce, Tensor, ValueId};
+use crate::graph::{Activation, Binary, Graph, Node, Op, Reduce, Tensor, ValueId};
 use crate::kernels::activation::derivative_needs_input;
 use crate::kernels::norm::{self, Moments};
 use rayon::prelude::*;
@@ -40,6 +40,8 @@ pub struct Tape {
     pub size: Vec<usize>,
     /// Gradients' spare memory.
     pub spare: Vec<Vec<f32>>,
+    /// How much of a batch's statistics goes into the running ones.
+    pub follow: f64,
 }
 
 /// Samples that one task works on: fixed by the shapes and the batch, never by the number of threads.
@@ -50,19 +52,20 @@ pub fn share(batch: usize, per_sample: usize) -> usize {
 impl Tape {
     /// For a valid graph and batches of up to `batch`; names everything that has no gradient.
     pub fn new(graph: &Graph, batch: usize) -> Result<Self, NnError> {
+        let tape = Self::forward_only(graph, batch);
+        let stuck = |n: &&Node| n.inputs.iter().any(|&v| tape.wants[v]) && !differentiable(&n.op);
+        let say = |n: &Node| format!("node \"{}\" ({:?}) has no gradient here", n.name, n.op);
+        let refused: Vec<String> = graph.nodes.iter().filter(stuck).map(say).collect();
+        if refused.is_empty() { Ok(tape) } else { Err(NnError::NotTrainable(refused)) }
+    }
+
+    /// The same where nobody will ask for gradients.
+    pub fn forward_only(graph: &Graph, batch: usize) -> Self {
         let values = graph.values.len();
         let size: Vec<usize> = graph.values.iter().map(|v| v.shape.iter().product()).collect();
         let mut wants = vec![false; values];
-        let mut refused = Vec::new();
         for node in &graph.nodes {
-            let flows = node.inputs.iter().any(|&v| wants[v]);
-            wants[node.output] = flows || trains(&node.op);
-            if flows && !differentiable(&node.op) {
-                refused.push(format!("node \"{}\" ({:?}) has no gradient here", node.name, node.op));
-            }
-        }
-        if !refused.is_empty() {
-            return Err(NnError::NotTrainable(refused));
+            wants[node.output] = node.inputs.iter().any(|&v| wants[v]) || trains(&node.op);
         }
         let mut readers = vec![0; values];
         graph.nodes.iter().flat_map(|n| &n.inputs).for_each(|&v| readers[v] += 1);
@@ -76,6 +79,7 @@ impl Tape {
             fused: vec![false; graph.nodes.len()],
             size,
             spare: Vec::new(),
+            follow: RUNNING,
         };
         for &v in &graph.inputs {
             tape.add(v, batch);
@@ -97,7 +101,7 @@ impl Tape {
                 _ => tape.add(node.output, batch),
             }
         }
-        Ok(tape)
+        tape
     }
 
     fn add(&mut self, v: ValueId, batch: usize) {
@@ -121,7 +125,7 @@ impl Tape {
         graph: &mut Graph,
         n: usize,
         first_sample: u64,
-        hardware: &dyn Hardware,
+        products: &dyn Products,
     ) -> Result<(), NnError> {
         for i in 0..graph.nodes.len() {
             let node = &graph.nodes[i];
@@ -137,7 +141,7 @@ impl Tape {
                     self.batch_norm(graph, i, n, relu, &mut out, &mut saved);
                     Ok(())
                 }
-                _ => self.node(graph, i, n, first_sample, hardware, &mut out, &mut saved),
+                _ => self.node(graph, i, n, first_sample, products, &mut out, &mut saved),
             };
             self.buffers[target] = out;
             self.saved[i] = saved;
@@ -152,7 +156,7 @@ impl Tape {
         i: usize,
         n: usize,
         first: u64,
-        hardware: &dyn Hardware,
+        products: &dyn Products,
         out: &mut [f32],
         saved: &mut Saved,
     ) -> Result<(), NnError> {
@@ -191,7 +195,7 @@ impl Tape {
                     .map(|j| if in_place && j == 0 { &[][..] } else { input(j, at, count) })
                     .collect();
                 let chunk = Chunk { count, first: first + at as u64 };
-                step::run(graph, i, &ready, hardware, &inputs, in_place.then_some(0), out, chunk)
+                step::run(graph, i, &ready, products, &inputs, in_place.then_some(0), out, chunk)
             })
             .collect();
         results.into_iter().collect()
@@ -224,8 +228,9 @@ impl Tape {
             let s = inv * f64::from(graph.params[gamma].data[c]);
             (means[c], inverse[c], scale[c]) = (all.mean[c] as f32, inv as f32, s as f32);
             shift[c] = (f64::from(graph.params[beta].data[c]) - all.mean[c] * s) as f32;
+            let part = self.follow;
             let follow =
-                |old: &mut f32, new: f64| *old = (f64::from(*old) * (1.0 - RUNNING) + new * RUNNING) as f32;
+                |old: &mut f32, new: f64| *old = (f64::from(*old) * (1.0 - part) + new * part) as f32;
             follow(&mut graph.params[mean].data[c], all.mean[c]);
             follow(&mut graph.params[variance].data[c], all.squares[c] / (all.count - 1.0).max(1.0));
         }
