@@ -4,19 +4,17 @@
 //! every curve is the life of one chip. Everything else (bias, activations, pooling) stays digital.
 
 use neurohm_array::{ChipSpec, DriftCompensation, SettingError};
-use neurohm_data::{Limits, Samples};
-use neurohm_device::{Nonidealities, nearest};
-use neurohm_nn::exec::{Digital, Executor};
-use neurohm_nn::{AnalogNetwork, Graph, Tensor, onnx};
+use neurohm_device::Nonidealities;
+use neurohm_nn::Tensor;
 use neurohm_num::{quantity, stats};
 use neurohm_study::record::Better;
 use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::layout::{Adapt, adapt, apply};
+use crate::material::{self, Asked, BatchNorm, Material, Normalise, judge, nn};
 use crate::mvm::TIMES;
-use crate::networks::{NETWORKS, network};
+use crate::networks::NETWORKS;
 use crate::views::{self, Point};
 
 /// The study.
@@ -48,16 +46,16 @@ pub struct InferenceConfig {
     /// How samples become what the network was trained on, where it wants other than values in [0, 1].
     #[serde(default)]
     pub normalise: Option<Normalise>,
-}
-
-/// `(x - mean) / sd`, channel by channel.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
-#[serde(deny_unknown_fields)]
-pub struct Normalise {
-    /// Mean of each channel, or one for all.
-    pub mean: Vec<f32>,
-    /// Standard deviation of each channel, or one for all.
-    pub sd: Vec<f32>,
+    /// Layers whose weights stay off the chip, by name.
+    #[serde(default)]
+    pub digital: Vec<String>,
+    /// What becomes of batch norms.
+    #[serde(default)]
+    pub batch_norm: BatchNorm,
+    /// Whether the statistics of batch norms are taken anew at every time, on the samples for calibration; needs
+    /// `batch_norm = "digital"`.
+    #[serde(default)]
+    pub recalibrate: bool,
 }
 
 impl Default for InferenceConfig {
@@ -71,45 +69,21 @@ impl Default for InferenceConfig {
             times: TIMES.to_vec(),
             compare_compensation: true,
             normalise: None,
+            digital: Vec::new(),
+            batch_norm: BatchNorm::Folded,
+            recalibrate: false,
         }
     }
 }
 
-/// What all chips share.
-pub struct Shared {
-    graph: Graph,
-    /// `[samples, ...]` in the model's layout.
-    x: Tensor,
-    /// What converters are calibrated on, in the model's layout.
-    calibration: Tensor,
-    labels: Option<Vec<u32>>,
-    /// The digital run's first output.
-    digital: Tensor,
-    /// Network and data, in words.
-    about: String,
-    notes: Vec<String>,
-}
-
-impl Shared {
-    /// The network.
-    pub(crate) fn graph(&self) -> &Graph {
-        &self.graph
-    }
-    /// The test samples.
-    pub(crate) fn inputs(&self) -> &Tensor {
-        &self.x
-    }
-    /// How many they are.
-    pub(crate) fn samples(&self) -> usize {
-        self.x.shape[0]
-    }
-    /// What converters are calibrated on.
-    pub(crate) fn calibration(&self) -> &Tensor {
-        &self.calibration
-    }
-    /// Network and data, in words.
-    pub(crate) fn about(&self) -> &str {
-        &self.about
+impl InferenceConfig {
+    fn asked(&self) -> Asked<'_> {
+        Asked {
+            normalise: self.normalise.as_ref(),
+            batch_norm: self.batch_norm,
+            digital: &self.digital,
+            ..Asked::new(&self.model, &self.data, self.images, self.calibration)
+        }
     }
 }
 
@@ -120,7 +94,7 @@ impl Study for Inference {
     const NAME: &'static str = "inference";
     const REVISION: u32 = 1;
     type Config = InferenceConfig;
-    type Shared = Shared;
+    type Shared = Material;
 
     fn title(&self) -> &'static str {
         "Inference"
@@ -134,8 +108,8 @@ impl Study for Inference {
     fn merit(&self) -> &'static str {
         ACCURACY
     }
-    fn merit_of(&self, _config: &InferenceConfig, shared: &Shared) -> &'static str {
-        if shared.labels.is_some() { ACCURACY } else { OUTPUT_ERROR }
+    fn merit_of(&self, _config: &InferenceConfig, shared: &Material) -> &'static str {
+        if shared.labels().is_some() { ACCURACY } else { OUTPUT_ERROR }
     }
     /// One point below what ideal devices reach; without labels, an output error of a twentieth.
     fn target(&self, merit: &str, ideal: f64) -> f64 {
@@ -155,20 +129,14 @@ impl Study for Inference {
         InferenceConfig { images: 12, calibration: 8, at: 3_600.0, times, ..InferenceConfig::default() }
     }
     fn check(&self, c: &InferenceConfig) -> Result<(), SettingError> {
-        let wrong = |path: &str, problem: &str| Err(SettingError::value(path, problem));
-        if c.images == 0 {
-            return wrong("images", "images = 0 leaves nothing to run");
+        material::check(c.images, c.calibration, c.normalise.as_ref())?;
+        if c.recalibrate && c.batch_norm == BatchNorm::Folded {
+            let problem = "recalibration needs batch norms that stay digital (batch_norm = \"digital\")";
+            return Err(SettingError::value("recalibrate", problem));
         }
-        if c.calibration == 0 {
-            return wrong("calibration", "calibration = 0 leaves the converters without a range");
-        }
-        if let Some(n) = &c.normalise {
-            if n.mean.is_empty() || n.mean.len() != n.sd.len() {
-                return wrong("normalise", "mean and sd (standard deviation) need one number a channel each");
-            }
-            if n.sd.iter().any(|s| !(s.is_finite() && *s > 0.0)) || n.mean.iter().any(|m| !m.is_finite()) {
-                return wrong("normalise", "means must be finite, and standard deviations positive");
-            }
+        if c.recalibrate && c.calibration < 2 {
+            let problem = "batch norms cannot be recalibrated on fewer than 2 samples";
+            return Err(SettingError::value("calibration", problem));
         }
         crate::check_times(c.at, &c.times)
     }
@@ -178,33 +146,40 @@ impl Study for Inference {
     fn deterministic(&self, _config: &InferenceConfig, chip: &ChipSpec) -> bool {
         chip.nonidealities().is_empty()
     }
-    fn work(&self, c: &InferenceConfig, shared: &Shared, chip: &ChipSpec, merit_only: bool) -> u64 {
+    fn work(&self, c: &InferenceConfig, shared: &Material, chip: &ChipSpec, merit_only: bool) -> u64 {
         let moments = if merit_only { 1 } else { moments(c, chip, false).len() };
-        (moments * programs(c, chip, merit_only).len() * shared.x.shape[0]) as u64
+        (moments * programs(c, chip, merit_only).len() * shared.samples()) as u64
     }
 
-    fn prepare(&self, c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Shared, StudyError> {
-        prepare(c, inputs, run)
+    fn prepare(
+        &self,
+        c: &InferenceConfig,
+        inputs: &dyn Inputs,
+        run: &Run<'_>,
+    ) -> Result<Material, StudyError> {
+        let material = material::prepare(c.asked(), inputs, run)?;
+        if c.recalibrate && !material.has_batch_norms() {
+            return Err(StudyError::Invalid(format!(
+                "the model {} has no batch norms to recalibrate; they may have been folded into its weights before it was \
+                 exported",
+                c.model
+            )));
+        }
+        Ok(material)
     }
 
     fn trial(
         &self,
         c: &InferenceConfig,
-        shared: &Shared,
+        shared: &Material,
         chip: &ChipSpec,
         run: &Run<'_>,
     ) -> Result<Outcome, StudyError> {
-        let executor = Executor::new(&shared.graph).map_err(nn)?;
         let mut out = Outcome::default();
         let moments = moments(c, chip, run.merit_only);
         let mut curves = Vec::new();
         for (name, chip, own) in programs(c, chip, run.merit_only) {
-            let mut network =
-                AnalogNetwork::program(&shared.graph, &chip, run.key.child("network", 0), &run.silent())
-                    .map_err(nn)?;
-            if chip.needs_calibration() {
-                network.calibrate(&shared.graph, std::slice::from_ref(&shared.calibration)).map_err(nn)?;
-            }
+            let mut network = shared.program(&chip, run.key.child("network", 0), run)?;
             let (mut elapsed, mut points) = (0.0, Vec::new());
             for &t in &moments {
                 network.advance(t - elapsed).map_err(nn)?;
@@ -213,12 +188,13 @@ impl Study for Inference {
                 if run.merit_only && t < c.at {
                     continue;
                 }
-                let inputs = std::slice::from_ref(&shared.x);
-                let mut outputs = executor.run(inputs, &network, 0, run.watch()).map_err(nn)?;
-                let outputs = outputs.swap_remove(0);
+                let outputs = match c.recalibrate {
+                    true => shared.recalibrated(&network, run)?,
+                    false => shared.outputs(&network, run)?,
+                };
                 points.push(judge(shared, &outputs, t));
                 if own && t == c.at && !run.merit_only {
-                    views::maps(&mut out, &shared.graph, &network, c.at).map_err(nn)?;
+                    views::maps(&mut out, shared.graph(), &network, c.at).map_err(nn)?;
                     views::layers(&mut out, &network, &chip);
                     if run.chip == 0 {
                         out.files.push(("outputs.npy".to_string(), npy(&outputs)?));
@@ -249,14 +225,14 @@ impl Inference {
     fn report(
         &self,
         c: &InferenceConfig,
-        shared: &Shared,
+        shared: &Material,
         curves: &[(&'static str, bool, Vec<Point>)],
         merit_only: bool,
         out: &mut Outcome,
     ) {
         let time = |t: f64| quantity::format(t, quantity::Dimension::Second);
-        let labelled = shared.labels.is_some();
-        let digital = judge(shared, &shared.digital, c.at);
+        let labelled = shared.labels().is_some();
+        let digital = judge(shared, shared.digital(), c.at);
         let limits = |out: &mut Outcome, name: &str, high: f64| {
             out.limits.insert(name.to_string(), [0.0, high]);
         };
@@ -299,7 +275,7 @@ impl Inference {
                 }
             }
         }
-        let samples = shared.x.shape[0];
+        let samples = shared.samples();
         if let Some(accuracy) = digital.accuracy {
             out.exact(
                 "digital_accuracy",
@@ -317,8 +293,8 @@ impl Inference {
             ));
         }
         out.exact("samples", samples as f64, "1", "test samples run");
-        out.info(shared.about.clone());
-        shared.notes.iter().for_each(|n| out.info(n.clone()));
+        out.info(shared.about());
+        shared.notes().iter().for_each(|n| out.info(n.clone()));
         if c.times.is_empty() || merit_only {
             return;
         }
@@ -353,225 +329,6 @@ fn programs(c: &InferenceConfig, chip: &ChipSpec, merit_only: bool) -> Vec<(&'st
         out.push((other, ChipSpec { drift_compensation: switched, ..chip.clone() }, false));
     }
     out
-}
-
-pub(crate) fn nn(e: neurohm_nn::NnError) -> StudyError {
-    match e {
-        neurohm_nn::NnError::Cancelled(_) => StudyError::Cancelled,
-        e => StudyError::study(e),
-    }
-}
-
-pub(crate) fn prepare(c: &InferenceConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Shared, StudyError> {
-    let limits = Limits { train: Some(c.calibration), test: Some(c.images) };
-    // Training samples are welcome, for calibration, but not needed.
-    let data = inputs.dataset(&c.data, limits, run.watch());
-    let data = data.or_else(|_| inputs.dataset(&c.data, Limits { train: Some(0), ..limits }, run.watch()))?;
-    let (mut test, mut train) = (data.test, data.train.filter(|train| !train.is_empty()));
-    test.truncate(c.images);
-    let (graph, model) = model(c, inputs, &test.shape)?;
-    let [input] = graph.inputs[..] else {
-        let names: Vec<&str> = graph.inputs.iter().map(|&v| graph.values[v].name.as_str()).collect();
-        return Err(StudyError::Invalid(format!(
-            "the model {} takes {} inputs ({}); networks with one can be run",
-            c.model,
-            names.len(),
-            names.join(", ")
-        )));
-    };
-    if graph.weighted_layers().is_empty() {
-        return Err(StudyError::Invalid(format!("the model {} has no weights to put on a chip", c.model)));
-    }
-    let wanted = graph.values[input].shape.clone();
-    let mut notes = Vec::new();
-    if train.is_none() {
-        notes.push(
-            "Converters that take their range from data were shown test samples: there are no others.".into(),
-        );
-    }
-    if data.name != c.data {
-        notes.push(format!("The data are {}.", data.name));
-    }
-    check_finite(&test, &c.data)?;
-    train = train.filter(|train| train.shape == test.shape && train.x.iter().all(|v| v.is_finite()));
-    if let Some(n) = &c.normalise {
-        normalise(&mut test, n)?;
-        train.as_mut().map_or(Ok(()), |train| normalise(train, n))?;
-    }
-    let how = adapt(&test.shape, &wanted)
-        .map_err(|why| StudyError::Invalid(format!("{} does not fit {}: {why}", c.data, c.model)))?;
-    let tensor = |x: Vec<f32>| {
-        let mut shape = vec![x.len() / wanted.iter().product::<usize>().max(1)];
-        shape.extend(&wanted);
-        Tensor { shape, data: x }
-    };
-    let x = tensor(apply(how, &test.x, &test.shape));
-    if how != Adapt::AsIs {
-        notes.push(format!("Samples of {:?} were reordered to the model's {wanted:?}.", test.shape));
-    }
-    let shown = train.as_ref().unwrap_or(&test);
-    let values = c.calibration.min(shown.len()) * shown.features();
-    let calibration = tensor(apply(how, &shown.x[..values], &shown.shape));
-
-    run.begin("running the network digitally", Some(test.len() as u64));
-    let executor = Executor::new(&graph).map_err(nn)?;
-    let mut digital = executor.run(std::slice::from_ref(&x), &Digital, 0, run.watch()).map_err(nn)?;
-    if digital.is_empty() {
-        return Err(StudyError::Invalid(format!("the model {} has no output", c.model)));
-    }
-    let digital = digital.swap_remove(0);
-    if let Some(at) = digital.data.iter().position(|v| !v.is_finite()) {
-        let sample = at / (digital.data.len() / test.len());
-        return Err(StudyError::Invalid(format!(
-            "the digital run of {} gives {} for sample {sample} of {}; it cannot serve as a reference",
-            c.model, digital.data[at], c.data
-        )));
-    }
-    if digital.data.iter().all(|v| *v == 0.0) {
-        return Err(StudyError::Invalid(format!(
-            "the digital run of {} gives nothing but zeros on {}; no error relative to it can be told",
-            c.model, c.data
-        )));
-    }
-    drop(executor);
-    if test.y.is_some() && digital.shape.iter().skip(1).filter(|n| **n != 1).count() > 1 {
-        test.y = None;
-        notes.push(format!(
-            "The model's first output is {:?} a sample, not one score a class: the labels were not used.",
-            &digital.shape[1..]
-        ));
-    }
-    check_labels(&test, &digital, c)?;
-    let about = format!("{model}, on {} test samples of {}.", test.len(), c.data);
-    Ok(Shared { graph, x, calibration, labels: test.y, digital, about, notes })
-}
-
-/// The network; open lengths of its input are those of a sample.
-fn model(c: &InferenceConfig, inputs: &dyn Inputs, sample: &[usize]) -> Result<(Graph, String), StudyError> {
-    let refused = |e: onnx::OnnxError| StudyError::Invalid(format!("the model {}: {e}", c.model));
-    let is_path = c.model.contains(['/', '\\']) || c.model.ends_with(".onnx");
-    let (imported, about) = match network(&c.model) {
-        Some(n) => {
-            let none = |name: &str| Err(format!("an embedded network names the file {name}"));
-            (onnx::read(n.onnx, &none).map_err(refused)?, format!("The network is {}: {}", n.name, n.about))
-        }
-        None if is_path => {
-            let bytes = inputs.bytes(&c.model)?;
-            let beside = |name: &str| inputs.beside(&c.model, name).map_err(|e| e.to_string());
-            (onnx::read_for(&bytes, &beside, sample).map_err(refused)?, format!("The network is {}", c.model))
-        }
-        None => {
-            let names: Vec<&str> = NETWORKS.iter().map(|n| n.name).collect();
-            let near = nearest(&c.model, names.iter().copied());
-            return Err(StudyError::Invalid(format!(
-                "there is no network {:?}{}; embedded ones are {}; a path to a model needs a / or ends in .onnx",
-                c.model,
-                near.map(|n| format!(" (did you mean {n:?}?)")).unwrap_or_default(),
-                names.join(", ")
-            )));
-        }
-    };
-    let mut graph = imported.graph;
-    graph.fold_batch_norm();
-    Ok((graph, about))
-}
-
-fn check_finite(samples: &Samples, name: &str) -> Result<(), StudyError> {
-    match samples.x.iter().position(|v| !v.is_finite()) {
-        None => Ok(()),
-        Some(at) => Err(StudyError::Invalid(format!(
-            "value {} of sample {} of {name} is {}; every input must be a finite number",
-            at % samples.features(),
-            at / samples.features(),
-            samples.x[at]
-        ))),
-    }
-}
-
-fn check_labels(test: &Samples, digital: &Tensor, c: &InferenceConfig) -> Result<(), StudyError> {
-    let Some(labels) = &test.y else { return Ok(()) };
-    let classes = digital.data.len() / test.len();
-    let Some(at) = labels.iter().position(|&l| l as usize >= classes) else { return Ok(()) };
-    Err(StudyError::Invalid(format!(
-        "sample {at} of {} has label {} and the model {} has {classes} outputs; labels must be 0 to {}",
-        c.data,
-        labels[at],
-        c.model,
-        classes.saturating_sub(1)
-    )))
-}
-
-fn normalise(samples: &mut Samples, n: &Normalise) -> Result<(), StudyError> {
-    let channels = n.mean.len();
-    let (first, last) = (samples.shape.first().copied(), samples.shape.last().copied());
-    let features = samples.features();
-    // Values between one channel's value and the next, and how many channels there are to go through.
-    let step = match (channels, samples.shape.len()) {
-        (1, _) => features.max(1),
-        (n, _) if last == Some(n) => 1,
-        (n, 3) if first == Some(n) => features / n,
-        _ => {
-            return Err(StudyError::Invalid(format!(
-                "normalise has {channels} channels and the samples are {:?}",
-                samples.shape
-            )));
-        }
-    };
-    for (i, x) in samples.x.iter_mut().enumerate() {
-        let channel = (i % features) / step % channels;
-        *x = (*x - n.mean[channel]) / n.sd[channel];
-    }
-    Ok(())
-}
-
-/// How near a run's outputs come to labels and to the digital run.
-pub(crate) fn judge(shared: &Shared, outputs: &Tensor, t: f64) -> Point {
-    let samples = shared.x.shape[0].max(1);
-    let (mut difference, mut norm) = (0.0f64, 0.0f64);
-    for (a, b) in outputs.data.iter().zip(&shared.digital.data) {
-        difference += (f64::from(*a) - f64::from(*b)).powi(2);
-        norm += f64::from(*b).powi(2);
-    }
-    let percent = |hits: usize| 100.0 * hits as f64 / samples as f64;
-    let same = |a: &[u32], b: &[u32]| percent(a.iter().zip(b).filter(|(a, b)| a == b).count());
-    let decided = decisions(outputs, samples);
-    Point {
-        t,
-        accuracy: shared.labels.as_ref().zip(decided.as_ref()).map(|(l, d)| same(l, d)),
-        agreement: decided
-            .as_ref()
-            .zip(decisions(&shared.digital, samples).as_ref())
-            .map(|(d, y)| same(d, y)),
-        error: if difference == 0.0 { 0.0 } else { (difference / norm).sqrt() },
-    }
-}
-
-/// What outputs decide, sample by sample; none of a network that has one output.
-fn decisions(outputs: &Tensor, samples: usize) -> Option<Vec<u32>> {
-    let width = outputs.data.len() / samples.max(1);
-    (width > 1).then(|| outputs.data.chunks_exact(width).map(largest).collect())
-}
-
-/// Which decisions are right, sample by sample; where there are no labels, those that are the digital run's. None of a
-/// network that has one output.
-pub(crate) fn right(shared: &Shared, outputs: &Tensor) -> Option<Vec<bool>> {
-    let decided = decisions(outputs, shared.samples())?;
-    let wanted = match &shared.labels {
-        Some(labels) => labels.clone(),
-        None => decisions(&shared.digital, shared.samples())?,
-    };
-    Some(decided.iter().zip(&wanted).map(|(d, w)| d == w).collect())
-}
-
-/// Index of the largest value, the first among equals.
-fn largest(row: &[f32]) -> u32 {
-    let mut best = 0;
-    for (i, v) in row.iter().enumerate() {
-        if *v > row[best] {
-            best = i;
-        }
-    }
-    best as u32
 }
 
 fn npy(t: &Tensor) -> Result<Vec<u8>, StudyError> {

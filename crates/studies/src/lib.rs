@@ -5,6 +5,7 @@
 
 mod inference;
 pub mod layout;
+mod material;
 mod mvm;
 mod networks;
 mod price;
@@ -14,7 +15,8 @@ mod tolerance;
 mod views;
 mod wires;
 
-pub use inference::{Inference, InferenceConfig, Normalise};
+pub use inference::{Inference, InferenceConfig};
+pub use material::{BatchNorm, Normalise};
 pub use mvm::{Distribution, Mvm, MvmConfig};
 pub use networks::{NETWORKS, Network, network};
 pub use selector::{SelectorConfig, SelectorKind, Selectors};

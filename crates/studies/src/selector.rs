@@ -12,7 +12,7 @@ use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::inference::{self, InferenceConfig, Shared};
+use crate::material::{self, Asked, Material};
 use crate::networks::NETWORKS;
 use crate::tolerance::{INTERVALS, Judged, judged, points, question, tolerated};
 
@@ -82,7 +82,7 @@ impl Study for Selectors {
     const NAME: &'static str = "selector";
     const REVISION: u32 = 2;
     type Config = SelectorConfig;
-    type Shared = Shared;
+    type Shared = Material;
 
     fn title(&self) -> &'static str {
         "Selectors and non-linear cells"
@@ -188,31 +188,26 @@ impl Study for Selectors {
     fn horizon_s(&self, c: &SelectorConfig) -> Option<f64> {
         Some(c.at)
     }
-    fn work(&self, c: &SelectorConfig, shared: &Shared, chip: &ChipSpec, merit_only: bool) -> u64 {
+    fn work(&self, c: &SelectorConfig, shared: &Material, chip: &ChipSpec, merit_only: bool) -> u64 {
         let count = |family: &Family| strengths(c, family).len();
         let all: usize = if merit_only { c.parts.len() } else { families(c, chip).iter().map(count).sum() };
         let own = usize::from(!merit_only && !chip.cells.are_linear());
         ((1 + all + own) * shared.samples()) as u64
     }
 
-    fn prepare(&self, c: &SelectorConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Shared, StudyError> {
-        let asked = InferenceConfig {
-            model: c.model.clone(),
-            data: c.data.clone(),
-            images: c.images,
-            calibration: c.calibration,
-            at: c.at,
-            times: vec![c.at],
-            compare_compensation: false,
-            normalise: None,
-        };
-        inference::prepare(&asked, inputs, run)
+    fn prepare(
+        &self,
+        c: &SelectorConfig,
+        inputs: &dyn Inputs,
+        run: &Run<'_>,
+    ) -> Result<Material, StudyError> {
+        material::prepare(Asked::new(&c.model, &c.data, c.images, c.calibration), inputs, run)
     }
 
     fn trial(
         &self,
         c: &SelectorConfig,
-        shared: &Shared,
+        shared: &Material,
         chip: &ChipSpec,
         run: &Run<'_>,
     ) -> Result<Outcome, StudyError> {

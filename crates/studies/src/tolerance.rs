@@ -1,13 +1,11 @@
 //! How strong a non-ideality a network bears: it is programmed onto chips that have ever more of it.
 
 use neurohm_array::{ChipSpec, Tally};
-use neurohm_nn::AnalogNetwork;
-use neurohm_nn::exec::Executor;
 use neurohm_num::quantity::{self, Dimension};
 use neurohm_study::record::Bound;
 use neurohm_study::{Run, StudyError};
 
-use crate::inference::{Shared, judge, nn, right};
+use crate::material::{Material, judge, nn, right};
 
 /// How a network does.
 #[derive(Clone, Debug)]
@@ -25,21 +23,20 @@ pub(crate) struct Judged {
 }
 
 /// Programs the network onto a chip, reads it `at` seconds later and runs the test samples.
-pub(crate) fn judged(at: f64, shared: &Shared, chip: &ChipSpec, run: &Run<'_>) -> Result<Judged, StudyError> {
+pub(crate) fn judged(
+    at: f64,
+    shared: &Material,
+    chip: &ChipSpec,
+    run: &Run<'_>,
+) -> Result<Judged, StudyError> {
     let key = run.key.child("network", 0);
-    let executor = Executor::new(shared.graph()).map_err(nn)?;
-    let mut network = AnalogNetwork::program(shared.graph(), chip, key, &run.silent()).map_err(nn)?;
-    if chip.needs_calibration() {
-        let shown = std::slice::from_ref(shared.calibration());
-        network.calibrate(shared.graph(), shown).map_err(nn)?;
-    }
+    let mut network = shared.program(chip, key, run)?;
     // Calibration reads right after programming; another read solves every crossbar anew.
     if at > 0.0 || !chip.needs_calibration() {
         network.advance(at).map_err(nn)?;
         network.read().map_err(nn)?;
     }
-    let inputs = std::slice::from_ref(shared.inputs());
-    let outputs = executor.run(inputs, &network, 0, run.watch()).map_err(nn)?.swap_remove(0);
+    let outputs = shared.outputs(&network, run)?;
     let right = right(shared, &outputs).ok_or_else(|| {
         StudyError::Invalid("the model decides nothing (it has one output): nothing can be lost".into())
     })?;
@@ -111,7 +108,7 @@ fn lost95(before: &[bool], after: &[bool]) -> [f64; 2] {
 }
 
 /// When and on how many samples it was asked, in words.
-pub(crate) fn question(at: f64, shared: &Shared) -> String {
+pub(crate) fn question(at: f64, shared: &Material) -> String {
     format!(
         "read {} after programming, {} samples",
         quantity::format(at, Dimension::Second),

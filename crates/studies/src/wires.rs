@@ -10,7 +10,7 @@ use neurohm_study::{Inputs, Outcome, Run, Study, StudyError};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::inference::{self, InferenceConfig, Shared};
+use crate::material::{self, Asked, Material};
 use crate::networks::NETWORKS;
 use crate::tolerance::{INTERVALS, Judged, judged, points, question, tolerated};
 
@@ -65,7 +65,7 @@ impl Study for WireResistance {
     const NAME: &'static str = "wires";
     const REVISION: u32 = 2;
     type Config = WiresConfig;
-    type Shared = Shared;
+    type Shared = Material;
 
     fn title(&self) -> &'static str {
         "Resistance of wires"
@@ -141,7 +141,7 @@ impl Study for WireResistance {
     fn horizon_s(&self, c: &WiresConfig) -> Option<f64> {
         Some(c.at)
     }
-    fn work(&self, c: &WiresConfig, shared: &Shared, chip: &ChipSpec, merit_only: bool) -> u64 {
+    fn work(&self, c: &WiresConfig, shared: &Material, chip: &ChipSpec, merit_only: bool) -> u64 {
         let each = c.segments.len() + 1;
         // The chip's own lines once, where it has any and they are asked for.
         let tiles = if merit_only { 1 } else { sizes(c, chip).len() };
@@ -149,24 +149,14 @@ impl Study for WireResistance {
         ((tiles * each + own) * shared.samples()) as u64
     }
 
-    fn prepare(&self, c: &WiresConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Shared, StudyError> {
-        let asked = InferenceConfig {
-            model: c.model.clone(),
-            data: c.data.clone(),
-            images: c.images,
-            calibration: c.calibration,
-            at: c.at,
-            times: vec![c.at],
-            compare_compensation: false,
-            normalise: None,
-        };
-        inference::prepare(&asked, inputs, run)
+    fn prepare(&self, c: &WiresConfig, inputs: &dyn Inputs, run: &Run<'_>) -> Result<Material, StudyError> {
+        material::prepare(Asked::new(&c.model, &c.data, c.images, c.calibration), inputs, run)
     }
 
     fn trial(
         &self,
         c: &WiresConfig,
-        shared: &Shared,
+        shared: &Material,
         chip: &ChipSpec,
         run: &Run<'_>,
     ) -> Result<Outcome, StudyError> {

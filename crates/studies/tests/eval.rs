@@ -170,3 +170,47 @@ fn an_unknown_network_is_told_the_nearest() {
     let e = execute(study, &request, &g, &Unwatched).unwrap_err().to_string();
     assert!(e.contains("did you mean \"strokes-mlp\"?"), "{e}");
 }
+
+/// Layers that stay off the chip are exact, and drawn devices of the others do not depend on them.
+#[test]
+fn layers_are_kept_off_the_chip_by_name() {
+    let given = given(true);
+    let graph = onnx::read(&given.model, &|_| Err(String::new())).unwrap().graph;
+    let names: Vec<String> = graph.weighted_layers().into_iter().map(|l| l.name).collect();
+    let error = |finding: &Finding| finding.record.scalars["output_error"].value;
+    let all = eval(&given, "pcm", &[]).unwrap();
+    let rows = |finding: &Finding| {
+        finding.record.tables.iter().find(|t| t.name == "layers").map_or(0, |t| t.rows.len())
+    };
+    assert_eq!(rows(&all), names.len());
+    let but_first: Vec<String> = names[1..].iter().map(|n| format!("\"{n}\"")).collect();
+    let set = format!("config.digital=[{}]", but_first.join(", "));
+    let one = eval(&given, "pcm", &[&set]).unwrap();
+    assert_eq!(rows(&one), 1);
+    assert!(error(&one) > 0.0 && error(&one) < error(&all), "{} {}", error(&one), error(&all));
+
+    let wrong = |set: &str| eval(&given, "pcm", &[set]).err().unwrap().to_string();
+    let near = format!("config.digital=[\"{}x\"]", names[0]);
+    assert!(wrong(&near).contains(&format!("did you mean {:?}?", names[0])), "{}", wrong(&near));
+    let every: Vec<String> = names.iter().map(|n| format!("\"{n}\"")).collect();
+    assert!(wrong(&format!("config.digital=[{}]", every.join(","))).contains("nothing is left for a chip"));
+}
+
+/// Batch norms are the same function folded or not; taken anew on a chip that drifted, they bring outputs back.
+#[test]
+fn batch_norms_are_recalibrated_where_they_stay_digital() {
+    let given = given(true);
+    let ideal = |set: &[&str]| outputs(&eval(&given, "ideal", set).unwrap()).1;
+    let (folded, digital) = (ideal(&[]), ideal(&["config.batch_norm=\"digital\""]));
+    let largest = folded.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    assert!(folded.iter().zip(&digital).all(|(a, b)| (a - b).abs() <= 1e-5 * largest));
+    let wrong = |set: &[&str]| eval(&given, "pcm", set).err().unwrap().to_string();
+    assert!(wrong(&["config.recalibrate=true"]).contains("batch_norm = \"digital\""));
+    let flat = Given {
+        model: onnx::write(&models::by_name("mlp", &[8, 8, 3], 4, Key::root(2)).unwrap()).unwrap(),
+        ..given
+    };
+    let set = ["config.batch_norm=\"digital\"", "config.recalibrate=true"];
+    let said = eval(&flat, "pcm", &set).err().unwrap().to_string();
+    assert!(said.contains("no batch norms to recalibrate"), "{said}");
+}

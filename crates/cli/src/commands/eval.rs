@@ -48,6 +48,19 @@ pub struct Options {
     /// Run at most so many samples [default: all]
     #[arg(long, value_name = "N")]
     images: Option<u32>,
+    /// Show at most so many training samples to converters that take their range from data, and to --recalibrate
+    /// [default: 128]
+    #[arg(long, value_name = "N")]
+    calibration: Option<u32>,
+    /// Keep this layer off the chip, and exact; may be repeated (`neurohm cost MODEL.onnx` lists the layers)
+    #[arg(long, value_name = "LAYER")]
+    digital: Vec<String>,
+    /// Keep batch norms in the digital side instead of folding them into weights
+    #[arg(long)]
+    digital_batch_norm: bool,
+    /// At each time, take the statistics of batch norms anew on the chip, from training samples
+    #[arg(long)]
+    recalibrate: bool,
     /// Also switch non-idealities off in turn
     #[arg(long)]
     ablation: bool,
@@ -92,6 +105,20 @@ fn config(options: &Options) -> Vec<(String, Table)> {
     if let Some(at) = &options.at {
         put(format!("--at {at}"), vec![("at", text(at))]);
     }
+    if let Some(samples) = options.calibration {
+        put(format!("--calibration {samples}"), vec![("calibration", Value::Integer(samples.into()))]);
+    }
+    if !options.digital.is_empty() {
+        let layers = Value::Array(options.digital.iter().map(|layer| Value::String(layer.clone())).collect());
+        put(format!("--digital {}", options.digital.join(" --digital ")), vec![("digital", layers)]);
+    }
+    if options.digital_batch_norm {
+        put("--digital-batch-norm".to_string(), vec![("batch_norm", text("digital"))]);
+    }
+    if options.recalibrate {
+        let settings = vec![("batch_norm", text("digital")), ("recalibrate", Value::Boolean(true))];
+        put("--recalibrate".to_string(), settings);
+    }
     if !options.mean.is_empty() {
         let normalise =
             [("mean".to_string(), numbers(&options.mean)), ("sd".to_string(), numbers(&options.std))];
@@ -124,6 +151,12 @@ fn command(options: &Options) -> String {
     if let Some(images) = options.images {
         option("--images", images.to_string());
     }
+    if let Some(samples) = options.calibration {
+        option("--calibration", samples.to_string());
+    }
+    options.digital.iter().for_each(|layer| option("--digital", layer.clone()));
+    words.extend(options.digital_batch_norm.then(|| "--digital-batch-norm".to_string()));
+    words.extend(options.recalibrate.then(|| "--recalibrate".to_string()));
     words.extend(options.ablation.then(|| "--ablation".to_string()));
     words.extend(carry_out::deciding(&options.run, None));
     quoted(words)
