@@ -137,6 +137,16 @@ impl Crossbar {
         self.planes.iter_mut().try_for_each(|plane| Ok(plane.cells.set_temperature(t_k)?))
     }
 
+    /// Wears every device by so many cycles at once.
+    pub(crate) fn wear(&mut self, cycles: f64) -> Result<(), ArrayError> {
+        self.planes.iter_mut().try_for_each(|plane| Ok(plane.cells.cycle(cycles)?))
+    }
+
+    /// Devices that are stuck.
+    pub(crate) fn stuck(&self) -> usize {
+        self.planes.iter().map(|plane| plane.cells.stuck().count()).sum()
+    }
+
     /// Observes all planes, to be read.
     pub(crate) fn observe(&mut self) -> Reading<'_> {
         let (columns, range) = (self.columns, self.range_s);

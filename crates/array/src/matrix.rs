@@ -170,6 +170,21 @@ impl AnalogMatrix {
         self.crossbars.iter_mut().try_for_each(|crossbar| crossbar.advance(dt_s))
     }
 
+    /// Wears every device by so many cycles of SET and RESET at once, as its endurance has it; each programming is one
+    /// cycle by itself.
+    ///
+    /// # Errors
+    /// A number of cycles that is negative or not finite.
+    pub fn wear(&mut self, cycles: f64) -> Result<(), ArrayError> {
+        self.was_read = false;
+        self.crossbars.iter_mut().try_for_each(|crossbar| crossbar.wear(cycles))
+    }
+
+    /// Devices that are stuck: faulty from the beginning, or worn out.
+    pub fn stuck(&self) -> u64 {
+        self.crossbars.iter().map(|crossbar| crossbar.stuck() as u64).sum()
+    }
+
     /// From now on its devices are at `t_k` kelvin; they are made at room temperature. Only a retention with an
     /// activation energy follows it.
     ///

@@ -145,6 +145,44 @@ impl AnalogNetwork {
         self.each(|m| m.advance(dt_s))
     }
 
+    /// Programs the weights of `graph`, which has the same layers, into the same devices again, now. Calibrated ranges stay.
+    ///
+    /// # Errors
+    /// Weights of another shape, or not finite, by layer.
+    pub fn reprogram(&mut self, graph: &Graph) -> Result<(), NnError> {
+        let again = |l: &mut AnalogLayer| {
+            let weights = graph.params.get(l.layer.weight).ok_or_else(|| {
+                NnError::Malformed(format!(
+                    "it has no parameter for the weights of layer \"{}\"",
+                    l.layer.name
+                ))
+            })?;
+            let (weights, outputs) = (matrix(weights), l.layer.outputs);
+            l.was_read = false;
+            for (g, held) in l.matrices.iter_mut().enumerate() {
+                let part = weights.columns(g * outputs, outputs);
+                held.reprogram(part).map_err(|e| array_error(&l.layer, e))?;
+            }
+            Ok(())
+        };
+        let results: Vec<Result<(), NnError>> = self.layers.par_iter_mut().map(again).collect();
+        results.into_iter().collect()
+    }
+
+    /// Wears every device by so many cycles of SET and RESET at once; each programming is one by itself.
+    ///
+    /// # Errors
+    /// A number of cycles that is negative or not finite.
+    pub fn wear(&mut self, cycles: f64) -> Result<(), NnError> {
+        self.each(|m| m.wear(cycles))
+    }
+
+    /// Share of the devices that work.
+    pub fn working(&self) -> f64 {
+        let stuck: u64 = self.layers.iter().flat_map(|l| &l.matrices).map(AnalogMatrix::stuck).sum();
+        1.0 - stuck as f64 / self.devices().max(1) as f64
+    }
+
     /// From now on all devices are at `t_k` kelvin; they are made at room temperature. Only a retention with an
     /// activation energy follows it.
     ///

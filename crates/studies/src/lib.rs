@@ -12,6 +12,7 @@ mod price;
 mod selector;
 mod shapes;
 mod tolerance;
+mod upkeep;
 mod views;
 mod wires;
 
@@ -21,6 +22,7 @@ pub use mvm::{Distribution, Mvm, MvmConfig};
 pub use networks::{NETWORKS, Network, network};
 pub use selector::{SelectorConfig, SelectorKind, Selectors};
 pub use shapes::shapes;
+pub use upkeep::{Mitigation, Stage, Upkeep, UpkeepConfig};
 pub use wires::{WireResistance, WiresConfig};
 
 use std::time::Instant;
@@ -30,7 +32,7 @@ use neurohm_num::{Watch, quantity};
 use neurohm_study::{AnyStudy, Card, Draft, Inputs, StudyError};
 
 /// All studies, in the order of a report card.
-pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference, &WireResistance, &Selectors];
+pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference, &Upkeep, &WireResistance, &Selectors];
 
 /// The chip's sections: what a study that programs crossbars and reads them uses.
 pub(crate) const ALL_SECTIONS: &[&str] = &[

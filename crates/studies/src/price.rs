@@ -17,7 +17,7 @@ use crate::networks::NETWORKS;
 use crate::shapes;
 
 /// In which crossbars cost what their cells dissipate, so that a device's conductances count.
-const TECHNOLOGY: &str = "neurosim_like_22nm";
+pub(crate) const TECHNOLOGY: &str = "neurosim_like_22nm";
 /// Rows and columns of the matrix that is multiplied.
 const SIZE: u64 = 1024;
 

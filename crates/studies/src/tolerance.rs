@@ -1,6 +1,7 @@
 //! How strong a non-ideality a network bears: it is programmed onto chips that have ever more of it.
 
 use neurohm_array::{ChipSpec, Tally};
+use neurohm_nn::Tensor;
 use neurohm_num::quantity::{self, Dimension};
 use neurohm_study::record::Bound;
 use neurohm_study::{Run, StudyError};
@@ -22,6 +23,18 @@ pub(crate) struct Judged {
     pub expansion: Option<(usize, f64)>,
 }
 
+impl Judged {
+    /// What such outputs come to, without what a chip did for them.
+    pub(crate) fn of(material: &Material, outputs: &Tensor, at: f64) -> Result<Judged, StudyError> {
+        let right = right(material, outputs).ok_or_else(|| {
+            StudyError::Invalid("the model decides nothing (it has one output): nothing can be lost".into())
+        })?;
+        let (tally, expansion) = (Tally::default(), None);
+        let error = judge(material, outputs, at).error;
+        Ok(Judged { accuracy: accuracy(&right), right, error, tally, expansion })
+    }
+}
+
 /// Programs the network onto a chip, reads it `at` seconds later and runs the test samples.
 pub(crate) fn judged(
     at: f64,
@@ -37,14 +50,10 @@ pub(crate) fn judged(
         network.read().map_err(nn)?;
     }
     let outputs = shared.outputs(&network, run)?;
-    let right = right(shared, &outputs).ok_or_else(|| {
-        StudyError::Invalid("the model decides nothing (it has one output): nothing can be lost".into())
-    })?;
     let matrices = network.layers().iter().flat_map(|layer| layer.matrices());
     let expansion =
         matrices.filter_map(|matrix| matrix.expansion()).reduce(|a, b| (a.0.max(b.0), a.1.max(b.1)));
-    let error = judge(shared, &outputs, at).error;
-    Ok(Judged { accuracy: accuracy(&right), right, error, tally: network.tally(), expansion })
+    Ok(Judged { tally: network.tally(), expansion, ..Judged::of(shared, &outputs, at)? })
 }
 
 fn accuracy(right: &[bool]) -> f64 {

@@ -151,6 +151,17 @@ impl Trainer {
         hardware: &dyn Hardware,
         watch: &dyn Watch,
     ) -> Result<EpochReport, NnError> {
+        // From within the pool: a thread outside of it sleeps and is woken around every one of a step's hundreds of
+        // parallel passes.
+        rayon::scope(|_| self.epoch_in_pool(data, hardware, watch))
+    }
+
+    fn epoch_in_pool(
+        &mut self,
+        data: Labelled,
+        hardware: &dyn Hardware,
+        watch: &dyn Watch,
+    ) -> Result<EpochReport, NnError> {
         let classes: usize = self.graph.values[self.logits].shape.iter().product();
         data.check(&self.graph, classes)?;
         let len = data.labels.len();
