@@ -10,6 +10,7 @@ mod claim;
 mod figure2;
 mod figure3;
 mod figure5;
+mod figure6;
 mod landscape;
 mod machines;
 pub mod requirements;
@@ -25,6 +26,7 @@ use std::collections::BTreeMap;
 use neurohm_lab::LabError;
 use neurohm_num::Watch;
 use neurohm_num::stats::Interval;
+use neurohm_study::Inputs;
 use neurohm_study::record::{Level, Note, Plan, Series, Table};
 use serde::Serialize;
 
@@ -90,6 +92,10 @@ pub struct Setting<'a> {
     pub effort: Effort,
     /// Seed of all randomness.
     pub seed: u64,
+    /// Images that are not embedded (`folder:DIR`), for entries whose networks were trained on them.
+    pub data: Option<&'a str>,
+    /// How files are read.
+    pub inputs: &'a dyn Inputs,
     /// Whom progress is told, and who may stop the work.
     pub watch: &'a dyn Watch,
 }
@@ -165,6 +171,7 @@ pub static LEDGER: &[Entry] = &[
     figure3::CONTINUUM,
     figure3::ACCUMULATION,
     figure5::ENTRY,
+    figure6::ENTRY,
     section3::ENTRY,
     section4::ENTRY,
 ];
@@ -195,10 +202,12 @@ impl Entry {
 mod tests {
     use super::*;
     use neurohm_num::Unwatched;
+    use neurohm_study::Disk;
 
     #[test]
     fn every_claim_is_answered_or_says_why_not() {
-        let setting = Setting { effort: Effort::Quick, seed: 1, watch: &Unwatched };
+        let setting =
+            Setting { effort: Effort::Quick, seed: 1, data: None, inputs: &Disk, watch: &Unwatched };
         for entry in LEDGER {
             let evidence = (entry.run)(&setting).unwrap_or_else(|e| panic!("{}: {e}", entry.figure));
             for claim in entry.claims {

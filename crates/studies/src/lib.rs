@@ -3,6 +3,7 @@
 //! A new study is a file here and a line in [`REGISTRY`]; command line, report card and contract tests walk
 //! the registry.
 
+mod committee;
 mod inference;
 pub mod layout;
 mod material;
@@ -16,6 +17,7 @@ mod upkeep;
 mod views;
 mod wires;
 
+pub use committee::{Committee, CommitteeConfig, average, squared_error};
 pub use inference::{Inference, InferenceConfig};
 pub use material::{BatchNorm, Normalise};
 pub use mvm::{Distribution, Mvm, MvmConfig};
@@ -32,7 +34,7 @@ use neurohm_num::{Watch, quantity};
 use neurohm_study::{AnyStudy, Card, Draft, Inputs, StudyError};
 
 /// All studies, in the order of a report card.
-pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference, &Upkeep, &WireResistance, &Selectors];
+pub static REGISTRY: &[&dyn AnyStudy] = &[&Mvm, &Inference, &Upkeep, &Committee, &WireResistance, &Selectors];
 
 /// The chip's sections: what a study that programs crossbars and reads them uses.
 pub(crate) const ALL_SECTIONS: &[&str] = &[

@@ -96,6 +96,26 @@ fn training_ends_where_validation_sees_no_better_epoch() {
 }
 
 #[test]
+fn weights_of_three_values_are_what_is_written_and_the_curves_become_a_page() {
+    let dir = folder();
+    let args = "mlp --epochs 3 --weights ternary --report curves -o mlp.onnx --json";
+    let value = json(&trained(dir.path(), args));
+    assert!(value["scalars"]["test_accuracy"]["value"].as_f64().unwrap() > 50.0, "{value}");
+    let bytes = std::fs::read(dir.path().join("mlp.onnx")).unwrap();
+    let graph = neurohm::nn::onnx::read(&bytes, &|_| Err(String::new())).unwrap().graph;
+    for layer in graph.weighted_layers() {
+        let mut values: Vec<u32> = graph.params[layer.weight].data.iter().map(|w| w.to_bits()).collect();
+        values.sort_unstable();
+        values.dedup();
+        assert_eq!(values.len(), 3, "{}", layer.name);
+    }
+    let page = std::fs::read_to_string(dir.path().join("curves/report.html")).unwrap();
+    assert!(page.contains("Learning rate of the last step of each epoch"));
+    let loss = std::fs::read_to_string(dir.path().join("curves/loss.csv")).unwrap();
+    assert_eq!(loss.lines().filter(|l| l.starts_with(['1', '2', '3'])).count(), 3, "{loss}");
+}
+
+#[test]
 fn mistakes_in_training_are_told() {
     let dir = folder();
     json(&trained(dir.path(), "mlp --epochs 1 -o mlp.onnx --json"));
@@ -108,6 +128,7 @@ fn mistakes_in_training_are_told() {
         ("mlp --weight-noise much", "give a number such as 0.05, or chip"),
         ("mlp --weight-noise 0.1 --chip pcm", "have no effect"),
         ("mlp --weight-levels 4", "odd numbers"),
+        ("mlp --weights quaternary", "ternary"),
         ("mlp --output-levels 0", "odd numbers"),
         ("mlp --clip 0", "clip"),
         ("mlp --validation 1e-6", "leaves none on one side"),

@@ -21,6 +21,8 @@ const LEVELS: usize = 33;
 const FOLLOW: f32 = 0.1;
 /// Outputs that draw their noise together.
 const PIECE: usize = 1024;
+/// Magnitude that ternary weights have at least before they are rounded, over the layer's mean.
+const TERNARY: f64 = 0.7;
 
 /// What training does to weighted layers.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
@@ -51,6 +53,13 @@ pub enum Disturbance {
         /// An odd number, so that zero is among them.
         levels: u32,
     },
+    /// Two values, `m sign(w)` with `m` the layer's mean magnitude (M. Rastegari et al., "XNOR-Net", ECCV 2016, equation 6):
+    /// what a pair of two-state devices holds, one of them on.
+    Binary {},
+    /// Three values: zero up to 0.7 of the layer's mean magnitude, beyond that the mean magnitude of those beyond, with its
+    /// sign (F. Li, B. Zhang and B. Liu, "Ternary weight networks", arXiv 1605.04711, equations 3 to 6): a pair of two-state
+    /// devices of which one is on, or none.
+    Ternary {},
     /// Some weights are missing (L. Wan et al., ICML 2013).
     DropConnect {
         /// Of each.
@@ -97,6 +106,11 @@ impl Disturbance {
         Ok(Self::Curve { sigma: squares.iter().map(|s| (s / count).sqrt() as f32).collect() })
     }
 
+    /// Whether it rounds weights: the same every time, and what hardware will hold.
+    fn rounds(&self) -> bool {
+        matches!(self, Self::Quantise { .. } | Self::Binary {} | Self::Ternary {})
+    }
+
     fn check(&self) -> Result<(), NnError> {
         let bad = |detail: String| Err(NnError::Setting { name: "weights", detail });
         match self {
@@ -138,12 +152,29 @@ impl Disturbance {
                 let half = (levels / 2) as f32;
                 round(w, half / w_max, w_max / half);
             }
+            Self::Binary {} => {
+                let m = mean_beyond(w, 0.0);
+                w.iter_mut().for_each(|w| *w = m.copysign(*w));
+            }
+            Self::Ternary {} => {
+                let mean = w.iter().map(|w| f64::from(w.abs())).sum::<f64>() / w.len().max(1) as f64;
+                let bound = (TERNARY * mean) as f32;
+                let m = mean_beyond(w, bound);
+                w.iter_mut().for_each(|w| *w = if w.abs() > bound { m.copysign(*w) } else { 0.0 });
+            }
             Self::DropConnect { probability } => {
                 draw(Purpose::Dropout, Stream::fill_uniform);
                 drop_below(w, spare, *probability);
             }
         }
     }
+}
+
+/// Mean magnitude of the weights whose magnitude is above `bound`.
+fn mean_beyond(w: &[f32], bound: f32) -> f32 {
+    let beyond = w.iter().map(|w| w.abs()).filter(|m| *m > bound);
+    let (sum, count) = beyond.fold((0.0f64, 0u64), |(sum, count), m| (sum + f64::from(m), count + 1));
+    (sum / count.max(1) as f64) as f32
 }
 
 neurohm_num::dispatch! {
@@ -218,6 +249,24 @@ impl Aware {
 
     fn converts(&self) -> bool {
         self.config.outputs != Outputs::default()
+    }
+
+    /// The network as hardware will hold it: weights rounded where training rounds them, without noise.
+    pub fn settled(&self, graph: &Graph) -> Graph {
+        let mut settled = graph.clone();
+        for layer in graph.weighted_layers() {
+            let weights = &mut settled.params[layer.weight].data;
+            // A weight that two layers share is rounded once: a second time would move nothing but the mean.
+            if *weights != graph.params[layer.weight].data {
+                continue;
+            }
+            let w_max = largest(weights);
+            if w_max > 0.0 {
+                let rounding = self.config.weights.iter().filter(|d| d.rounds());
+                rounding.for_each(|d| d.apply(weights, w_max, self.key, 0, &mut Vec::new()));
+            }
+        }
+        settled
     }
 }
 
@@ -351,6 +400,41 @@ mod tests {
         let together = a.iter().zip(&b).map(|(a, b)| a * b).sum::<f64>() / (n * n * 0.05 * 0.05);
         assert!(together.abs() < 4.0 / n, "{together}");
         assert_eq!(a, noise(3));
+    }
+
+    #[test]
+    fn two_and_three_values_have_the_published_scales_and_settle() {
+        let (binary, clean) = disturbed(Disturbance::Binary {}, 1);
+        let mean = clean.iter().map(|w| w.abs()).sum::<f32>() / clean.len() as f32;
+        for (b, w) in binary.iter().zip(&clean) {
+            assert!((b.abs() / mean - 1.0).abs() < 1e-4 && b.is_sign_positive() == w.is_sign_positive());
+        }
+        let (ternary, _) = disturbed(Disturbance::Ternary {}, 1);
+        let beyond: Vec<f32> = clean.iter().map(|w| w.abs()).filter(|m| *m > 0.7 * mean).collect();
+        let scale = beyond.iter().sum::<f32>() / beyond.len() as f32;
+        assert!(ternary.iter().all(|t| *t == 0.0 || (t.abs() / scale - 1.0).abs() < 1e-4));
+        // Of normal weights, 0.7 of the mean magnitude is 0.5585 standard deviations: 57.7 % lie beyond.
+        let part = ternary.iter().filter(|t| **t != 0.0).count() as f64 / ternary.len() as f64;
+        assert!((part - 0.5765).abs() < 4.0 * 0.5 / (ternary.len() as f64).sqrt(), "{part}");
+        // No other scale of the same signs is nearer to the weights, as the publications derive.
+        let away = |m: f32| clean.iter().map(|w| f64::from(w - m.copysign(*w)).powi(2)).sum::<f64>();
+        assert!(away(mean) < away(1.02 * mean) && away(mean) < away(0.98 * mean));
+
+        let graph = graph();
+        for disturbance in
+            [Disturbance::Binary {}, Disturbance::Ternary {}, Disturbance::Quantise { levels: 5 }]
+        {
+            let weights = vec![disturbance.clone(), Disturbance::Gaussian { relative: 0.5 }];
+            let hardware = aware(weights, Outputs::default());
+            let settled = hardware.settled(&graph);
+            let layer = &graph.weighted_layers()[0];
+            assert_eq!(settled.params[layer.weight].data, disturbed(disturbance, 9).0);
+            assert_eq!(settled.params[1], graph.params[1]);
+        }
+        assert_eq!(
+            aware(vec![Disturbance::Gaussian { relative: 0.1 }], Outputs::default()).settled(&graph),
+            graph
+        );
     }
 
     #[test]

@@ -21,9 +21,14 @@ pub struct HardwareOptions {
     /// Time after programming at which they are looked at [default: 20 s]
     #[arg(long, value_name = "TIME", requires = "weight_noise")]
     age: Option<String>,
-    /// Round weights to so many levels (an odd number) before noise comes on top
+    /// Round weights to so many levels (an odd number) before noise comes on top; the network is written with rounded
+    /// weights
     #[arg(long, value_name = "N")]
     weight_levels: Option<u32>,
+    /// Round weights to what pairs of two-state devices hold, of which one is on (binary) or one or none (ternary); the
+    /// network is written with these weights
+    #[arg(long, value_name = "KIND", conflicts_with = "weight_levels")]
+    weights: Option<Rounded>,
     /// Leave out each weight with this probability, others at every step
     #[arg(long, value_name = "NUMBER")]
     drop_connect: Option<f32>,
@@ -35,10 +40,29 @@ pub struct HardwareOptions {
     output_noise: Option<f32>,
 }
 
+/// Weights of few values.
+#[derive(Clone, Copy, Debug, clap::ValueEnum)]
+enum Rounded {
+    /// Two values, one magnitude a layer
+    Binary,
+    /// Zero beside them
+    Ternary,
+}
+
+impl Rounded {
+    fn name(self) -> &'static str {
+        match self {
+            Self::Binary => "binary",
+            Self::Ternary => "ternary",
+        }
+    }
+}
+
 impl HardwareOptions {
     /// Whether anything is asked for.
     pub fn any(&self) -> bool {
         self.weight_noise.is_some()
+            || self.weights.is_some()
             || self.weight_levels.is_some()
             || self.drop_connect.is_some()
             || self.output_levels.is_some()
@@ -53,6 +77,7 @@ impl HardwareOptions {
             ("chip", self.chip.clone()),
             ("age", self.age.clone()),
             ("weight_levels", self.weight_levels.map(|n| n.to_string())),
+            ("weights", self.weights.map(|kind| kind.name().to_owned())),
             ("drop_connect", number(self.drop_connect)),
             ("output_levels", self.output_levels.map(|n| n.to_string())),
             ("output_noise", number(self.output_noise)),
@@ -67,6 +92,10 @@ impl HardwareOptions {
         if let Some(levels) = self.weight_levels {
             weights.push(Disturbance::Quantise { levels });
         }
+        weights.extend(self.weights.map(|kind| match kind {
+            Rounded::Binary => Disturbance::Binary {},
+            Rounded::Ternary => Disturbance::Ternary {},
+        }));
         match self.weight_noise.as_deref() {
             None => {}
             Some("chip") => weights.push(self.of_chip(key)?),

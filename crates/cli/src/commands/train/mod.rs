@@ -1,5 +1,6 @@
 //! `neurohm train MODEL`: a network from a dataset to an ONNX file, for exact products or for those of a chip.
 
+mod curves;
 mod hardware;
 mod samples;
 
@@ -13,6 +14,7 @@ use neurohm::report::number::quantity;
 use neurohm::study::{Disk, Inputs, RunFolder, remove_file, write_file};
 use serde_json::json;
 
+use curves::Curves;
 use hardware::HardwareOptions;
 use samples::Material;
 
@@ -67,6 +69,9 @@ pub struct Options {
     /// Go on from the checkpoint beside the file to write
     #[arg(long)]
     resume: bool,
+    /// Write a page of loss and accuracy over epochs, with their numbers as CSV files, into DIR
+    #[arg(long, value_name = "DIR")]
+    report: Option<PathBuf>,
     /// Seed of initial weights, order, shifts and noise
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -94,6 +99,9 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     let kind = options.data.split(':').next().unwrap_or_default();
     let out = options.out.clone().unwrap_or_else(|| PathBuf::from(format!("{stem}-{kind}.onnx")));
     writable(&out)?;
+    if let Some(dir) = &options.report {
+        RunFolder::open(dir)?;
+    }
     if file && same_file(Path::new(&options.model), &out) {
         let message = format!("{} is read and would be written over; name another file by -o", out.display());
         return Err(Failure::request(message));
@@ -128,9 +136,10 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     while !run.trainer.finished() && !tired(&run.epochs, options.patience) {
         match run.trainer.epoch(material.learn(), hardware, &progress) {
             Ok(report) => {
-                let seen = material
-                    .validation()
-                    .map(|data| evaluate(run.trainer.graph(), data, &Digital, &Unwatched));
+                // What is judged and written is what hardware will hold.
+                let graph = run.trainer.graph();
+                let graph = aware.as_ref().map_or_else(|| graph.clone(), |aware| aware.settled(graph));
+                let seen = material.validation().map(|data| evaluate(&graph, data, &Digital, &Unwatched));
                 let seen = seen.transpose()?;
                 progress.say(&epoch(&report, seen));
                 let better = run.epochs.iter().all(|(e, v)| match (seen, v) {
@@ -139,7 +148,7 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
                 });
                 run.epochs.push((report, seen));
                 if better {
-                    run.best = Some((report.epoch, run.trainer.graph().clone()));
+                    run.best = Some((report.epoch, graph));
                 }
                 keep(&kept, &of, &run)?;
             }
@@ -171,6 +180,11 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     let interval = stats::wilson95((accuracy * n as f64).round() as u64, n);
     let ci95 = [100.0 * interval.low, 100.0 * interval.high];
     let accuracy = 100.0 * accuracy;
+    if let Some(dir) = &options.report {
+        let (epochs, accuracy) = (&run.epochs, (accuracy, ci95));
+        let curves = Curves { epochs, best, accuracy, settings: &of, seed: options.seed };
+        curves.write(dir, terminal)?;
+    }
     if cancelled {
         let (file, accuracy) = (out.display(), quantity(accuracy, Some(ci95), "%"));
         return Err(Failure::failed(format!(
