@@ -31,7 +31,61 @@ def network(name):
             Conv2d(1, 16, 3, padding=1), ReLU(), MaxPool2d(2),
             Conv2d(16, 32, 3, padding=1), ReLU(), MaxPool2d(2),
             Flatten(), Linear(7 * 7 * 32, 64), ReLU(), Linear(64, 10)), (1, 28, 28)
-    raise ValueError(f"network {name}: mlp or cnn")
+    if name == "resnet32":
+        return ResNet32(), (3, 32, 32)
+    raise ValueError(f"network {name}: mlp, cnn or resnet32")
+
+
+class Block(torch.nn.Module):
+    """Two 3x3 convolutions beside a shortcut, which is a 1x1 convolution where the width changes."""
+
+    def __init__(self, before, width, stride):
+        super().__init__()
+        from torch.nn import BatchNorm2d, Conv2d, Sequential
+
+        self.a = Sequential(Conv2d(before, width, 3, stride, 1, bias=False), BatchNorm2d(width))
+        self.b = Sequential(Conv2d(width, width, 3, 1, 1, bias=False), BatchNorm2d(width))
+        self.short = None
+        if stride != 1 or before != width:
+            self.short = Sequential(Conv2d(before, width, 1, stride, bias=False), BatchNorm2d(width))
+
+    def forward(self, x):
+        y = self.b(torch.relu(self.a(x)))
+        return torch.relu(y + (x if self.short is None else self.short(x)))
+
+
+class ResNet32(torch.nn.Module):
+    """Widths 16, 28, 56, five blocks each; layers in the order in which neurohm's graph has them."""
+
+    def __init__(self):
+        super().__init__()
+        from torch.nn import BatchNorm2d, Conv2d, Linear, Sequential
+
+        self.first = Sequential(Conv2d(3, 16, 3, 1, 1, bias=False), BatchNorm2d(16))
+        blocks, before = [], 16
+        for width in (16, 28, 56):
+            for i in range(5):
+                blocks.append(Block(before, width, 2 if i == 0 and width > 16 else 1))
+                before = width
+        self.blocks = Sequential(*blocks)
+        self.scores = Linear(56, 10)
+
+    def forward(self, x):
+        return self.scores(self.blocks(torch.relu(self.first(x))).mean((2, 3)))
+
+    def tensors(self):
+        """Every parameter and running statistic in the order of neurohm's graph."""
+        out = []
+        for m in self.modules():
+            if isinstance(m, torch.nn.Conv2d):
+                w = m.weight.detach()
+                out.append(w.permute(2, 3, 1, 0).reshape(-1, w.shape[0]).contiguous())
+            elif isinstance(m, torch.nn.BatchNorm2d):
+                out += [m.weight.detach().clone(), m.bias.detach().clone(),
+                        m.running_mean.clone(), m.running_var.clone()]
+            elif isinstance(m, torch.nn.Linear):
+                out += [m.weight.detach().T.contiguous(), m.bias.detach().clone()]
+        return out
 
 
 def wire(module, index):
@@ -61,6 +115,7 @@ class Network:
         self.loss = torch.nn.CrossEntropyLoss()
 
     def step(self):
+        self.model.train(self.train)
         if self.train:
             for x, y in zip(self.x.split(self.batch), self.y.split(self.batch)):
                 self.optimiser.zero_grad()
@@ -76,6 +131,8 @@ class Network:
         return {"x": x, "y": self.y}
 
     def parameters(self):
+        if self.net == "resnet32":
+            return {"tensors": self.model.tensors()}
         layers, flat = [], None
         for m in self.model:
             if hasattr(m, "weight"):
@@ -87,6 +144,7 @@ class Network:
         return {"layers": layers}
 
     def outputs(self):
+        self.model.eval()
         with torch.no_grad():
             return {"y": self.model(self.x)}
 

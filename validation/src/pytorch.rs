@@ -2,7 +2,7 @@
 
 use neurohm_nn::graph::{Activation, Op};
 use neurohm_nn::train::{Optimiser, Schedule};
-use neurohm_nn::{Digital, Executor, Graph, Labelled, Tensor, TrainConfig, Trainer};
+use neurohm_nn::{Digital, Executor, Graph, Labelled, Tensor, TrainConfig, Trainer, models};
 use neurohm_num::{Key, Rows, Unwatched};
 use serde_json::{Value, json};
 
@@ -17,8 +17,10 @@ use crate::{Bench, Case, Result};
 pub const CASES: &[Case] = &[
     ("train_mlp", |b| train(b, "mlp", 2560)),
     ("train_cnn", |b| train(b, "cnn", 1280)),
+    ("train_resnet32", |b| train(b, "resnet32", 256)),
     ("infer_mlp", |b| infer(b, "mlp", 2560)),
     ("infer_cnn", |b| infer(b, "cnn", 1280)),
+    ("infer_resnet32", |b| infer(b, "resnet32", 256)),
 ];
 
 const BATCH: usize = 128;
@@ -29,6 +31,23 @@ const STEPS: usize = 5;
 
 /// The network of that name with the peer's parameters.
 fn network(name: &str, answer: &Value) -> Result<Graph> {
+    if name == "resnet32" {
+        let mut graph = models::by_name(name, &[32, 32, 3], 10, Key::root(1))?;
+        let tensors = answer["tensors"].as_array().ok_or("the peer sent no tensors")?;
+        if tensors.len() != graph.params.len() {
+            return Err(format!("{} tensors for {} parameters", tensors.len(), graph.params.len()).into());
+        }
+        for (param, theirs) in graph.params.iter_mut().zip(tensors) {
+            let theirs = tensor(theirs)?;
+            if theirs.shape != param.shape {
+                return Err(
+                    format!("a tensor of {:?} for a parameter of {:?}", theirs.shape, param.shape).into()
+                );
+            }
+            *param = theirs;
+        }
+        return Ok(graph);
+    }
     let mut params = Vec::new();
     for layer in answer["layers"].as_array().ok_or("the peer sent no layers")? {
         params.push(tensor(&layer["weight"])?);
