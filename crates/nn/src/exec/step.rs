@@ -1,6 +1,7 @@
 //! One node on one chunk of a batch.
 
 use super::products::{Factor, Products};
+use super::recurrent;
 use crate::error::NnError;
 use crate::graph::{Graph, Node, Op, Tensor, ValueId};
 use crate::kernels::conv::Patches;
@@ -200,6 +201,7 @@ pub fn run(
             reduce::softmax(out, x_shape[*axis], x_shape[axis + 1..].iter().product(), *log);
         }
         (Op::Reshape { .. }, _) => own(out),
+        (Op::Recurrent(_), _) => recurrent::run(graph, index, products, x, out, None, chunk)?,
         (op, _) => return Err(graph.node_error(index, format!("{} was not prepared", op.name()))),
     }
     Ok(())

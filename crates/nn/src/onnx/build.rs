@@ -64,6 +64,8 @@ pub(super) struct Builder {
     arranged: HashMap<(ValueId, Vec<usize>), ValueId>,
     /// The value that is another one rounded to halves.
     rounded: HashMap<ValueId, ValueId>,
+    /// Values that hold whole numbers or truth values, 0 and 1.
+    whole: HashSet<ValueId>,
 }
 
 impl Builder {
@@ -76,14 +78,18 @@ impl Builder {
             names: Names::default(),
             arranged: HashMap::new(),
             rounded: HashMap::new(),
+            whole: HashSet::new(),
         }
     }
 
-    /// A value that the caller of the network supplies.
-    pub fn input(&mut self, name: &str, shape: &[usize]) -> Step<Val> {
+    /// A value that the caller of the network supplies, of whole numbers or of floats.
+    pub fn input(&mut self, name: &str, shape: &[usize], whole: bool) -> Step<Val> {
         check_size(shape)?;
         let id = self.value(name.to_string(), shape.to_vec());
         self.graph.inputs.push(id);
+        if whole {
+            self.whole.insert(id);
+        }
         Ok(Val { id, axes: (0..shape.len()).collect(), merged: 0 })
     }
 

@@ -21,6 +21,7 @@ use Rule::{Any, Int, Text};
 type Allowed = &'static [(&'static str, Rule)];
 
 const PADDING: Rule = Text(&["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"]);
+const DIRECTION: Rule = Text(&["forward", "reverse", "bidirectional"]);
 const REDUCE: Allowed = &[("axes", Any), ("keepdims", Any), ("noop_with_empty_axes", Any)];
 
 /// The attributes an operator may carry; `None` for an operator that is not supported.
@@ -75,6 +76,35 @@ fn allowed(op: &str) -> Option<Allowed> {
         "Gemm" => &[("alpha", Any), ("beta", Any), ("transA", Int(&[0])), ("transB", Any)],
         "GroupNormalization" => &[("epsilon", Any), ("num_groups", Any), ("stash_type", Any)],
         "HardSigmoid" => &[("alpha", Any), ("beta", Any)],
+        "GRU" => &[
+            ("activation_alpha", Any),
+            ("activation_beta", Any),
+            ("activations", Any),
+            ("clip", Any),
+            ("direction", DIRECTION),
+            ("hidden_size", Any),
+            ("layout", Int(&[0, 1])),
+            ("linear_before_reset", Int(&[0, 1])),
+        ],
+        "LSTM" => &[
+            ("activation_alpha", Any),
+            ("activation_beta", Any),
+            ("activations", Any),
+            ("clip", Any),
+            ("direction", DIRECTION),
+            ("hidden_size", Any),
+            ("input_forget", Int(&[0, 1])),
+            ("layout", Int(&[0, 1])),
+        ],
+        "RNN" => &[
+            ("activation_alpha", Any),
+            ("activation_beta", Any),
+            ("activations", Any),
+            ("clip", Any),
+            ("direction", DIRECTION),
+            ("hidden_size", Any),
+            ("layout", Int(&[0, 1])),
+        ],
         "InstanceNormalization" => &[("epsilon", Any)],
         "LayerNormalization" => &[("axis", Any), ("epsilon", Any), ("stash_type", Any)],
         "LogSoftmax" | "Softmax" => &[("axis", Any)],
@@ -155,7 +185,6 @@ fn why(op: &str) -> &'static str {
             "quantised models are not supported; export the float model and let the chip quantise"
         }
         "If" | "Loop" | "Scan" => "control flow is not supported",
-        "LSTM" | "GRU" | "RNN" => "recurrent layers are not supported",
         _ => "operator not supported",
     }
 }

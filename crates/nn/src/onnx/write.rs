@@ -1,6 +1,8 @@
 //! A layer graph becomes an ONNX file (operator set 17) that onnxruntime runs with the same result.
 
-use std::collections::HashSet;
+mod recurrent;
+
+use std::collections::{HashMap, HashSet};
 
 use prost::Message;
 
@@ -16,11 +18,15 @@ use super::proto::{self, element};
 /// The graph's own, where it does not [`validate`](Graph::validate).
 pub fn write(graph: &Graph) -> Result<Vec<u8>, NnError> {
     graph.validate()?;
-    let mut w = Writer { graph, file: proto::Graph::default(), names: Vec::new(), taken: Names::default() };
+    let joined = recurrent::joined(graph);
+    let (file, names, taken) = (proto::Graph::default(), Vec::new(), Names::default());
+    let mut w = Writer { graph, file, names, taken, joined };
     w.names = graph.values.iter().map(|v| w.unique(&v.name)).collect();
     w.file.name = if graph.name.is_empty() { "network".into() } else { graph.name.clone() };
     w.file.input = graph.inputs.iter().map(|&v| w.info(&w.names[v], v)).collect();
-    for (i, node) in graph.nodes.iter().enumerate() {
+    for (i, node) in
+        graph.nodes.iter().enumerate().filter(|(_, n)| !w.joined.contains_key(&n.output)).collect::<Vec<_>>()
+    {
         w.node(node).map_err(|detail| graph.node_error(i, detail))?;
     }
     let mut listed: HashSet<ValueId> = graph.inputs.iter().copied().collect();
@@ -49,6 +55,8 @@ struct Writer<'a> {
     /// The file's name of each value.
     names: Vec<String>,
     taken: Names,
+    /// Dense layers that are written with the recurrent layer behind them, by what they make.
+    joined: HashMap<ValueId, &'a Node>,
 }
 
 fn attribute(name: &str, kind: i32) -> proto::Attribute {
@@ -115,12 +123,16 @@ impl Writer<'_> {
         output
     }
 
-    fn add_to(&mut self, op: &str, inputs: &[&str], attribute: Vec<proto::Attribute>, output: &str) {
+    fn add_to(&mut self, op: &str, inputs: &[&str], attributes: Vec<proto::Attribute>, output: &str) {
+        self.add_many(op, inputs, attributes, &[output]);
+    }
+
+    fn add_many(&mut self, op: &str, inputs: &[&str], attribute: Vec<proto::Attribute>, outputs: &[&str]) {
         self.file.node.push(proto::Node {
             op_type: op.into(),
-            name: format!("{op}:{output}"),
+            name: format!("{op}:{}", outputs.first().unwrap_or(&"")),
             input: inputs.iter().map(|&i| i.into()).collect(),
-            output: vec![output.into()],
+            output: outputs.iter().map(|&o| o.into()).collect(),
             attribute,
             domain: String::new(),
         });
@@ -279,6 +291,7 @@ impl Writer<'_> {
                 let op = if *log { "LogSoftmax" } else { "Softmax" };
                 self.add_to(op, &[&x], vec![int("axis", *axis as i64 + 1)], out);
             }
+            Op::Recurrent(r) => self.recurrent(node, r)?,
         }
         Ok(())
     }

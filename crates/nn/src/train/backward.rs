@@ -5,8 +5,11 @@ use crate::exec::step;
 use crate::graph::{Binary, Graph, Op, Tensor, ValueId};
 use crate::kernels::nest::{self, Nest};
 use crate::kernels::{activation, broadcast, layout, norm, reduce};
+use neurohm_array::{gemm_wt, gemm_xt};
+use neurohm_num::RowsMut;
 use rayon::prelude::*;
 
+mod recurrent;
 mod weighted;
 
 /// Gradients by value while the backward pass runs.
@@ -76,6 +79,8 @@ fn node(flow: &mut Flow, graph: &Graph, i: usize, mut d: Vec<f32>, params: &mut 
     let (x_shape, y_shape) = (shape(source), shape(node.output));
     match &node.op {
         Op::Dense { .. } | Op::Conv { .. } => return weighted::backward(flow, graph, i, d, params),
+        Op::Recurrent(_) => return recurrent::backward(flow, graph, i, d, params),
+        Op::MatMul => return products(flow, graph, i, d),
         Op::BatchNorm { .. } => {
             batch_norm(flow, graph, i, &mut d, params);
             return flow.deposit(source, d);
@@ -189,6 +194,37 @@ fn constant_backward(
             dx[i + k * si] += slope * d[o + k * so];
         }
     });
+}
+
+/// Of `y = a b` for each pair of matrices: `da = d b^T`, `db = a^T d`.
+fn products(flow: &mut Flow, graph: &Graph, i: usize, d: Vec<f32>) {
+    let (node, n) = (&graph.nodes[i], flow.n);
+    let [a, b] = [node.inputs[0], node.inputs[1]];
+    let (left, out) = (&graph.values[a].shape, &graph.values[node.output].shape);
+    let [rows, inner] = [left[left.len() - 2], left[left.len() - 1]];
+    let cols = out[out.len() - 1];
+    for (v, is_left) in [(a, true), (b, false)] {
+        if !flow.tape.wants[v] {
+            continue;
+        }
+        let (mut dv, _) = flow.shares(v);
+        let other = flow.tape.value(if is_left { b } else { a }, n);
+        let (each, opposite) =
+            if is_left { (rows * inner, inner * cols) } else { (inner * cols, rows * inner) };
+        let pairs = dv.par_chunks_mut(each).zip(d.par_chunks(rows * cols)).zip(other.par_chunks(opposite));
+        pairs.for_each(|((dv, d), other)| {
+            let d = weighted::view(d, rows, cols);
+            if is_left {
+                let mut dv = RowsMut::new(dv, rows, inner).expect("a validated value");
+                gemm_wt(d, weighted::view(other, inner, cols), &mut dv, 0.0);
+            } else {
+                let mut dv = RowsMut::new(dv, inner, cols).expect("a validated value");
+                gemm_xt(weighted::view(other, rows, inner), d, &mut dv, 0.0);
+            }
+        });
+        flow.deposit(v, dv);
+    }
+    flow.recycle(d);
 }
 
 fn binary(flow: &mut Flow, graph: &Graph, i: usize, how: Binary, d: Vec<f32>) {

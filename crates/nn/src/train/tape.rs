@@ -2,8 +2,9 @@
 
 use super::hardware::Hardware;
 use crate::error::NnError;
+use crate::exec::recurrent::{self, Lengths};
 use crate::exec::step::{self, Chunk, Ready};
-use crate::graph::{Activation, Binary, Graph, Op, Reduce, Tensor, ValueId};
+use crate::graph::{Activation, Binary, Cell, Graph, Op, Reduce, Tensor, ValueId};
 use crate::kernels::activation::derivative_needs_input;
 use crate::kernels::norm::{self, Moments};
 use rayon::prelude::*;
@@ -19,6 +20,8 @@ pub enum Saved {
     Nothing,
     /// Which tap of each window was largest.
     Taps(Vec<u32>),
+    /// What each step of a recurrent layer came to.
+    Steps(Vec<f32>),
     /// Mean and 1 / sqrt(variance + epsilon) per channel.
     Norm(Vec<f32>, Vec<f32>),
 }
@@ -47,6 +50,11 @@ pub fn share(batch: usize, per_sample: usize) -> usize {
     batch.div_ceil(16).max((16 * 1024usize).div_ceil(per_sample.max(1))).clamp(1, batch.max(1))
 }
 
+/// The same for sequences: few large tasks, since each step is a product of its own.
+pub fn sequences(batch: usize) -> usize {
+    batch.div_ceil(8).max(1)
+}
+
 impl Tape {
     /// For a valid graph and batches of up to `batch`; names everything that has no gradient.
     pub fn new(graph: &Graph, batch: usize) -> Result<Self, NnError> {
@@ -57,7 +65,8 @@ impl Tape {
         for node in &graph.nodes {
             let flows = node.inputs.iter().any(|&v| wants[v]);
             wants[node.output] = flows || trains(&node.op);
-            if flows && !differentiable(&node.op) {
+            let passes = flows || matches!(node.op, Op::Recurrent(_));
+            if passes && !differentiable(&node.op) {
                 refused.push(format!("node \"{}\" ({:?}) has no gradient here", node.name, node.op));
             }
         }
@@ -182,6 +191,31 @@ impl Tape {
             *saved = Saved::Taps(taps);
             return Ok(());
         }
+        if let Op::Recurrent(r) = &node.op {
+            let lengths = Lengths::of(graph, i, r);
+            let width = recurrent::kept(r.cell) * lengths.hidden * lengths.steps;
+            let mut keep = match std::mem::take(saved) {
+                Saved::Steps(keep) => keep,
+                _ => Vec::new(),
+            };
+            keep.resize(n * width, 0.0);
+            part = sequences(n);
+            // A cell that keeps nothing has as many parts of no length.
+            let mut kept: Vec<&mut [f32]> = match width {
+                0 => (0..n.div_ceil(part)).map(|_| &mut [][..]).collect(),
+                _ => keep.chunks_mut(part * width).collect(),
+            };
+            let tasks = out.par_chunks_mut(part * own).zip(kept.par_iter_mut()).enumerate();
+            let results: Vec<Result<(), NnError>> = tasks
+                .map(|(k, (out, keep))| {
+                    let (at, count) = (k * part, out.len() / own);
+                    let chunk = Chunk { count, first: first + at as u64 };
+                    recurrent::run(graph, i, hardware, input(0, at, count), out, Some(keep), chunk)
+                })
+                .collect();
+            *saved = Saved::Steps(keep);
+            return results.into_iter().collect();
+        }
         let results: Vec<Result<(), NnError>> = out
             .par_chunks_mut((part * own).max(1))
             .enumerate()
@@ -238,7 +272,7 @@ impl Tape {
 
 /// Whether a node has parameters of its own that train.
 pub fn trains(op: &Op) -> bool {
-    matches!(op, Op::Dense { .. } | Op::Conv { .. } | Op::BatchNorm { .. })
+    matches!(op, Op::Dense { .. } | Op::Conv { .. } | Op::BatchNorm { .. } | Op::Recurrent(_))
 }
 
 /// Whether gradients pass through.
@@ -250,14 +284,21 @@ fn differentiable(op: &Op) -> bool {
         Op::BinaryConst { how, constant_first, .. } => {
             binary(*how) && !(*constant_first && *how == Binary::Div)
         }
-        Op::MatMul => false,
+        Op::Recurrent(r) => {
+            let functions = match r.cell {
+                Cell::Simple { activation } => vec![activation],
+                Cell::Lstm { gate, candidate, output, .. } => vec![gate, candidate, output],
+                Cell::Gru { gate, candidate, .. } => vec![gate, candidate],
+            };
+            r.clip.is_none() && !functions.into_iter().any(derivative_needs_input)
+        }
         _ => true,
     }
 }
 
 /// Whether the node's own backward pass can do without its output, so that an activation may overwrite it.
 fn forgets_output(op: &Op) -> bool {
-    !matches!(op, Op::Activate(_) | Op::Softmax { .. } | Op::Reshape { .. })
+    !matches!(op, Op::Activate(_) | Op::Softmax { .. } | Op::Reshape { .. } | Op::Recurrent(_))
 }
 
 /// Parameters that training moves, and whether weight decay pulls on them.
@@ -268,6 +309,10 @@ pub fn trained(graph: &Graph) -> Vec<Option<bool>> {
             Op::Dense { weight, bias } | Op::Conv { weight, bias, .. } => {
                 trained[weight] = Some(true);
                 bias.into_iter().for_each(|b| trained[b] = Some(false));
+            }
+            Op::Recurrent(r) => {
+                trained[r.weight] = Some(true);
+                r.bias.into_iter().chain(r.peepholes).for_each(|p| trained[p] = Some(false));
             }
             Op::BatchNorm { gamma, beta, .. } => {
                 trained[gamma] = Some(false);

@@ -5,12 +5,15 @@ mod linear;
 mod moved;
 mod movement;
 mod norm;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;
 mod window;
 
 use std::rc::Rc;
+
+pub(super) use moved::known;
 
 use super::attributes::Attributes;
 use super::build::{Builder, Val};
@@ -43,6 +46,8 @@ pub(super) struct Call<'a> {
     pub names: &'a [String],
     pub inputs: Vec<Option<Known>>,
     pub outputs: usize,
+    /// Which of them something reads.
+    pub wanted: &'a [bool],
     pub opset: i64,
     /// Whether a node is folded into the layer before it while both are still in half precision.
     pub folds_halves: bool,
@@ -58,7 +63,8 @@ impl<'a> Call<'a> {
         let known = inputs.iter().skip(1).all(|k| matches!(k, None | Some(Known::Constant(_))));
         let op = if known { &*node.op_type } else { "" };
         let names = &node.input;
-        Self { op, attributes, names, inputs, outputs, opset, folds_halves: false, clips_halves: false }
+        let (folds_halves, clips_halves, wanted) = (false, false, &[][..]);
+        Self { op, attributes, names, inputs, outputs, wanted, opset, folds_halves, clips_halves }
     }
 
     /// What the file calls an input.
@@ -114,6 +120,7 @@ pub(super) fn alone(call: &Call<'_>) -> Step<()> {
     match call.op {
         "Conv" => window::weights(call).map(drop),
         "Gemm" => linear::weights(call).map(drop),
+        "LSTM" | "GRU" | "RNN" => recurrent::weights(call).map(drop),
         "BatchNormalization" => norm::statistics(call, None).map(drop),
         _ => Ok(()),
     }
@@ -121,6 +128,9 @@ pub(super) fn alone(call: &Call<'_>) -> Step<()> {
 
 /// Adds the nodes for a call of which at least one input is computed; returns its outputs.
 pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
+    if matches!(call.op, "LSTM" | "GRU" | "RNN") {
+        return recurrent::recurrent(b, call);
+    }
     if let Some(made) = moved::moved(b, call)? {
         return Ok(made);
     }
@@ -153,7 +163,6 @@ pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
         "Unsqueeze" => one(reshape::unsqueeze(b, call)?),
         "DepthToSpace" | "SpaceToDepth" => one(reshape::blocks(b, call)?),
         "Resize" | "Upsample" => one(resize::resize(b, call)?),
-        "Transpose" => one(movement::transpose(b, call)?),
         "Concat" => one(movement::concat(b, call)?),
         "Pad" => one(movement::pad(b, call)?),
         "Slice" => one(movement::slice(b, call)?),

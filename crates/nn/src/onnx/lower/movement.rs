@@ -14,27 +14,6 @@ pub(super) fn renamed(v: &Val, order: &[usize]) -> Val {
     Val { axes: v.axes.iter().map(|&a| name[a]).collect(), ..v.clone() }
 }
 
-/// `Transpose`: renames axes, moves nothing.
-pub(super) fn transpose(b: &Builder, call: &Call<'_>) -> Step<Val> {
-    let x = call.computed(0)?;
-    let rank = b.rank(x);
-    let order: Vec<i64> = match call.attributes.ints("perm") {
-        Some(order) => order.to_vec(),
-        None => (0..rank as i64).rev().collect(),
-    };
-    let mut sorted = order.clone();
-    sorted.sort_unstable();
-    if !sorted.into_iter().eq(0..rank as i64) {
-        mistake!("perm {order:?} is no order of {rank} axes");
-    }
-    if order[0] != 0 {
-        refuse!("perm {order:?} moves the batch away from the first axis");
-    }
-    let behind = order[1..].iter().map(|&a| a as usize - 1 + x.merged);
-    let order: Vec<usize> = (0..x.merged).chain(behind).collect();
-    Ok(renamed(x, &order))
-}
-
 /// `Concat`; constants among the inputs must hold one number only, and become padding.
 pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let Some(first) = call
@@ -65,7 +44,7 @@ pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             }
             Some(Known::Constant(c)) => {
                 let same = c.shape.len() == b.rank(&first)
-                    && (c.per_sample || b.static_batch == Some(c.shape[0] as i64))
+                    && (c.batch == Some(0) || b.static_batch == Some(c.shape[0] as i64))
                     && (1..c.shape.len())
                         .all(|a| a == file_axis || c.shape[a] == b.shape(&first)[a - 1 + first.merged]);
                 let (Some(fill), true) = (c.uniform(), same) else {
@@ -191,6 +170,13 @@ fn cut(b: &mut Builder, role: &str, v: &Val, start: &[usize], end: &[usize], ste
     }
     let memory = |p: &[usize]| v.axes.iter().map(|&a| p[a]).collect();
     b.keep(role, Op::Slice { start: memory(start), end: memory(end), step: memory(step) }, v)
+}
+
+/// Elements of a value's first axis behind the batch.
+pub(super) fn rows(b: &mut Builder, v: &Val, range: std::ops::Range<usize>) -> Step<Val> {
+    let (mut start, mut end) = (vec![0; v.axes.len()], b.shape(v));
+    (start[0], end[0]) = (range.start, range.end);
+    cut(b, "rows", v, &start, &end, &vec![1; v.axes.len()])
 }
 
 /// An end that means "to the last": exporters write the largest integer, tf2onnx a thousand million.
