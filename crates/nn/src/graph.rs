@@ -142,6 +142,8 @@ pub enum Activation {
     Neg,
     /// x rounded to half precision (IEEE 754 binary16), ties to even; its gradient passes straight through.
     Half,
+    /// x without its fraction; its gradient is zero.
+    Trunc,
 }
 
 /// A function of two values, with broadcasting over the axes behind the batch.
@@ -161,6 +163,12 @@ pub enum Binary {
     Min,
     /// The larger.
     Max,
+    /// 1 where a = b, else 0.
+    Equal,
+    /// 1 where a > b, else 0.
+    Greater,
+    /// 1 where a >= b, else 0.
+    NotLess,
 }
 
 /// How values along axes become one.
@@ -360,4 +368,12 @@ pub enum Op {
     /// The steps of a recurrent layer: `[steps, gates * hidden]` to the hidden states `[steps, hidden]`. The hidden
     /// state's product goes onto crossbars.
     Recurrent(Recurrence),
+    /// Rows of a table by whole numbers, negative ones from its end: `[..]` to `[.., width]`. A memory, not a product: it
+    /// stays digital.
+    Embed {
+        /// `[rows, width]`
+        table: ParamId,
+    },
+    /// The second of three values where the first is not zero, the third elsewhere, with broadcasting.
+    Select,
 }

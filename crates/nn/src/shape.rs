@@ -26,6 +26,8 @@ impl Op {
             Op::Transpose { .. } => "Transpose",
             Op::Slice { .. } => "Slice",
             Op::Softmax { .. } => "Softmax",
+            Op::Embed { .. } => "Embed",
+            Op::Select => "Select",
             Op::Recurrent(r) => match r.cell {
                 Cell::Simple { .. } => "RNN",
                 Cell::Lstm { .. } => "LSTM",
@@ -41,7 +43,7 @@ impl Op {
                 std::iter::once(*weight).chain(*bias).collect()
             }
             Op::BatchNorm { gamma, beta, mean, variance, .. } => vec![*gamma, *beta, *mean, *variance],
-            Op::BinaryConst { param, .. } => vec![*param],
+            Op::BinaryConst { param, .. } | Op::Embed { table: param } => vec![*param],
             Op::Recurrent(r) => std::iter::once(r.weight)
                 .chain([r.bias, r.hidden, r.state, r.peepholes].into_iter().flatten())
                 .collect(),
@@ -56,7 +58,7 @@ impl Op {
                 std::iter::once(weight).chain(bias).collect()
             }
             Op::BatchNorm { gamma, beta, mean, variance, .. } => vec![gamma, beta, mean, variance],
-            Op::BinaryConst { param, .. } => vec![param],
+            Op::BinaryConst { param, .. } | Op::Embed { table: param } => vec![param],
             Op::Recurrent(Recurrence { weight, bias, hidden, state, peepholes, .. }) => {
                 std::iter::once(weight).chain(bias).chain(hidden).chain(state).chain(peepholes).collect()
             }
@@ -151,7 +153,7 @@ impl Graph {
         let arity = |n: usize| {
             if inputs.len() == n { Ok(()) } else { Err(format!("takes {n} inputs, got {}", inputs.len())) }
         };
-        if !matches!(node.op, Op::Binary(_) | Op::MatMul | Op::Concat { .. }) {
+        if !matches!(node.op, Op::Binary(_) | Op::MatMul | Op::Concat { .. } | Op::Select) {
             arity(1)?;
         }
         let param = |id: ParamId, what: &str, expected: &[usize]| {
@@ -296,6 +298,18 @@ impl Graph {
             Op::Softmax { axis, .. } => {
                 axis_in(*axis, inputs[0].len())?;
                 Ok(inputs[0].to_vec())
+            }
+            Op::Embed { table } => {
+                let (rows, width) = matrix(*table)?;
+                // Whole numbers are exact in f32 up to there.
+                if rows == 0 || rows > 1 << 24 {
+                    return Err(format!("a table of {rows} rows; allowed are 1 to 2^24"));
+                }
+                Ok(inputs[0].iter().copied().chain([width]).collect())
+            }
+            Op::Select => {
+                arity(3)?;
+                broadcast(&broadcast(inputs[0], inputs[1])?, inputs[2])
             }
             Op::Recurrent(r) => {
                 let (hidden, columns) = matrix(r.weight)?;

@@ -29,11 +29,10 @@ fn allowed(op: &str) -> Option<Allowed> {
     Some(match op {
         "Abs" | "Add" | "And" | "Ceil" | "Div" | "Equal" | "Erf" | "Exp" | "Expand" | "Floor"
         | "GlobalAveragePool" | "GlobalMaxPool" | "Greater" | "GreaterOrEqual" | "HardSwish" | "Identity"
-        | "Less" | "LessOrEqual" | "Log" | "MatMul" | "Max" | "Mean" | "Min" | "Mish" | "Mul" | "Neg"
-        | "Not" | "Or" | "PRelu" | "Pow" | "Range" | "Reciprocal" | "Relu" | "Round" | "Sigmoid" | "Sign"
-        | "Size" | "Softplus" | "Softsign" | "Sqrt" | "Sub" | "Sum" | "Tanh" | "Tile" | "Where" | "Xor" => {
-            &[]
-        }
+        | "IsNaN" | "Less" | "LessOrEqual" | "Log" | "MatMul" | "Max" | "Mean" | "Min" | "Mish" | "Mul"
+        | "Neg" | "Not" | "Or" | "PRelu" | "Pow" | "Range" | "Reciprocal" | "Relu" | "Round" | "Sigmoid"
+        | "Sign" | "Cos" | "Sin" | "Size" | "Softplus" | "Softsign" | "Sqrt" | "Sub" | "Sum" | "Tanh"
+        | "Tile" | "Where" | "Xor" => &[],
         "AveragePool" => &[
             ("auto_pad", PADDING),
             ("ceil_mode", Any),
@@ -67,8 +66,18 @@ fn allowed(op: &str) -> Option<Allowed> {
             ("pads", Any),
             ("strides", Any),
         ],
+        "ConvTranspose" => &[
+            ("auto_pad", Text(&["NOTSET", "VALID"])),
+            ("dilations", Any),
+            ("group", Any),
+            ("kernel_shape", Any),
+            ("output_padding", Any),
+            ("pads", Any),
+            ("strides", Any),
+        ],
         "DepthToSpace" => &[("blocksize", Any), ("mode", Text(&["DCR", "CRD"]))],
         "Dropout" => &[("ratio", Any), ("seed", Any), ("is_test", Int(&[1]))],
+        "Einsum" => &[("equation", Any)],
         "Flatten" => &[("axis", Any)],
         "Gather" => &[("axis", Any)],
         "GatherND" => &[("batch_dims", Any)],
@@ -121,6 +130,9 @@ fn allowed(op: &str) -> Option<Allowed> {
         "Pad" => &[("mode", Text(&["constant", "edge", "reflect", "wrap"])), ("pads", Any), ("value", Any)],
         "ReduceL1" | "ReduceL2" | "ReduceMax" | "ReduceMean" | "ReduceMin" | "ReduceProd" | "ReduceSum"
         | "ReduceSumSquare" => REDUCE,
+        "RMSNormalization" | "SimplifiedLayerNormalization" => {
+            &[("axis", Any), ("epsilon", Any), ("stash_type", Any)]
+        }
         "Reshape" => &[("allowzero", Any)],
         "Resize" => &[
             ("coordinate_transformation_mode", Any),
@@ -141,6 +153,7 @@ fn allowed(op: &str) -> Option<Allowed> {
         "Squeeze" | "Unsqueeze" => &[("axes", Any)],
         "Swish" => &[("alpha", Any)],
         "Transpose" => &[("perm", Any)],
+        "Trilu" => &[("upper", Any)],
         _ => return None,
     })
 }

@@ -188,7 +188,8 @@ fn opset(model: &proto::Model) -> Result<i64, OnnxError> {
 }
 
 /// Operators whose constants are weights, which must be finite; elsewhere infinities may be meant, as in a mask.
-const WEIGHTED: [&str; 7] = ["BatchNormalization", "Conv", "GRU", "Gemm", "LSTM", "MatMul", "RNN"];
+const WEIGHTED: [&str; 9] =
+    ["BatchNormalization", "Conv", "ConvTranspose", "Einsum", "GRU", "Gemm", "LSTM", "MatMul", "RNN"];
 
 /// What is wrong with the numbers of a constant that a node reads.
 fn unsound(node: &proto::Node, name: &str, c: &Constant) -> Option<Problem> {
@@ -319,7 +320,7 @@ impl<'m> Reader<'m, '_> {
         let attributes = Attributes(&node.attribute);
         let count = node.output.len();
         let shaped = match inputs.first() {
-            Some(Some(Known::Computed(v))) => Some((v, 0)),
+            Some(Some(Known::Computed(v) | Known::Folded(v))) => Some((v, 0)),
             Some(Some(Known::Moved(v, place))) => Some((v, *place)),
             _ => None,
         };
@@ -336,7 +337,7 @@ impl<'m> Reader<'m, '_> {
         if inputs
             .iter()
             .flatten()
-            .any(|k| matches!(k, Known::Computed(_) | Known::Moved(..) | Known::Above(..)))
+            .any(|k| matches!(k, Known::Computed(_) | Known::Moved(..) | Known::Folded(_)))
         {
             self.build.scope = (
                 label(node).to_string(),
@@ -405,15 +406,16 @@ impl<'m> Reader<'m, '_> {
 
     /// The value of an output, in the file's layout but for the batch, which is in front, and the file's place of that; `None` where there is a problem, which is noted.
     fn output(&mut self, name: &'m str) -> Result<Option<(usize, usize)>, OnnxError> {
-        let found = match self.lookup(name)? {
-            Known::Computed(v) => Known::Moved(v, 0),
-            other => other,
-        };
+        let found = self.lookup(name)?;
+        let place = if let Known::Moved(_, place) = found { place } else { 0 };
         let refusal = match found {
-            Known::Moved(v, _) if v.merged > 0 => unsupported(
+            Known::Folded(_) => unsupported(
+                "its first axis holds the batch behind other axes; reshape it so that it stands alone",
+            ),
+            Known::Computed(v) | Known::Moved(v, _) if v.merged > 0 => unsupported(
                 "its batch axis holds several values of each sample; reshape it so that the batch stands alone",
             ),
-            Known::Moved(v, place) => {
+            Known::Computed(v) | Known::Moved(v, _) => {
                 self.build.scope = (name.to_string(), name.to_string());
                 let order: Vec<usize> = (0..v.axes.len()).collect();
                 let v = if self.halves.unrounded(name) { self.build.rounded(&v) } else { Ok(v) };
@@ -423,7 +425,6 @@ impl<'m> Reader<'m, '_> {
                 }
             }
             Known::Constant(_) => unsupported("is a constant that does not hang on the inputs"),
-            Known::Computed(_) | Known::Above(..) => unsupported("is a truth value, which is not supported"),
             Known::Absent(why) => unsupported(why),
             Known::Broken => return Ok(None),
         };

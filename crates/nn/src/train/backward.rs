@@ -80,6 +80,18 @@ fn node(flow: &mut Flow, graph: &Graph, i: usize, mut d: Vec<f32>, params: &mut 
     match &node.op {
         Op::Dense { .. } | Op::Conv { .. } => return weighted::backward(flow, graph, i, d, params),
         Op::Recurrent(_) => return recurrent::backward(flow, graph, i, d, params),
+        Op::Embed { table } => {
+            let width = graph.params[*table].shape[1].max(1);
+            let rows = graph.params[*table].shape[0] as f32;
+            let gradient = &mut params[*table].data;
+            // Samples that share a row add to it one after the other.
+            for (&x, d) in flow.tape.value(source, n).iter().zip(d.chunks_exact(width)) {
+                let row = if x < 0.0 { x + rows } else { x } as usize;
+                norm::add(&mut gradient[row * width..][..width], d);
+            }
+            return flow.recycle(d);
+        }
+        Op::Select => return choice(flow, graph, i, d),
         Op::MatMul => return products(flow, graph, i, d),
         Op::BatchNorm { .. } => {
             batch_norm(flow, graph, i, &mut d, params);
@@ -194,6 +206,32 @@ fn constant_backward(
             dx[i + k * si] += slope * d[o + k * so];
         }
     });
+}
+
+/// Of a choice: each side has the gradient where it was chosen.
+fn choice(flow: &mut Flow, graph: &Graph, i: usize, d: Vec<f32>) {
+    let (node, n) = (&graph.nodes[i], flow.n);
+    let shape = |v: ValueId| graph.values[v].shape.as_slice();
+    let [c, a, b] = [node.inputs[0], node.inputs[1], node.inputs[2]];
+    let walk = broadcast::choice([shape(node.output), shape(c), shape(a), shape(b)], n);
+    for (v, first) in [(a, true), (b, false)] {
+        if !flow.tape.wants[v] {
+            continue;
+        }
+        let (mut dv, _) = flow.shares(v);
+        dv.fill(0.0);
+        let condition = flow.tape.value(c, n);
+        walk.rows(|[o, h, i, j], len, [so, sh, si, sj]| {
+            let (at, step) = if first { (i, si) } else { (j, sj) };
+            for k in 0..len {
+                if (condition[h + k * sh] != 0.0) == first {
+                    dv[at + k * step] += d[o + k * so];
+                }
+            }
+        });
+        flow.deposit(v, dv);
+    }
+    flow.recycle(d);
 }
 
 /// Of `y = a b` for each pair of matrices: `da = d b^T`, `db = a^T d`.

@@ -272,7 +272,10 @@ impl Tape {
 
 /// Whether a node has parameters of its own that train.
 pub fn trains(op: &Op) -> bool {
-    matches!(op, Op::Dense { .. } | Op::Conv { .. } | Op::BatchNorm { .. } | Op::Recurrent(_))
+    matches!(
+        op,
+        Op::Dense { .. } | Op::Conv { .. } | Op::BatchNorm { .. } | Op::Recurrent(_) | Op::Embed { .. }
+    )
 }
 
 /// Whether gradients pass through.
@@ -284,6 +287,7 @@ fn differentiable(op: &Op) -> bool {
         Op::BinaryConst { how, constant_first, .. } => {
             binary(*how) && !(*constant_first && *how == Binary::Div)
         }
+        Op::Embed { .. } => false,
         Op::Recurrent(r) => {
             let functions = match r.cell {
                 Cell::Simple { activation } => vec![activation],
@@ -314,6 +318,7 @@ pub fn trained(graph: &Graph) -> Vec<Option<bool>> {
                 trained[r.weight] = Some(true);
                 r.bias.into_iter().chain(r.peepholes).for_each(|p| trained[p] = Some(false));
             }
+            Op::Embed { table } => trained[table] = Some(true),
             Op::BatchNorm { gamma, beta, .. } => {
                 trained[gamma] = Some(false);
                 trained[beta] = Some(false);

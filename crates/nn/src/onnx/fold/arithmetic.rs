@@ -44,6 +44,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Constant> {
         return reduce(f);
     }
     match f.op {
+        "Gemm" | "MatMul" => product(f),
         "Clip" => {
             let x = f.input(0)?;
             let bound = |index: usize, name: &str, open: f32| match f.optional(index) {
@@ -93,6 +94,51 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Constant> {
         }
         _ => unary(f),
     }
+}
+
+/// A product with a matrix.
+fn product(f: &mut Fold<'_, '_>) -> Step<Constant> {
+    let (a, b) = (f.input(0)?, f.input(1)?);
+    let gemm = f.op == "Gemm";
+    let turned = gemm && f.attributes.int("transB", 0) != 0;
+    let ([.., inner], [rows, columns]) = (&a.shape[..], &b.shape[..]) else {
+        refuse!("a product of constants of shapes {:?} and {:?} is not supported", a.shape, b.shape)
+    };
+    let (inputs, outputs) = if turned { (*columns, *rows) } else { (*rows, *columns) };
+    if *inner != inputs || (gemm && a.shape.len() != 2) {
+        mistake!("shapes {:?} and {:?} do not multiply", a.shape, b.shape);
+    }
+    if b.batch.is_some() || a.batch == Some(a.shape.len() - 1) {
+        refuse!("multiplies along the batch");
+    }
+    let mut shape = a.shape.clone();
+    shape[a.shape.len() - 1] = outputs;
+    let count = f.budget.take(&shape)?;
+    // As many steps as a product of that size takes.
+    f.budget.take(&[count, inputs])?;
+    let (x, w) = (a.floats()?, b.floats()?);
+    let weight = |i: usize, o: usize| w[if turned { o * inputs + i } else { i * outputs + o }];
+    let (alpha, beta) =
+        if gemm { (f.attributes.float("alpha", 1.0), f.attributes.float("beta", 1.0)) } else { (1.0, 0.0) };
+    let shift = match f.optional(2).filter(|_| gemm) {
+        Some(c) => {
+            let values = c.floats()?;
+            if c.shape.iter().rev().skip(1).any(|&n| n != 1)
+                || !(values.len() == 1 || values.len() == outputs)
+            {
+                refuse!("a bias of shape {:?} is not supported", c.shape);
+            }
+            values
+        }
+        None => vec![0.0],
+    };
+    let one = |k: usize| {
+        let (row, o) = (k / outputs.max(1), k % outputs.max(1));
+        let sum = (0..inputs).map(|i| x[row * inputs + i] * weight(i, o)).sum::<f32>();
+        alpha * sum + beta * shift[if shift.len() == 1 { 0 } else { o }]
+    };
+    let data = Data::Float((0..count).map(one).collect());
+    Ok(Constant { shape, data, batch: a.batch })
 }
 
 /// Both as floats if one is.
@@ -263,6 +309,7 @@ fn unary(f: &mut Fold<'_, '_>) -> Step<Constant> {
     let x = f.input(0)?;
     f.budget.take(&x.shape)?;
     let data = match &x.data {
+        Data::Float(v) if f.op == "IsNaN" => Data::Bool(v.iter().map(|x| x.is_nan()).collect()),
         Data::Float(v) => {
             let g: fn(f32) -> f32 = match f.op {
                 "Neg" => |x| -x,
@@ -272,6 +319,8 @@ fn unary(f: &mut Fold<'_, '_>) -> Step<Constant> {
                 "Round" => f32::round_ties_even,
                 "Sqrt" => f32::sqrt,
                 "Exp" => f32::exp,
+                "Sin" => f32::sin,
+                "Cos" => f32::cos,
                 "Log" => f32::ln,
                 "Reciprocal" => |x| 1.0 / x,
                 "Relu" => |x| if x < 0.0 { 0.0 } else { x },

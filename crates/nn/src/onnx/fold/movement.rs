@@ -23,6 +23,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
             | "GatherND"
             | "Expand"
             | "Tile"
+            | "Trilu"
     ) {
         return Ok(None);
     }
@@ -91,6 +92,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
         "Gather" => gather(f, &x)?,
         "GatherND" => gather_slices(f, &x)?,
         "Expand" => expand(f, &x)?,
+        "Trilu" => triangle(f, &x)?,
         _ => tile(f, &x)?,
     };
     Ok(Some(vec![one]))
@@ -249,6 +251,30 @@ fn gather(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     let own = x.batch.map(|place| if place < axis { place } else { place + indices.shape.len() - 1 });
     let batch = own.or(indices.batch.map(|place| place + axis));
     Ok(Constant { batch, ..Constant::new(shape, x.data.select(positions)) })
+}
+
+/// The upper or lower triangle of matrices, zero elsewhere.
+fn triangle(f: &Fold<'_, '_>, x: &Constant) -> Step<Constant> {
+    let [.., rows, columns] = x.shape[..] else { mistake!("needs matrices, got shape {:?}", x.shape) };
+    let diagonal = match f.optional(1) {
+        Some(c) => c.known_ints()?.first().copied().unwrap_or(0),
+        None => 0,
+    };
+    let upper = f.attributes.int("upper", 1) != 0;
+    let inside = |i: usize| {
+        let (row, column) = (i / columns % rows, i % columns);
+        let offset = (column as i64 - row as i64).cmp(&diagonal);
+        if upper { offset.is_ge() } else { offset.is_le() }
+    };
+    let mut y = x.clone();
+    match &mut y.data {
+        Data::Float(v) => v.iter_mut().enumerate().filter(|(i, _)| !inside(*i)).for_each(|(_, v)| *v = 0.0),
+        Data::Int(v) => {
+            v.iter_mut().enumerate().filter(|(i, _)| !inside(*i)).for_each(|(_, v)| *v = Int::new(0))
+        }
+        Data::Bool(v) => v.iter_mut().enumerate().filter(|(i, _)| !inside(*i)).for_each(|(_, v)| *v = false),
+    }
+    Ok(y)
 }
 
 fn expand(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {

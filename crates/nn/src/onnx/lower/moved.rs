@@ -115,7 +115,7 @@ pub(super) fn moved(b: &mut Builder, call: &Call<'_>) -> Step<Option<Vec<Known>>
     let mut inputs = call.inputs.clone();
     let made = match call.op {
         "Squeeze" => squeeze(b, call, &v, place)?,
-        "Reshape" => reshaped(b, call, &v, place)?,
+        "Reshape" => reshaped(b, call, &v, place, None)?,
         "Slice" => {
             inputs.resize(inputs.len().max(4), None);
             let count = match (call.constant(1)?, call.attributes.ints("starts")) {
@@ -142,6 +142,10 @@ pub(super) fn moved(b: &mut Builder, call: &Call<'_>) -> Step<Option<Vec<Known>>
             inputs.resize(2, None);
             inputs[1] = Some(Known::Constant(Constant::vector(axes).into()));
             again(b, call, inputs, place - lost, None)?
+        }
+        // The batch of the indices stays where it is among them.
+        "Gather" if matches!(inputs.first(), Some(Some(Known::Constant(_)))) => {
+            again(b, call, inputs, place, None)?
         }
         "Gather" => {
             let axis = axis(0)?;
@@ -184,7 +188,7 @@ pub(super) fn moved(b: &mut Builder, call: &Call<'_>) -> Step<Option<Vec<Known>>
 fn rank_of(b: &Builder, known: &Known) -> usize {
     match known {
         Known::Constant(c) => c.shape.len(),
-        Known::Computed(v) | Known::Moved(v, _) | Known::Above(v, _) => b.rank(v),
+        Known::Computed(v) | Known::Moved(v, _) | Known::Folded(v) => b.rank(v),
         Known::Absent(_) | Known::Broken => 0,
     }
 }
@@ -270,8 +274,45 @@ fn squeeze(b: &mut Builder, call: &Call<'_>, v: &Val, place: usize) -> Step<Vec<
     Ok(vec![known(reshape::regroup(b, v, &left, v.merged)?, place - before)])
 }
 
-/// `Reshape` that keeps what stands before the batch apart from it: axes behind may join the batch or leave it.
-fn reshaped(b: &mut Builder, call: &Call<'_>, v: &Val, place: usize) -> Step<Vec<Known>> {
+/// Lowers a call that reads a value whose batch is innermost in its first axis. Which of the joined axes is the outer one
+/// matters only where they come apart.
+pub(super) fn folded(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
+    if let ("Reshape", Some(Some(Known::Folded(v)))) = (call.op, call.inputs.first()) {
+        let shape = b.shape(v);
+        let lead: usize = shape[..v.merged].iter().product();
+        let file = std::iter::once(Int::batches(lead as i64))
+            .chain(shape[v.merged..].iter().map(|&n| Int::new(n as i64)))
+            .collect();
+        let (apart, place) = (Val { merged: 0, ..v.clone() }, v.merged);
+        return reshaped(b, call, &apart, place, Some(file));
+    }
+    if matches!(call.op, "Flatten" | "Transpose" | "Unsqueeze") {
+        refuse!("{} of a value whose batch is behind other axes in its first one is not supported", call.op);
+    }
+    let bare = |k: &Option<Known>| match k {
+        Some(Known::Folded(v)) => Ok(Some(Known::Computed(v.clone()))),
+        Some(Known::Computed(_) | Known::Moved(..)) => refuse!("values whose batch axes differ do not meet"),
+        other => Ok(other.clone()),
+    };
+    let inputs = call.inputs.iter().map(bare).collect::<Step<Vec<_>>>()?;
+    let made = lower(b, &Call { inputs, ..*call })?;
+    let back = |k: Known| match k {
+        Known::Computed(v) if v.merged > 0 => Ok(Known::Folded(v)),
+        Known::Computed(_) | Known::Moved(..) => refuse!("takes the batch apart from what is before it"),
+        other => Ok(other),
+    };
+    made.into_iter().map(back).collect()
+}
+
+/// `Reshape` that keeps what stands before the batch apart from it, or joins all of it: axes behind may join the batch or
+/// leave it. `file` is the shape in the file where it is not that of the axes and the batch.
+fn reshaped(
+    b: &mut Builder,
+    call: &Call<'_>,
+    v: &Val,
+    place: usize,
+    stated: Option<Vec<Int>>,
+) -> Step<Vec<Known>> {
     let shape = b.shape(v);
     let (merged, rest) = shape.split_at(v.merged);
     let (before, behind) = rest.split_at(place);
@@ -279,6 +320,7 @@ fn reshaped(b: &mut Builder, call: &Call<'_>, v: &Val, place: usize) -> Step<Vec
     let mut file: Vec<Int> = before.iter().map(|&n| Int::new(n as i64)).collect();
     file.push(Int::batches(own as i64));
     file.extend(behind.iter().map(|&n| Int::new(n as i64)));
+    let file = stated.unwrap_or(file);
     let mut target = call.needed(1)?.ints()?.to_vec();
     let listed = target.iter().map(Int::to_string).collect::<Vec<_>>().join(", ");
     if call.attributes.int("allowzero", 0) == 0 {
@@ -330,14 +372,24 @@ fn reshaped(b: &mut Builder, call: &Call<'_>, v: &Val, place: usize) -> Step<Vec
             _ => break,
         }
     }
+    let number = |t: &Int| match usize::try_from(t.fixed) {
+        Ok(n) if n > 0 && t.batch == 0 => Ok(n),
+        _ => refuse!("shape [{listed}] does not keep the batch in one axis"),
+    };
+    let joins = target.first().is_some_and(|t| match b.static_batch {
+        Some(batch) if t.batch == 0 => Some(t.fixed) == batch.checked_mul(lead as i64),
+        _ => *t == Int::batches(lead as i64),
+    });
+    if let (None, true, 0) = (found, joins, v.merged) {
+        let mut lengths = vec![lead];
+        lengths.extend(target[1..].iter().map(number).collect::<Step<Vec<_>>>()?);
+        let y = reshape::regroup(b, v, &lengths, 0)?;
+        return Ok(vec![Known::Folded(Val { merged: 1, ..y })]);
+    }
     let Some((to, rows)) = found else {
         refuse!(
             "shape [{listed}] does not keep the batch, which is axis {place} of its input, apart from what stands before it"
         );
-    };
-    let number = |t: &Int| match usize::try_from(t.fixed) {
-        Ok(n) if n > 0 && t.batch == 0 => Ok(n),
-        _ => refuse!("shape [{listed}] does not keep the batch in one axis"),
     };
     let before: Vec<usize> = target[..to].iter().map(number).collect::<Step<_>>()?;
     let behind: Vec<usize> = target[to + 1..].iter().map(number).collect::<Step<_>>()?;

@@ -70,21 +70,24 @@ fn gates(op: &str) -> usize {
 
 /// Adds the layers of each direction; returns Y, Y_h and Y_c as far as they are wanted.
 pub(super) fn recurrent(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
-    let batch_first = call.attributes.int("layout", 0) != 0;
-    let x = match (call.inputs.first().and_then(Option::as_ref), batch_first) {
-        (Some(Known::Moved(v, 1)), false) => v.clone(),
-        (Some(Known::Computed(v)), true) => v.clone(),
-        (Some(Known::Computed(_)), false) => refuse!(
-            "its sequence runs along axis 0 of \"{}\", which is the batch here; export with batch_first=True, or with an open second axis of the input",
-            call.name(0)
-        ),
-        _ => call.computed(0)?.clone(),
-    };
-    b.apart(&x)?;
     let w = weights(call)?;
-    let [steps, inputs] = b.shape(&x)[..] else {
-        mistake!("takes sequences of vectors, \"{}\" has {} axes", call.name(0), b.rank(&x))
+    let batch_first = call.attributes.int("layout", 0) != 0;
+    let (x, place) = match call.inputs.first().and_then(Option::as_ref) {
+        Some(Known::Moved(v, place)) => (v.clone(), *place),
+        _ => (call.computed(0)?.clone(), 0),
     };
+    if b.rank(&x) != 3 {
+        mistake!("takes sequences of vectors, \"{}\" has {} axes", call.name(0), b.rank(&x));
+    }
+    if place != usize::from(!batch_first) {
+        refuse!(
+            "its sequence runs along axis {} of \"{}\", which is the batch here; export with batch_first=True, or with the input's second axis open",
+            usize::from(batch_first),
+            call.name(0)
+        );
+    }
+    b.apart(&x)?;
+    let [steps, inputs] = b.shape(&x)[..] else { refuse!("takes sequences of vectors") };
     if inputs != w.inputs {
         mistake!("W \"{}\" of shape {:?} for a value of {inputs}", call.name(1), w.input.shape);
     }
