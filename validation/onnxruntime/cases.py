@@ -26,6 +26,9 @@ def run(path, inputs):
     """onnxruntime's outputs; a model with a fixed batch runs piece by piece, the last piece filled up."""
     session = onnxruntime.InferenceSession(str(path), quiet, providers=["CPUExecutionProvider"])
     declared = session.get_inputs()
+    if not isinstance(declared[0].shape[0], int) or declared[0].shape[0] == len(inputs[0]):
+        feed = {d.name: x for d, x in zip(declared, inputs)}
+        return [y.astype(np.float32) for y in session.run(None, feed)]
     batch = len(inputs[0])
     fixed = declared[0].shape[0] if isinstance(declared[0].shape[0], int) else batch
     pieces = []
@@ -42,19 +45,24 @@ def sample(shape, batch, seed):
     return np.random.default_rng((seed, batch)).standard_normal((batch, *shape)).astype(np.float32)
 
 
-def write(folder, shapes, batches=BATCHES, reference=None, half=False):
+def write(folder, shapes, batches=BATCHES, reference=None, half=False, places=((), ()), tokens=None):
     """Adds inputs and expected outputs to a folder with a model; `reference` is another model to ask instead, `half`
-    says that the model takes halves and gives them."""
+    says that the model takes halves and gives them, `places` which axis of each input and output is the batch where it
+    is not the first (files have it first), `tokens` that inputs are whole numbers below that."""
     folder = pathlib.Path(folder)
     if half:
         (folder / "half").touch()
     for batch in batches:
         inputs = [sample(s, batch, i) for i, s in enumerate(shapes)]
+        if tokens:
+            inputs = [np.floor(np.abs(x) * 1e4) % tokens for x in inputs]
         for i, x in enumerate(inputs):
             np.save(folder / f"b{batch}.x{i}.npy", x)
-        given = [x.astype(np.float16) for x in inputs] if half else inputs
-        for i, y in enumerate(run(reference or folder / "model.onnx", given)):
-            np.save(folder / f"b{batch}.y{i}.npy", np.ascontiguousarray(y))
+        kind = np.float16 if half else np.int64 if tokens else np.float32
+        given = [np.moveaxis(x.astype(kind), 0, place) for x, place in zip(inputs, (*places[0], *[0] * 9))]
+        outputs = run(reference or folder / "model.onnx", given)
+        for i, (y, place) in enumerate(zip(outputs, (*places[1], *[0] * 9))):
+            np.save(folder / f"b{batch}.y{i}.npy", np.ascontiguousarray(np.moveaxis(y, place, 0)))
 
 
 class Maker:

@@ -142,6 +142,8 @@ pub enum Activation {
     Neg,
     /// x rounded to half precision (IEEE 754 binary16), ties to even; its gradient passes straight through.
     Half,
+    /// x without its fraction; its gradient is zero.
+    Trunc,
 }
 
 /// A function of two values, with broadcasting over the axes behind the batch.
@@ -161,6 +163,12 @@ pub enum Binary {
     Min,
     /// The larger.
     Max,
+    /// 1 where a = b, else 0.
+    Equal,
+    /// 1 where a > b, else 0.
+    Greater,
+    /// 1 where a >= b, else 0.
+    NotLess,
 }
 
 /// How values along axes become one.
@@ -174,6 +182,79 @@ pub enum Reduce {
     Max,
     /// Smallest.
     Min,
+}
+
+/// What a recurrent layer does at each step of a sequence; `x` is the step's input behind its own matrix and bias, `h`
+/// the hidden state before it, `R` the recurrent matrix and `b` its bias. Gates stand side by side in the order given, as
+/// ONNX has them.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub enum Cell {
+    /// `h' = f(x + h R + b)` (Elman 1990).
+    Simple {
+        /// f
+        activation: Activation,
+    },
+    /// Gates i, o, f, c: `c' = f c + i g(x_c + ..)`, `h' = o k(c')` (Hochreiter and Schmidhuber 1997, with the forget
+    /// gate of Gers et al. 2000).
+    Lstm {
+        /// Of the three gates.
+        gate: Activation,
+        /// g, of the candidate.
+        candidate: Activation,
+        /// k, of the cell state.
+        output: Activation,
+        /// Whether the forget gate is one minus the input gate.
+        coupled: bool,
+    },
+    /// Gates z, r, h: `h' = (1 - z) g + z h` (Cho et al. 2014).
+    Gru {
+        /// Of the two gates.
+        gate: Activation,
+        /// g, of the candidate.
+        candidate: Activation,
+        /// Whether the reset gate scales the product, `g(x + r (h R + b))`, as in PyTorch and cuDNN; otherwise it scales
+        /// what goes in, `g(x + (r h) R + b)`, and the three gates have matrices of their own.
+        reset_after: bool,
+    },
+}
+
+impl Cell {
+    /// Gates whose columns stand side by side.
+    pub fn gates(&self) -> usize {
+        match self {
+            Cell::Simple { .. } => 1,
+            Cell::Lstm { .. } => 4,
+            Cell::Gru { .. } => 3,
+        }
+    }
+
+    /// Matrices that a step multiplies one after the other, groups of the layer.
+    pub fn groups(&self) -> usize {
+        if matches!(self, Cell::Gru { reset_after: false, .. }) { 3 } else { 1 }
+    }
+}
+
+/// The part of a recurrent layer that goes from step to step. The inputs' own matrix is a dense layer before it.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Recurrence {
+    /// What a step does.
+    pub cell: Cell,
+    /// The recurrent matrix `[hidden, gates * hidden]`: goes onto crossbars.
+    pub weight: ParamId,
+    /// `[gates * hidden]`, added to the product of the hidden state.
+    pub bias: Option<ParamId>,
+    /// Hidden state before the first step, `[hidden]`; zero where absent.
+    pub hidden: Option<ParamId>,
+    /// Cell state before the first step, `[hidden]`, of an LSTM; zero where absent.
+    pub state: Option<ParamId>,
+    /// Weights from the cell state to the gates i, o, f, `[3 * hidden]`, of an LSTM (Gers and Schmidhuber 2000).
+    pub peepholes: Option<ParamId>,
+    /// What goes into gates and candidate is limited to so much on both sides.
+    pub clip: Option<f32>,
+    /// Whether the sequence is read from its end.
+    pub reverse: bool,
+    /// Whether the last cell state, of an LSTM, follows the hidden states as one more row.
+    pub keep_state: bool,
 }
 
 /// What a node does. Axes count from 0 behind the batch axis.
@@ -284,4 +365,15 @@ pub enum Op {
         /// Whether the logarithm is meant.
         log: bool,
     },
+    /// The steps of a recurrent layer: `[steps, gates * hidden]` to the hidden states `[steps, hidden]`. The hidden
+    /// state's product goes onto crossbars.
+    Recurrent(Recurrence),
+    /// Rows of a table by whole numbers, negative ones from its end: `[..]` to `[.., width]`. A memory, not a product: it
+    /// stays digital.
+    Embed {
+        /// `[rows, width]`
+        table: ParamId,
+    },
+    /// The second of three values where the first is not zero, the third elsewhere, with broadcasting.
+    Select,
 }

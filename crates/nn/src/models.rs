@@ -1,11 +1,13 @@
 //! Networks that the project trains itself.
 
 use crate::error::NnError;
-use crate::graph::{Activation, Binary, Graph, Node, Op, Reduce, Tensor, Value, ValueId, Window};
+use crate::graph::{
+    Activation, Binary, Cell, Graph, Node, Op, ParamId, Recurrence, Reduce, Tensor, Value, ValueId, Window,
+};
 use neurohm_num::{Key, Purpose};
 
 /// Names that [`by_name`] knows.
-pub const NAMES: [&str; 4] = ["mlp", "cnn", "resnet8", "resnet32"];
+pub const NAMES: [&str; 6] = ["mlp", "cnn", "resnet8", "resnet32", "lstm", "gru"];
 
 /// A network for samples of `shape` and that many classes; weights grow from `key`.
 pub fn by_name(name: &str, shape: &[usize], classes: usize, key: Key) -> Result<Graph, NnError> {
@@ -15,6 +17,8 @@ pub fn by_name(name: &str, shape: &[usize], classes: usize, key: Key) -> Result<
         "resnet8" => resnet(shape, &[16, 32, 64], 1, classes, key),
         // The widths of V. Joshi et al. 2020, for 361 722 parameters that go onto devices with three channels and ten classes.
         "resnet32" => resnet(shape, &[16, 28, 56], 5, classes, key),
+        "lstm" => recurrent("lstm", shape, LSTM, 128, classes, key),
+        "gru" => recurrent("gru", shape, GRU, 128, classes, key),
         _ => {
             let near = NAMES.iter().copied().min_by_key(|known| distance(known, name));
             let near = near.filter(|known| distance(known, name) <= 2).map(str::to_string);
@@ -103,6 +107,34 @@ pub fn resnet(shape: &[usize], widths: &[usize], blocks: usize, classes: usize, 
     b.finish(scores)
 }
 
+/// The usual LSTM.
+pub const LSTM: Cell = Cell::Lstm {
+    gate: Activation::Sigmoid,
+    candidate: Activation::Tanh,
+    output: Activation::Tanh,
+    coupled: false,
+};
+/// The usual GRU, with the reset gate behind the product.
+pub const GRU: Cell = Cell::Gru { gate: Activation::Sigmoid, candidate: Activation::Tanh, reset_after: true };
+
+/// A recurrent layer over a sequence and class scores from its last hidden state. The rows of an image are the steps, or
+/// the samples of a signal.
+pub fn recurrent(name: &str, shape: &[usize], cell: Cell, hidden: usize, classes: usize, key: Key) -> Graph {
+    let mut b = Builder::new(name, shape, key);
+    let steps = shape.first().copied().unwrap_or(1);
+    let features = shape.iter().skip(1).product();
+    let mut x = b.input();
+    if shape.len() != 2 {
+        x = b.node("rows", Op::Reshape { shape: vec![steps, features] }, &[x]);
+    }
+    let x = b.recurrent(x, cell, hidden);
+    let last = Op::Slice { start: vec![steps.max(1) - 1, 0], end: vec![steps, hidden], step: vec![1, 1] };
+    let x = b.node("last", last, &[x]);
+    let x = b.flatten(x);
+    let scores = b.dense(x, classes);
+    b.finish(scores)
+}
+
 /// Builds a graph node by node. Weights are drawn as He et al. 2015 (equation 10): normal with variance
 /// 2 / inputs; shapes are inferred at the end.
 #[derive(Clone, Debug)]
@@ -145,15 +177,23 @@ impl Builder {
         output
     }
 
+    /// Stores a tensor for a node to read.
+    pub fn tensor(&mut self, tensor: Tensor) -> ParamId {
+        self.graph.add_param(tensor)
+    }
+
     fn param(&mut self, shape: &[usize], value: f32) -> usize {
         self.graph.add_param(Tensor { shape: shape.to_vec(), data: vec![value; shape.iter().product()] })
     }
 
     fn weight(&mut self, rows: usize, columns: usize) -> usize {
+        self.weight_of(rows, columns, (2.0 / rows.max(1) as f32).sqrt())
+    }
+
+    fn weight_of(&mut self, rows: usize, columns: usize, deviation: f32) -> usize {
         let mut data = vec![0.0; rows * columns];
         self.key.child("layer", self.layers).stream(Purpose::Initial, 0).fill_normal(0, &mut data);
         self.layers += 1;
-        let deviation = (2.0 / rows.max(1) as f32).sqrt();
         data.iter_mut().for_each(|w| *w *= deviation);
         self.graph.add_param(Tensor { shape: vec![rows, columns], data })
     }
@@ -183,6 +223,34 @@ impl Builder {
         let weight = self.weight(kh * kw * self.channels[x] / groups.max(1), channels);
         let bias = bias.then(|| self.param(&[channels], 0.0));
         self.node("conv", Op::Conv { weight, bias, window, groups }, &[x])
+    }
+
+    /// A recurrent layer over `[steps, features]`: the inputs' dense layer and the steps. Weights are normal with variance
+    /// 1 / inputs; an LSTM's forget gate begins with a bias of 1 (Jozefowicz et al. 2015, section 3.2).
+    pub fn recurrent(&mut self, x: ValueId, cell: Cell, hidden: usize) -> ValueId {
+        let columns = cell.gates() * hidden;
+        let rows = self.channels[x];
+        let weight = self.weight_of(rows, columns, (1.0 / rows.max(1) as f32).sqrt());
+        let bias = self.param(&[columns], 0.0);
+        if matches!(cell, Cell::Lstm { .. }) {
+            self.graph.params[bias].data[2 * hidden..3 * hidden].fill(1.0);
+        }
+        let z = self.node("input", Op::Dense { weight, bias: Some(bias) }, &[x]);
+        let weight = self.weight_of(hidden, columns, (1.0 / hidden.max(1) as f32).sqrt());
+        let apart = matches!(cell, Cell::Gru { reset_after: true, .. });
+        let recurrence = Recurrence {
+            cell,
+            weight,
+            // Elsewhere it would be the input's bias again.
+            bias: apart.then(|| self.param(&[columns], 0.0)),
+            hidden: None,
+            state: None,
+            peepholes: None,
+            clip: None,
+            reverse: false,
+            keep_state: false,
+        };
+        self.node("steps", Op::Recurrent(recurrence), &[z])
     }
 
     /// A function of a value and a constant.

@@ -1,7 +1,7 @@
 //! Shapes: what each node makes of its inputs, and whether a graph hangs together.
 
 use crate::error::NnError;
-use crate::graph::{Graph, Node, Op, ParamId, ValueId, Window};
+use crate::graph::{Cell, Graph, Node, Op, ParamId, Recurrence, ValueId, Window};
 
 /// Values of one sample may not exceed this many numbers, so that a hostile file cannot ask for terabytes.
 pub const MAX_ELEMENTS: usize = 1 << 30;
@@ -26,6 +26,13 @@ impl Op {
             Op::Transpose { .. } => "Transpose",
             Op::Slice { .. } => "Slice",
             Op::Softmax { .. } => "Softmax",
+            Op::Embed { .. } => "Embed",
+            Op::Select => "Select",
+            Op::Recurrent(r) => match r.cell {
+                Cell::Simple { .. } => "RNN",
+                Cell::Lstm { .. } => "LSTM",
+                Cell::Gru { .. } => "GRU",
+            },
         }
     }
 
@@ -36,8 +43,36 @@ impl Op {
                 std::iter::once(*weight).chain(*bias).collect()
             }
             Op::BatchNorm { gamma, beta, mean, variance, .. } => vec![*gamma, *beta, *mean, *variance],
-            Op::BinaryConst { param, .. } => vec![*param],
+            Op::BinaryConst { param, .. } | Op::Embed { table: param } => vec![*param],
+            Op::Recurrent(r) => std::iter::once(r.weight)
+                .chain([r.bias, r.hidden, r.state, r.peepholes].into_iter().flatten())
+                .collect(),
             _ => Vec::new(),
+        }
+    }
+
+    /// The same, to be renumbered.
+    pub(crate) fn params_mut(&mut self) -> Vec<&mut ParamId> {
+        match self {
+            Op::Dense { weight, bias } | Op::Conv { weight, bias, .. } => {
+                std::iter::once(weight).chain(bias).collect()
+            }
+            Op::BatchNorm { gamma, beta, mean, variance, .. } => vec![gamma, beta, mean, variance],
+            Op::BinaryConst { param, .. } | Op::Embed { table: param } => vec![param],
+            Op::Recurrent(Recurrence { weight, bias, hidden, state, peepholes, .. }) => {
+                std::iter::once(weight).chain(bias).chain(hidden).chain(state).chain(peepholes).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+
+    /// The matrix that goes onto crossbars, the bias behind it, and how many matrices stand side by side in it.
+    pub(crate) fn factor(&self) -> Option<(ParamId, Option<ParamId>, usize)> {
+        match *self {
+            Op::Dense { weight, bias } => Some((weight, bias, 1)),
+            Op::Conv { weight, bias, groups, .. } => Some((weight, bias, groups)),
+            Op::Recurrent(r) => Some((r.weight, r.bias, r.cell.groups())),
+            _ => None,
         }
     }
 }
@@ -118,7 +153,7 @@ impl Graph {
         let arity = |n: usize| {
             if inputs.len() == n { Ok(()) } else { Err(format!("takes {n} inputs, got {}", inputs.len())) }
         };
-        if !matches!(node.op, Op::Binary(_) | Op::MatMul | Op::Concat { .. }) {
+        if !matches!(node.op, Op::Binary(_) | Op::MatMul | Op::Concat { .. } | Op::Select) {
             arity(1)?;
         }
         let param = |id: ParamId, what: &str, expected: &[usize]| {
@@ -263,6 +298,49 @@ impl Graph {
             Op::Softmax { axis, .. } => {
                 axis_in(*axis, inputs[0].len())?;
                 Ok(inputs[0].to_vec())
+            }
+            Op::Embed { table } => {
+                let (rows, width) = matrix(*table)?;
+                // Whole numbers are exact in f32 up to there.
+                if rows == 0 || rows > 1 << 24 {
+                    return Err(format!("a table of {rows} rows; allowed are 1 to 2^24"));
+                }
+                Ok(inputs[0].iter().copied().chain([width]).collect())
+            }
+            Op::Select => {
+                arity(3)?;
+                broadcast(&broadcast(inputs[0], inputs[1])?, inputs[2])
+            }
+            Op::Recurrent(r) => {
+                let (hidden, columns) = matrix(r.weight)?;
+                let gates = r.cell.gates();
+                if hidden == 0 || Some(columns) != hidden.checked_mul(gates) {
+                    return Err(format!("weight [{hidden}, {columns}] does not hold {gates} gates"));
+                }
+                let [steps, width] = *inputs[0] else {
+                    return Err(format!("needs [steps, {columns}], got {:?}", inputs[0]));
+                };
+                if steps == 0 || width != columns {
+                    return Err(format!("needs [steps, {columns}], got {:?}", inputs[0]));
+                }
+                let lstm = matches!(r.cell, Cell::Lstm { .. });
+                if !lstm && (r.state.is_some() || r.peepholes.is_some() || r.keep_state) {
+                    return Err("only an LSTM has a cell state and peepholes".into());
+                }
+                if r.clip.is_some_and(|c| c.is_nan() || c <= 0.0) {
+                    return Err(format!("clip must be positive, got {:?}", r.clip));
+                }
+                let all = [
+                    (r.bias, "bias", columns),
+                    (r.hidden, "hidden state", hidden),
+                    (r.state, "cell state", hidden),
+                    (r.peepholes, "peepholes", 3 * hidden),
+                ];
+                for (id, what, length) in all {
+                    id.map_or(Ok(()), |id| param(id, what, &[length]))?;
+                }
+                let rows = steps.checked_add(usize::from(r.keep_state)).ok_or("too many steps")?;
+                Ok(vec![rows, hidden])
             }
         }
     }

@@ -13,9 +13,11 @@ pub struct WeightedLayer {
     pub inputs: usize,
     /// Outputs of each group's matrix: its bit lines.
     pub outputs: usize,
-    /// Independent matrices; more than one for grouped and depthwise convolutions.
+    /// Independent matrices; more than one for grouped and depthwise convolutions, and for a GRU that resets before it
+    /// multiplies.
     pub groups: usize,
-    /// Products of each matrix per sample: patches of a convolution, leading positions of a dense layer.
+    /// Products of each matrix per sample: patches of a convolution, leading positions of a dense layer, steps of a
+    /// recurrent one.
     pub rows_per_sample: usize,
     /// Which parameter holds the weights, groups side by side along the columns.
     pub weight: ParamId,
@@ -38,14 +40,12 @@ impl Graph {
     /// The layer that a node is, where it has weights. The graph must be valid.
     pub fn weighted_layer(&self, index: usize) -> Option<WeightedLayer> {
         let node = &self.nodes[index];
-        let (weight, bias, groups) = match node.op {
-            Op::Dense { weight, bias } => (weight, bias, 1),
-            Op::Conv { weight, bias, groups, .. } => (weight, bias, groups),
-            _ => return None,
-        };
+        let (weight, bias, groups) = node.op.factor()?;
         let [inputs, columns] = self.params[weight].shape[..] else { return None };
-        let output = &self.values[node.output].shape;
-        let rows_per_sample = output[..output.len() - 1].iter().product();
+        // A recurrent layer multiplies once a step, and may put out a row more.
+        let recurrent = matches!(node.op, Op::Recurrent(_));
+        let rows = &self.values[if recurrent { node.inputs[0] } else { node.output }].shape;
+        let rows_per_sample = rows[..rows.len() - 1].iter().product();
         let name = node.name.clone();
         let outputs = columns / groups;
         Some(WeightedLayer { node: index, name, inputs, outputs, groups, rows_per_sample, weight, bias })

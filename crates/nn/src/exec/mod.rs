@@ -2,6 +2,7 @@
 
 mod plan;
 mod products;
+pub(crate) mod recurrent;
 pub(crate) mod step;
 
 pub use products::{Digital, Factor, Products};

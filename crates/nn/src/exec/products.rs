@@ -8,9 +8,10 @@ use neurohm_num::{Rows, RowsMut};
 pub struct Factor {
     /// The weighted layer's node.
     pub node: usize,
-    /// Its matrix, one for each group of a convolution.
+    /// Its matrix, one for each group of a convolution, or of a GRU that resets before it multiplies.
     pub group: usize,
-    /// Ordinal of the inputs' first row among all that the layer ever sees: sample times rows a sample, plus row.
+    /// Ordinal of the inputs' first row among all that the layer ever sees: sample times rows a sample, plus row. The rows
+    /// of one step of a recurrent layer are samples in sequence: step times 2^32, plus sample.
     pub first_row: u64,
 }
 

@@ -1,6 +1,7 @@
 //! One node on one chunk of a batch.
 
 use super::products::{Factor, Products};
+use super::recurrent;
 use crate::error::NnError;
 use crate::graph::{Graph, Node, Op, Tensor, ValueId};
 use crate::kernels::conv::Patches;
@@ -200,6 +201,23 @@ pub fn run(
             reduce::softmax(out, x_shape[*axis], x_shape[axis + 1..].iter().product(), *log);
         }
         (Op::Reshape { .. }, _) => own(out),
+        (Op::Embed { table }, _) => {
+            let table = matrix(&graph.params[*table]);
+            let rows = table.rows() as f32;
+            for (&wanted, y) in x.iter().zip(out.chunks_exact_mut(table.cols().max(1))) {
+                let row = if wanted < 0.0 { wanted + rows } else { wanted };
+                if !(row >= 0.0 && row < rows && row.fract() == 0.0) {
+                    let detail = format!("the input {wanted} names no row of a table of {rows}");
+                    return Err(graph.node_error(index, detail));
+                }
+                y.copy_from_slice(table.row(row as usize));
+            }
+        }
+        (Op::Select, _) => {
+            let shapes = [y_shape, x_shape, shape(node.inputs[1]), shape(node.inputs[2])];
+            broadcast::choose(&broadcast::choice(shapes, n), out, x, inputs[1], inputs[2]);
+        }
+        (Op::Recurrent(_), _) => recurrent::run(graph, index, products, x, out, None, chunk)?,
         (op, _) => return Err(graph.node_error(index, format!("{} was not prepared", op.name()))),
     }
     Ok(())

@@ -28,7 +28,8 @@ pub fn derivative_needs_input(a: Activation) -> bool {
         | Activation::Sqrt
         | Activation::Reciprocal
         | Activation::Neg
-        | Activation::Half => false,
+        | Activation::Half
+        | Activation::Trunc => false,
     }
 }
 
@@ -60,6 +61,7 @@ neurohm_num::dispatch! {
             Activation::Abs => each(x, f32::abs),
             Activation::Neg => each(x, |x| -x),
             Activation::Half => each(x, to_half),
+            Activation::Trunc => each(x, f32::trunc),
         }
     }
 
@@ -111,6 +113,7 @@ neurohm_num::dispatch! {
             Activation::Abs => both(d, v, |d, x| if x < 0.0 { -d } else if x > 0.0 { d } else { 0.0 }),
             Activation::Neg => both(d, v, |d, _| -d),
             Activation::Half => {}
+            Activation::Trunc => d.fill(0.0),
         }
     }
 }

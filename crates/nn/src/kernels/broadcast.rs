@@ -27,6 +27,27 @@ pub fn apply(how: Binary, nest: &Nest<3>, out: &mut [f32], a: &[f32], b: &[f32])
     });
 }
 
+/// The walk (result, condition, chosen, other) over a batch.
+pub fn choice([out, c, a, b]: [&[usize]; 4], batch: usize) -> Nest<4> {
+    let strides = [
+        nest::dense(out),
+        nest::broadcasting(c, out),
+        nest::broadcasting(a, out),
+        nest::broadcasting(b, out),
+    ];
+    let sizes = [out, c, a, b].map(|s| s.iter().product());
+    Nest::batched(out, [&strides[0], &strides[1], &strides[2], &strides[3]], batch, sizes)
+}
+
+/// `a` where `c` is not zero, `b` elsewhere.
+pub fn choose(nest: &Nest<4>, out: &mut [f32], c: &[f32], a: &[f32], b: &[f32]) {
+    nest.rows(|[o, h, i, j], len, [so, sh, si, sj]| {
+        for k in 0..len {
+            out[o + k * so] = if c[h + k * sh] != 0.0 { a[i + k * si] } else { b[j + k * sj] };
+        }
+    });
+}
+
 /// `a` becomes `how(a, b)`, or `how(b, a)` where `swapped`, for values of equal shape.
 pub fn in_place(how: Binary, a: &mut [f32], b: &[f32], swapped: bool) {
     if swapped { assign_right(how, b, a) } else { assign_left(how, a, b) }
@@ -54,6 +75,9 @@ fn scalar(how: Binary, a: f32, b: f32) -> f32 {
         Binary::Mul => a * b,
         Binary::Div => a / b,
         Binary::Pow => power(a, b),
+        Binary::Equal => f32::from(u8::from(a == b)),
+        Binary::Greater => f32::from(u8::from(a > b)),
+        Binary::NotLess => f32::from(u8::from(a >= b)),
         // Not-a-number on either side stays.
         Binary::Min => {
             if a < b || a.is_nan() {
@@ -75,7 +99,7 @@ fn scalar(how: Binary, a: f32, b: f32) -> f32 {
 /// Expands `$body` once per kind with `$f` bound to that kind's function, so that its loop is compiled for it.
 macro_rules! by_kind {
     ($how:expr, $f:ident => $body:expr) => {
-        by_kind!(@arms $how, $f, $body, Add Sub Mul Div Pow Min Max)
+        by_kind!(@arms $how, $f, $body, Add Sub Mul Div Pow Min Max Equal Greater NotLess)
     };
     (@arms $how:expr, $f:ident, $body:expr, $($kind:ident)*) => {
         match $how {

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, HashSet};
 
-use crate::graph::{Activation, Binary, Graph, Node, Op, ParamId, Tensor, Value, ValueId};
+use crate::graph::{Activation, Binary, Graph, Node, Op, ParamId, Reduce, Tensor, Value, ValueId};
 
 use super::constant::{Budget, Constant, MAX_RANK, transposed};
 use super::error::{Step, mistake, refuse};
@@ -64,6 +64,8 @@ pub(super) struct Builder {
     arranged: HashMap<(ValueId, Vec<usize>), ValueId>,
     /// The value that is another one rounded to halves.
     rounded: HashMap<ValueId, ValueId>,
+    /// Values that hold whole numbers or truth values, 0 and 1.
+    whole: HashSet<ValueId>,
 }
 
 impl Builder {
@@ -76,14 +78,18 @@ impl Builder {
             names: Names::default(),
             arranged: HashMap::new(),
             rounded: HashMap::new(),
+            whole: HashSet::new(),
         }
     }
 
-    /// A value that the caller of the network supplies.
-    pub fn input(&mut self, name: &str, shape: &[usize]) -> Step<Val> {
+    /// A value that the caller of the network supplies, of whole numbers or of floats.
+    pub fn input(&mut self, name: &str, shape: &[usize], whole: bool) -> Step<Val> {
         check_size(shape)?;
         let id = self.value(name.to_string(), shape.to_vec());
         self.graph.inputs.push(id);
+        if whole {
+            self.whole.insert(id);
+        }
         Ok(Val { id, axes: (0..shape.len()).collect(), merged: 0 })
     }
 
@@ -154,12 +160,68 @@ impl Builder {
         };
         self.budget.take(&[NODE])?;
         let unique = self.names.unique(&name, '#');
+        let whole = self.stays_whole(&op, &inputs)?;
         let mut node = Node { name: unique, op, inputs, output: usize::MAX };
         let shape = self.graph.output_shape(&node)?;
         check_size(&shape)?;
         node.output = self.value(value, shape);
+        if whole {
+            self.whole.insert(node.output);
+        }
         self.graph.nodes.push(node);
         Ok(self.graph.values.len() - 1)
+    }
+
+    /// Whether a step makes whole numbers of whole numbers; dividing them would round.
+    fn stays_whole(&self, op: &Op, inputs: &[ValueId]) -> Step<bool> {
+        // The condition of a choice says nothing about its result.
+        let inputs = if *op == Op::Select { &inputs[1..] } else { inputs };
+        if inputs.is_empty() || !inputs.iter().all(|v| self.whole.contains(v)) {
+            return Ok(false);
+        }
+        let exact = |how: &Binary| !matches!(how, Binary::Div | Binary::Pow);
+        Ok(match op {
+            Op::Binary(Binary::Div) | Op::BinaryConst { how: Binary::Div, .. } => {
+                refuse!("dividing whole numbers is not supported")
+            }
+            Op::Binary(how) => exact(how),
+            Op::BinaryConst { how, param, .. } => {
+                exact(how) && self.graph.params[*param].data.iter().all(|v| v.fract() == 0.0)
+            }
+            Op::Reduce { how, .. } => *how != Reduce::Mean,
+            Op::Activate(f) => {
+                matches!(f, Activation::Abs | Activation::Neg | Activation::Relu | Activation::Clip { .. })
+            }
+            Op::Reshape { .. }
+            | Op::Transpose { .. }
+            | Op::Slice { .. }
+            | Op::Concat { .. }
+            | Op::Pad { .. }
+            | Op::Select => true,
+            _ => false,
+        })
+    }
+
+    /// Whether a value holds whole numbers or truth values.
+    pub fn is_whole(&self, v: &Val) -> bool {
+        self.whole.contains(&v.id)
+    }
+
+    /// Notes that a value holds whole numbers.
+    pub fn set_whole(&mut self, v: Val) -> Val {
+        self.whole.insert(v.id);
+        v
+    }
+
+    /// A value as floats: whole numbers lose what is said of them.
+    pub fn as_float(&mut self, v: &Val) -> Step<Val> {
+        if !self.is_whole(v) {
+            return Ok(v.clone());
+        }
+        let shape = self.memory(v).to_vec();
+        let y = self.keep("float", Op::Reshape { shape }, v)?;
+        self.whole.remove(&y.id);
+        Ok(y)
     }
 
     /// Adds a parameter.

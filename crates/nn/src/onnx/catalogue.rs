@@ -21,6 +21,7 @@ use Rule::{Any, Int, Text};
 type Allowed = &'static [(&'static str, Rule)];
 
 const PADDING: Rule = Text(&["NOTSET", "SAME_UPPER", "SAME_LOWER", "VALID"]);
+const DIRECTION: Rule = Text(&["forward", "reverse", "bidirectional"]);
 const REDUCE: Allowed = &[("axes", Any), ("keepdims", Any), ("noop_with_empty_axes", Any)];
 
 /// The attributes an operator may carry; `None` for an operator that is not supported.
@@ -28,11 +29,10 @@ fn allowed(op: &str) -> Option<Allowed> {
     Some(match op {
         "Abs" | "Add" | "And" | "Ceil" | "Div" | "Equal" | "Erf" | "Exp" | "Expand" | "Floor"
         | "GlobalAveragePool" | "GlobalMaxPool" | "Greater" | "GreaterOrEqual" | "HardSwish" | "Identity"
-        | "Less" | "LessOrEqual" | "Log" | "MatMul" | "Max" | "Mean" | "Min" | "Mish" | "Mul" | "Neg"
-        | "Not" | "Or" | "PRelu" | "Pow" | "Range" | "Reciprocal" | "Relu" | "Round" | "Sigmoid" | "Sign"
-        | "Size" | "Softplus" | "Softsign" | "Sqrt" | "Sub" | "Sum" | "Tanh" | "Tile" | "Where" | "Xor" => {
-            &[]
-        }
+        | "IsNaN" | "Less" | "LessOrEqual" | "Log" | "MatMul" | "Max" | "Mean" | "Min" | "Mish" | "Mul"
+        | "Neg" | "Not" | "Or" | "PRelu" | "Pow" | "Range" | "Reciprocal" | "Relu" | "Round" | "Sigmoid"
+        | "Sign" | "Cos" | "Sin" | "Size" | "Softplus" | "Softsign" | "Sqrt" | "Sub" | "Sum" | "Tanh"
+        | "Tile" | "Where" | "Xor" => &[],
         "AveragePool" => &[
             ("auto_pad", PADDING),
             ("ceil_mode", Any),
@@ -66,8 +66,18 @@ fn allowed(op: &str) -> Option<Allowed> {
             ("pads", Any),
             ("strides", Any),
         ],
+        "ConvTranspose" => &[
+            ("auto_pad", Text(&["NOTSET", "VALID"])),
+            ("dilations", Any),
+            ("group", Any),
+            ("kernel_shape", Any),
+            ("output_padding", Any),
+            ("pads", Any),
+            ("strides", Any),
+        ],
         "DepthToSpace" => &[("blocksize", Any), ("mode", Text(&["DCR", "CRD"]))],
         "Dropout" => &[("ratio", Any), ("seed", Any), ("is_test", Int(&[1]))],
+        "Einsum" => &[("equation", Any)],
         "Flatten" => &[("axis", Any)],
         "Gather" => &[("axis", Any)],
         "GatherND" => &[("batch_dims", Any)],
@@ -75,6 +85,35 @@ fn allowed(op: &str) -> Option<Allowed> {
         "Gemm" => &[("alpha", Any), ("beta", Any), ("transA", Int(&[0])), ("transB", Any)],
         "GroupNormalization" => &[("epsilon", Any), ("num_groups", Any), ("stash_type", Any)],
         "HardSigmoid" => &[("alpha", Any), ("beta", Any)],
+        "GRU" => &[
+            ("activation_alpha", Any),
+            ("activation_beta", Any),
+            ("activations", Any),
+            ("clip", Any),
+            ("direction", DIRECTION),
+            ("hidden_size", Any),
+            ("layout", Int(&[0, 1])),
+            ("linear_before_reset", Int(&[0, 1])),
+        ],
+        "LSTM" => &[
+            ("activation_alpha", Any),
+            ("activation_beta", Any),
+            ("activations", Any),
+            ("clip", Any),
+            ("direction", DIRECTION),
+            ("hidden_size", Any),
+            ("input_forget", Int(&[0, 1])),
+            ("layout", Int(&[0, 1])),
+        ],
+        "RNN" => &[
+            ("activation_alpha", Any),
+            ("activation_beta", Any),
+            ("activations", Any),
+            ("clip", Any),
+            ("direction", DIRECTION),
+            ("hidden_size", Any),
+            ("layout", Int(&[0, 1])),
+        ],
         "InstanceNormalization" => &[("epsilon", Any)],
         "LayerNormalization" => &[("axis", Any), ("epsilon", Any), ("stash_type", Any)],
         "LogSoftmax" | "Softmax" => &[("axis", Any)],
@@ -91,6 +130,9 @@ fn allowed(op: &str) -> Option<Allowed> {
         "Pad" => &[("mode", Text(&["constant", "edge", "reflect", "wrap"])), ("pads", Any), ("value", Any)],
         "ReduceL1" | "ReduceL2" | "ReduceMax" | "ReduceMean" | "ReduceMin" | "ReduceProd" | "ReduceSum"
         | "ReduceSumSquare" => REDUCE,
+        "RMSNormalization" | "SimplifiedLayerNormalization" => {
+            &[("axis", Any), ("epsilon", Any), ("stash_type", Any)]
+        }
         "Reshape" => &[("allowzero", Any)],
         "Resize" => &[
             ("coordinate_transformation_mode", Any),
@@ -111,6 +153,7 @@ fn allowed(op: &str) -> Option<Allowed> {
         "Squeeze" | "Unsqueeze" => &[("axes", Any)],
         "Swish" => &[("alpha", Any)],
         "Transpose" => &[("perm", Any)],
+        "Trilu" => &[("upper", Any)],
         _ => return None,
     })
 }
@@ -155,7 +198,6 @@ fn why(op: &str) -> &'static str {
             "quantised models are not supported; export the float model and let the chip quantise"
         }
         "If" | "Loop" | "Scan" => "control flow is not supported",
-        "LSTM" | "GRU" | "RNN" => "recurrent layers are not supported",
         _ => "operator not supported",
     }
 }

@@ -117,14 +117,14 @@ impl Data {
 pub(super) struct Constant {
     pub shape: Vec<usize>,
     pub data: Data,
-    /// Axis 0 has length 1 here and stands for the batch: every sample holds the same.
-    pub per_sample: bool,
+    /// This axis has length 1 here and stands for the batch: every sample holds the same.
+    pub batch: Option<usize>,
 }
 
 impl Constant {
     pub fn new(shape: Vec<usize>, data: Data) -> Self {
         debug_assert_eq!(shape.iter().product::<usize>(), data.len());
-        Self { shape, data, per_sample: false }
+        Self { shape, data, batch: None }
     }
 
     pub fn vector(ints: Vec<Int>) -> Self {

@@ -1,6 +1,6 @@
 //! Walks the nodes of a file once: constants are evaluated, everything else is lowered.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::rc::Rc;
 
 use super::attributes::Attributes;
@@ -8,12 +8,12 @@ use super::build::{Builder, Val};
 use super::constant::{Budget, Constant, Data, Int};
 use super::error::{OnnxError, Problem, Refusal, Step, unsupported, wrong};
 use super::fold::{Fold, shape_of};
-use super::lower::{Call, Known, alone, lower};
+use super::lower::{Call, Known, alone, known, lower};
 use super::order::{label, order};
 use super::precision::Halves;
-use super::proto::{self, element};
+use super::proto;
 use super::tensor::{Failure, Fetch, Store};
-use super::{Length, Port, catalogue, tidy};
+use super::{Length, Open, Port, catalogue, inputs, tidy};
 use crate::graph::{Graph, Op};
 
 /// What reading yields.
@@ -28,7 +28,7 @@ pub(super) fn read(
     model: &proto::Model,
     bytes: usize,
     fetch: Fetch<'_>,
-    sample: &[usize],
+    open: Open<'_>,
 ) -> Result<Read, OnnxError> {
     let malformed = |place: &str, what: String| OnnxError::Malformed { place: place.into(), what };
     let Some(graph) = &model.graph else { return Err(malformed("model", "it holds no graph".into())) };
@@ -68,9 +68,7 @@ pub(super) fn read(
             problems.push(problem(label(node), &node.op_type, unsupported(reason)));
         }
     }
-    let shapes: Vec<Option<Vec<usize>>> =
-        inputs.iter().map(|i| input_shape(i, sample, &mut problems)).collect();
-    let static_batch = static_batch(&inputs, &mut problems);
+    let (found, static_batch) = inputs::inputs(graph, &inputs, open, &mut problems);
     // Constants may unfold to a few times the file, and to 64 MB in any case.
     let budget = Budget((1 << 24) + bytes.saturating_mul(4));
     let mut reader = Reader {
@@ -81,13 +79,19 @@ pub(super) fn read(
         known: HashMap::new(),
         initialisers,
         problems,
+        read: order
+            .iter()
+            .flat_map(|&i| &graph.node[i].input)
+            .map(String::as_str)
+            .chain(graph.output.iter().map(|o| o.name.as_str()))
+            .collect(),
         credited: 0,
     };
-    for (input, shape) in inputs.iter().zip(&shapes) {
-        let value = match shape {
+    for (input, found) in inputs.iter().zip(&found) {
+        let value = match found {
             None => Known::Broken,
-            Some(shape) => match reader.build.input(&input.name, shape) {
-                Ok(v) => Known::Computed(v),
+            Some(found) => match reader.build.input(&input.name, &found.shape, found.whole) {
+                Ok(v) => known(v, found.place),
                 Err(refusal) => {
                     reader.problems.push(problem(&input.name, "input", refusal));
                     Known::Broken
@@ -103,6 +107,9 @@ pub(super) fn read(
         reader.node(&graph.node[i], i, refused[i])?;
     }
     let outputs = graph.output.iter().map(|o| reader.output(&o.name)).collect::<Result<Vec<_>, _>>()?;
+    let places = |list: Vec<Option<usize>>| list.into_iter().map(|p| p.unwrap_or(0)).collect::<Vec<_>>();
+    let input_places = places(found.iter().map(|f| f.as_ref().map(|f| f.place)).collect());
+    let output_places = places(outputs.iter().map(|o| o.map(|(_, place)| place)).collect());
     let mut problems = reader.problems;
     if !problems.is_empty() {
         problems.sort();
@@ -111,27 +118,28 @@ pub(super) fn read(
     }
     let mut built = reader.build.graph;
     built.name = graph.name.clone();
-    built.outputs = outputs.into_iter().flatten().collect();
+    built.outputs = outputs.into_iter().flatten().map(|(id, _)| id).collect();
     let built = tidy::tidy(built);
     built.validate().map_err(|e| malformed("model", e.to_string()))?;
     let mut reader = vec![None; built.values.len()];
     for (i, node) in built.nodes.iter().enumerate().rev() {
         node.inputs.iter().for_each(|&v| reader[v] = Some(i));
     }
-    let port = |names: Vec<&str>, ids: &[usize]| {
+    let port = |names: Vec<&str>, ids: &[usize], places: Vec<usize>| {
         let lengths = |id: usize| {
             let batch = static_batch.map_or(Length::Batch, |n| Length::BatchOf(n as usize));
             std::iter::once(batch).chain(built.values[id].shape.iter().map(|&n| Length::Fixed(n))).collect()
         };
-        let port = |(name, &id): (&str, &usize)| Port {
+        let port = |((name, &id), place): ((&str, &usize), usize)| Port {
             name: name.into(),
             shape: lengths(id),
             order: first_order(&built, &reader, id),
+            batch_axis: place,
         };
-        names.into_iter().zip(ids).map(port).collect::<Vec<_>>()
+        names.into_iter().zip(ids).zip(places).map(port).collect::<Vec<_>>()
     };
-    let inputs = port(inputs.iter().map(|i| i.name.as_str()).collect(), &built.inputs);
-    let outputs = port(graph.output.iter().map(|o| o.name.as_str()).collect(), &built.outputs);
+    let inputs = port(inputs.iter().map(|i| i.name.as_str()).collect(), &built.inputs, input_places);
+    let outputs = port(graph.output.iter().map(|o| o.name.as_str()).collect(), &built.outputs, output_places);
     Ok(Read { graph: built, inputs, outputs })
 }
 
@@ -179,83 +187,9 @@ fn opset(model: &proto::Model) -> Result<i64, OnnxError> {
     }
 }
 
-/// Shape of an input behind its batch axis. Open lengths are those of `sample`, as it stands or with its channel axis
-/// moved to the other end, whichever has the lengths that are fixed.
-fn input_shape(
-    input: &proto::ValueInfo,
-    sample: &[usize],
-    problems: &mut Vec<Problem>,
-) -> Option<Vec<usize>> {
-    let mut no = |reason: String| {
-        problems.push(problem(&input.name, "input", unsupported(reason)));
-        None
-    };
-    let Some(tensor) = input.kind.as_ref().and_then(|k| k.tensor.as_ref()) else {
-        return no("is no tensor".into());
-    };
-    if !element::is_float(tensor.element) {
-        return no(format!("holds {} values, only floats are supported", element::name(tensor.element)));
-    }
-    let Some(shape) = &tensor.shape else { return no("has no shape; export the model with one".into()) };
-    if shape.dim.is_empty() {
-        return no("is a single number, without a batch axis".into());
-    }
-    let fixed: Vec<Option<usize>> = shape.dim[1..]
-        .iter()
-        .map(|dim| dim.value.and_then(|n| usize::try_from(n).ok()).filter(|n| *n > 0))
-        .collect();
-    if let Some(lengths) = fixed.iter().copied().collect() {
-        return Some(lengths);
-    }
-    let mut moved = [sample.to_vec(), sample.to_vec(), sample.to_vec()];
-    if !sample.is_empty() {
-        moved[1].rotate_right(1);
-        moved[2].rotate_left(1);
-    }
-    let fits = |lengths: &&Vec<usize>| {
-        lengths.len() == fixed.len() && fixed.iter().zip(*lengths).all(|(f, n)| f.is_none_or(|f| f == *n))
-    };
-    if let Some(lengths) = moved.iter().find(fits) {
-        return Some(lengths.clone());
-    }
-    let open = fixed.iter().position(Option::is_none).unwrap_or(0) + 1;
-    let name = shape.dim[open].param.as_deref().filter(|p| !p.is_empty()).unwrap_or("without a name");
-    let why = if sample.is_empty() {
-        "only the first axis, the batch, may be open".to_string()
-    } else {
-        format!("samples of {sample:?} do not give it one; export the model with fixed lengths")
-    };
-    no(format!("axis {open} ({name}) has no fixed length; {why}"))
-}
-
-/// The fixed batch that all inputs agree on.
-fn static_batch(inputs: &[&proto::ValueInfo], problems: &mut Vec<Problem>) -> Option<i64> {
-    let first = |i: &&proto::ValueInfo| {
-        let dim = i.kind.as_ref()?.tensor.as_ref()?.shape.as_ref()?.dim.first()?;
-        Some(dim.value.filter(|&n| n > 0))
-    };
-    let found: Vec<(Option<i64>, &str)> =
-        inputs.iter().filter_map(|i| Some((first(i)?, i.name.as_str()))).collect();
-    let (batch, one) = *found.first()?;
-    for &(other, name) in &found {
-        if other != batch {
-            let text = |b: Option<i64>| b.map_or("an open length".to_string(), |n| n.to_string());
-            problems.push(problem(
-                name,
-                "input",
-                unsupported(format!(
-                    "its first axis is {}, that of \"{one}\" {}: no common batch",
-                    text(other),
-                    text(batch)
-                )),
-            ));
-        }
-    }
-    batch
-}
-
 /// Operators whose constants are weights, which must be finite; elsewhere infinities may be meant, as in a mask.
-const WEIGHTED: [&str; 4] = ["BatchNormalization", "Conv", "Gemm", "MatMul"];
+const WEIGHTED: [&str; 9] =
+    ["BatchNormalization", "Conv", "ConvTranspose", "Einsum", "GRU", "Gemm", "LSTM", "MatMul", "RNN"];
 
 /// What is wrong with the numbers of a constant that a node reads.
 fn unsound(node: &proto::Node, name: &str, c: &Constant) -> Option<Problem> {
@@ -277,6 +211,8 @@ struct Reader<'m, 's> {
     known: HashMap<&'m str, Known>,
     initialisers: HashMap<&'m str, &'m proto::Tensor>,
     problems: Vec<Problem>,
+    /// Names that some node or the caller reads.
+    read: HashSet<&'m str>,
     /// Bytes beside the file that the budget has been raised for.
     credited: usize,
 }
@@ -308,11 +244,14 @@ impl<'m> Reader<'m, '_> {
 
     /// An input of type float16 takes halves, whatever it is handed.
     fn round_input(&mut self, name: &'m str) {
-        if let (true, Some(Known::Computed(v))) = (self.halves.half(name), self.known.get(name)) {
+        if let (true, Some(Known::Computed(v) | Known::Moved(v, _))) =
+            (self.halves.half(name), self.known.get(name))
+        {
+            let place = if let Some(Known::Moved(_, place)) = self.known.get(name) { *place } else { 0 };
             let v = v.clone();
             self.build.scope = (name.to_string(), name.to_string());
             let known = match self.build.rounded(&v) {
-                Ok(v) => Known::Computed(v),
+                Ok(v) => known(v, place),
                 Err(refusal) => {
                     self.problems.push(problem(name, "input", refusal));
                     Known::Broken
@@ -380,10 +319,13 @@ impl<'m> Reader<'m, '_> {
     ) -> Result<Step<Vec<Known>>, OnnxError> {
         let attributes = Attributes(&node.attribute);
         let count = node.output.len();
-        if let (true, Some(Some(Known::Computed(v)))) =
-            (matches!(&node.op_type[..], "Shape" | "Size"), inputs.first())
-        {
-            let shape = self.dimensions(v);
+        let shaped = match inputs.first() {
+            Some(Some(Known::Computed(v) | Known::Folded(v))) => Some((v, 0)),
+            Some(Some(Known::Moved(v, place))) => Some((v, *place)),
+            _ => None,
+        };
+        if let (true, Some((v, place))) = (matches!(&node.op_type[..], "Shape" | "Size"), shaped) {
+            let shape = self.dimensions(v, place);
             let constant = if node.op_type == "Shape" {
                 shape_of(&shape, attributes)
             } else {
@@ -395,7 +337,7 @@ impl<'m> Reader<'m, '_> {
         if inputs
             .iter()
             .flatten()
-            .any(|k| matches!(k, Known::Computed(_) | Known::Moved(..) | Known::Above(..)))
+            .any(|k| matches!(k, Known::Computed(_) | Known::Moved(..) | Known::Folded(_)))
         {
             self.build.scope = (
                 label(node).to_string(),
@@ -411,12 +353,15 @@ impl<'m> Reader<'m, '_> {
                     }
                 }
             }
+            let wanted: Vec<bool> =
+                node.output.iter().map(|o| !o.is_empty() && self.read.contains(o.as_str())).collect();
             let call = Call {
                 op: &node.op_type,
                 attributes,
                 names: &node.input,
                 inputs,
                 outputs: count,
+                wanted: &wanted,
                 opset: self.opset,
                 folds_halves: self.halves.folds(index),
                 clips_halves: self.halves.clips(index),
@@ -450,34 +395,36 @@ impl<'m> Reader<'m, '_> {
         }
     }
 
-    /// The file's shape of a value, with the batch.
-    fn dimensions(&self, v: &Val) -> Vec<Int> {
+    /// The file's shape of a value, with the batch at axis `place`.
+    fn dimensions(&self, v: &Val, place: usize) -> Vec<Int> {
         let shape = self.build.shape(v);
         let rows: usize = shape[..v.merged].iter().product();
-        let rest = shape[v.merged..].iter().map(|&n| Int::new(n as i64));
-        std::iter::once(Int::batches(rows as i64)).chain(rest).collect()
+        let mut all: Vec<Int> = shape[v.merged..].iter().map(|&n| Int::new(n as i64)).collect();
+        all.insert(place, Int::batches(rows as i64));
+        all
     }
 
-    /// The value of an output, in the file's layout; `None` where there is a problem, which is noted.
-    fn output(&mut self, name: &'m str) -> Result<Option<usize>, OnnxError> {
-        let refusal = match self.lookup(name)? {
-            Known::Computed(v) if v.merged > 0 => unsupported(
-                "its first axis holds several values of each sample; reshape it so that the batch stands alone",
+    /// The value of an output, in the file's layout but for the batch, which is in front, and the file's place of that; `None` where there is a problem, which is noted.
+    fn output(&mut self, name: &'m str) -> Result<Option<(usize, usize)>, OnnxError> {
+        let found = self.lookup(name)?;
+        let place = if let Known::Moved(_, place) = found { place } else { 0 };
+        let refusal = match found {
+            Known::Folded(_) => unsupported(
+                "its first axis holds the batch behind other axes; reshape it so that it stands alone",
             ),
-            Known::Computed(v) => {
+            Known::Computed(v) | Known::Moved(v, _) if v.merged > 0 => unsupported(
+                "its batch axis holds several values of each sample; reshape it so that the batch stands alone",
+            ),
+            Known::Computed(v) | Known::Moved(v, _) => {
                 self.build.scope = (name.to_string(), name.to_string());
                 let order: Vec<usize> = (0..v.axes.len()).collect();
                 let v = if self.halves.unrounded(name) { self.build.rounded(&v) } else { Ok(v) };
                 match v.and_then(|v| self.build.arrange(&v, &order)) {
-                    Ok(id) => return Ok(Some(id)),
+                    Ok(id) => return Ok(Some((id, place))),
                     Err(refusal) => refusal,
                 }
             }
-            Known::Moved(_, place) => {
-                unsupported(format!("its batch is axis {place}, not the first, which is not supported"))
-            }
             Known::Constant(_) => unsupported("is a constant that does not hang on the inputs"),
-            Known::Above(..) => unsupported("is a truth value, which is not supported"),
             Known::Absent(why) => unsupported(why),
             Known::Broken => return Ok(None),
         };

@@ -14,6 +14,7 @@ mod constant;
 mod error;
 mod fold;
 mod import;
+mod inputs;
 mod lower;
 mod order;
 mod precision;
@@ -51,6 +52,9 @@ pub struct Port {
     /// In which order the first layer reads the axes behind the batch: `[1, 2, 0]` for an input that is
     /// channels-first, the axes as they stand otherwise.
     pub order: Vec<usize>,
+    /// Which axis of the file is the batch: 0 but where the steps of a sequence stand before it. [`Graph`] has the batch in
+    /// front in any case.
+    pub batch_axis: usize,
 }
 
 impl Port {
@@ -85,8 +89,17 @@ pub fn read(bytes: &[u8], external: &dyn Fn(&str) -> Result<Vec<u8>, String>) ->
     read_for(bytes, external, &[])
 }
 
-/// As [`read`], where open lengths of an input (height and width, say) become those of `sample`: the shape of one sample
-/// that will be run, channels first or last.
+/// What closes the open lengths of a model's inputs.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Open<'a> {
+    /// The shape of one sample that will be run, channels first or last; empty where none is known.
+    pub sample: &'a [usize],
+    /// Lengths by the dimension's name in the file, or by `INPUT.AXIS` where it has none (axis 0 is the first, the batch
+    /// mostly). They go before `sample`'s. Where the first axis is given one and another stays open, that is the batch.
+    pub lengths: &'a [(String, usize)],
+}
+
+/// As [`read`], where open lengths of an input (height and width, say) become those of `sample`.
 ///
 /// # Errors
 /// As there.
@@ -95,9 +108,21 @@ pub fn read_for(
     external: &dyn Fn(&str) -> Result<Vec<u8>, String>,
     sample: &[usize],
 ) -> Result<Imported, OnnxError> {
+    read_with(bytes, external, Open { sample, lengths: &[] })
+}
+
+/// As [`read`], for a model with lengths that are open.
+///
+/// # Errors
+/// As there; every length that stays open is named, and every one that is given and not there.
+pub fn read_with(
+    bytes: &[u8],
+    external: &dyn Fn(&str) -> Result<Vec<u8>, String>,
+    open: Open<'_>,
+) -> Result<Imported, OnnxError> {
     scan::check(bytes)?;
     let model = proto::Model::decode(bytes).map_err(|e| OnnxError::Decode(e.to_string()))?;
-    let read = import::read(&model, bytes.len(), external, sample)?;
+    let read = import::read(&model, bytes.len(), external, open)?;
     let producer = format!("{} {}", model.producer_name, model.producer_version).trim().to_string();
     Ok(Imported { graph: read.graph, inputs: read.inputs, outputs: read.outputs, producer })
 }

@@ -78,6 +78,8 @@ pub struct Attribute {
     pub floats: Vec<f32>,
     #[prost(int64, repeated, packed = "false", tag = "8")]
     pub ints: Vec<i64>,
+    #[prost(bytes = "vec", repeated, tag = "9")]
+    pub strings: Vec<Vec<u8>>,
     #[prost(int32, tag = "20")]
     pub kind: i32,
 }
@@ -85,7 +87,10 @@ pub struct Attribute {
 /// `Attribute::kind` of each kind of attribute that is written.
 pub const KIND_FLOAT: i32 = 1;
 pub const KIND_INT: i32 = 2;
+pub const KIND_STRING: i32 = 3;
+pub const KIND_FLOATS: i32 = 6;
 pub const KIND_INTS: i32 = 7;
+pub const KIND_STRINGS: i32 = 8;
 
 #[derive(Clone, PartialEq, Message)]
 pub struct Tensor {

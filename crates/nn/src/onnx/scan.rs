@@ -37,6 +37,7 @@ fn field(level: Level, tag: u64) -> Option<(Level, usize)> {
         (Node, 1 | 2) => (Leaf, text),
         (Node, 5) => (Attribute, size_of::<proto::Attribute>()),
         (Attribute, 5) => (Tensor, size_of::<proto::Tensor>()),
+        (Attribute, 9) => (Leaf, text),
         (Tensor, 13) => (Entry, size_of::<proto::Entry>()),
         (ValueInfo, 2) => (Type, size_of::<proto::Type>()),
         (Type, 1) => (TensorType, size_of::<proto::TensorType>()),

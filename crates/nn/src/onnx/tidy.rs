@@ -289,17 +289,7 @@ fn prune(graph: Graph) -> Graph {
     let nodes = nodes.into_iter().enumerate().filter(|(i, _)| keep_node(*i)).map(|(_, mut n)| {
         n.inputs.iter_mut().for_each(|v| *v = new_value[*v]);
         n.output = new_value[n.output];
-        match &mut n.op {
-            Op::Dense { weight, bias } | Op::Conv { weight, bias, .. } => {
-                *weight = new_param[*weight];
-                *bias = bias.map(|b| new_param[b]);
-            }
-            Op::BatchNorm { gamma, beta, mean, variance, .. } => {
-                [gamma, beta, mean, variance].into_iter().for_each(|p| *p = new_param[*p]);
-            }
-            Op::BinaryConst { param, .. } => *param = new_param[*param],
-            _ => {}
-        }
+        n.op.params_mut().into_iter().for_each(|p| *p = new_param[*p]);
         n
     });
     let ids = |list: Vec<ValueId>| list.into_iter().map(|v| new_value[v]).collect();

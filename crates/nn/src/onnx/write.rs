@@ -1,6 +1,8 @@
 //! A layer graph becomes an ONNX file (operator set 17) that onnxruntime runs with the same result.
 
-use std::collections::HashSet;
+mod recurrent;
+
+use std::collections::{HashMap, HashSet};
 
 use prost::Message;
 
@@ -16,11 +18,33 @@ use super::proto::{self, element};
 /// The graph's own, where it does not [`validate`](Graph::validate).
 pub fn write(graph: &Graph) -> Result<Vec<u8>, NnError> {
     graph.validate()?;
-    let mut w = Writer { graph, file: proto::Graph::default(), names: Vec::new(), taken: Names::default() };
+    let joined = recurrent::joined(graph);
+    let (file, names, taken) = (proto::Graph::default(), Vec::new(), Names::default());
+    let mut w = Writer { graph, file, names, taken, joined, indices: HashMap::new() };
     w.names = graph.values.iter().map(|v| w.unique(&v.name)).collect();
     w.file.name = if graph.name.is_empty() { "network".into() } else { graph.name.clone() };
-    w.file.input = graph.inputs.iter().map(|&v| w.info(&w.names[v], v)).collect();
-    for (i, node) in graph.nodes.iter().enumerate() {
+    // What names rows of a table is handed over as whole numbers; others read them as floats.
+    let looked_up =
+        |v: &ValueId| graph.nodes.iter().any(|n| matches!(n.op, Op::Embed { .. }) && n.inputs[0] == *v);
+    for &v in &graph.inputs {
+        let name = w.names[v].clone();
+        let mut info = w.info(&name, v);
+        if looked_up(&v) {
+            if let Some(tensor) = info.kind.as_mut().and_then(|k| k.tensor.as_mut()) {
+                tensor.element = element::INT64;
+            }
+            w.indices.insert(v, name.clone());
+            let others =
+                graph.nodes.iter().any(|n| !matches!(n.op, Op::Embed { .. }) && n.inputs.contains(&v));
+            if others || graph.outputs.contains(&v) {
+                w.names[v] = w.add("Cast", &[&name], vec![int("to", element::FLOAT.into())]);
+            }
+        }
+        w.file.input.push(info);
+    }
+    for (i, node) in
+        graph.nodes.iter().enumerate().filter(|(_, n)| !w.joined.contains_key(&n.output)).collect::<Vec<_>>()
+    {
         w.node(node).map_err(|detail| graph.node_error(i, detail))?;
     }
     let mut listed: HashSet<ValueId> = graph.inputs.iter().copied().collect();
@@ -49,6 +73,10 @@ struct Writer<'a> {
     /// The file's name of each value.
     names: Vec<String>,
     taken: Names,
+    /// Dense layers that are written with the recurrent layer behind them, by what they make.
+    joined: HashMap<ValueId, &'a Node>,
+    /// What inputs of whole numbers are called.
+    indices: HashMap<ValueId, String>,
 }
 
 fn attribute(name: &str, kind: i32) -> proto::Attribute {
@@ -115,12 +143,16 @@ impl Writer<'_> {
         output
     }
 
-    fn add_to(&mut self, op: &str, inputs: &[&str], attribute: Vec<proto::Attribute>, output: &str) {
+    fn add_to(&mut self, op: &str, inputs: &[&str], attributes: Vec<proto::Attribute>, output: &str) {
+        self.add_many(op, inputs, attributes, &[output]);
+    }
+
+    fn add_many(&mut self, op: &str, inputs: &[&str], attribute: Vec<proto::Attribute>, outputs: &[&str]) {
         self.file.node.push(proto::Node {
             op_type: op.into(),
-            name: format!("{op}:{output}"),
+            name: format!("{op}:{}", outputs.first().unwrap_or(&"")),
             input: inputs.iter().map(|&i| i.into()).collect(),
-            output: vec![output.into()],
+            output: outputs.iter().map(|&o| o.into()).collect(),
             attribute,
             domain: String::new(),
         });
@@ -237,14 +269,14 @@ impl Writer<'_> {
                 for (name, &v) in inputs.iter().zip(&node.inputs) {
                     operands.push(self.lifted(name, graph.values[v].shape.len(), full));
                 }
-                self.add_to(binary(*how), &[&operands[0], &operands[1]], vec![], out);
+                self.binary(*how, &[&operands[0], &operands[1]], out);
             }
             Op::BinaryConst { how, param, constant_first } => {
                 let full = graph.values[node.output].shape.len();
                 let x = self.lifted(&x, rank, full);
                 let c = self.param(&format!("{}.constant", node.name), *param);
                 let operands = if *constant_first { [&*c, &x] } else { [&*x, &c] };
-                self.add_to(binary(*how), &operands, vec![], out);
+                self.binary(*how, &operands, out);
             }
             Op::MatMul => self.add_to("MatMul", &[&inputs[0], &inputs[1]], vec![], out),
             Op::Concat { axis } => {
@@ -279,8 +311,36 @@ impl Writer<'_> {
                 let op = if *log { "LogSoftmax" } else { "Softmax" };
                 self.add_to(op, &[&x], vec![int("axis", *axis as i64 + 1)], out);
             }
+            Op::Recurrent(r) => self.recurrent(node, r)?,
+            Op::Embed { table } => {
+                let table = self.param(&format!("{}.table", node.name), *table);
+                let index = match self.indices.get(&node.inputs[0]) {
+                    Some(name) => name.clone(),
+                    None => self.add("Cast", &[&x], vec![int("to", element::INT64.into())]),
+                };
+                self.add_to("Gather", &[&table, &index], vec![int("axis", 0)], out);
+            }
+            Op::Select => {
+                let full = graph.values[node.output].shape.len();
+                let mut operands = Vec::new();
+                for (name, &v) in inputs.iter().zip(&node.inputs) {
+                    operands.push(self.lifted(name, graph.values[v].shape.len(), full));
+                }
+                let condition = self.add("Cast", &[&operands[0]], vec![int("to", element::BOOL.into())]);
+                self.add_to("Where", &[&condition, &operands[1], &operands[2]], vec![], out);
+            }
         }
         Ok(())
+    }
+
+    /// A function of two values; what a comparison says becomes 0 or 1.
+    fn binary(&mut self, how: Binary, operands: &[&str], out: &str) {
+        let op = binary(how);
+        if !matches!(how, Binary::Equal | Binary::Greater | Binary::NotLess) {
+            return self.add_to(op, operands, vec![], out);
+        }
+        let truth = self.add(op, operands, vec![]);
+        self.add_to("Cast", &[&truth], vec![int("to", element::FLOAT.into())], out);
     }
 
     /// Axes of length 1 behind the batch, so that values of different rank meet.
@@ -334,6 +394,10 @@ impl Writer<'_> {
                 let half = self.add("Cast", &[x], vec![int("to", element::FLOAT16.into())]);
                 return self.add_to("Cast", &[&half], vec![int("to", element::FLOAT.into())], out);
             }
+            Activation::Trunc => {
+                let whole = self.add("Cast", &[x], vec![int("to", element::INT64.into())]);
+                return self.add_to("Cast", &[&whole], vec![int("to", element::FLOAT.into())], out);
+            }
             Activation::Silu => {
                 let gate = self.add("Sigmoid", &[x], vec![]);
                 return self.add_to("Mul", &[x, &gate], vec![], out);
@@ -370,6 +434,9 @@ fn binary(how: Binary) -> &'static str {
         Binary::Pow => "Pow",
         Binary::Min => "Min",
         Binary::Max => "Max",
+        Binary::Equal => "Equal",
+        Binary::Greater => "Greater",
+        Binary::NotLess => "GreaterOrEqual",
     }
 }
 

@@ -5,8 +5,11 @@ use crate::exec::step;
 use crate::graph::{Binary, Graph, Op, Tensor, ValueId};
 use crate::kernels::nest::{self, Nest};
 use crate::kernels::{activation, broadcast, layout, norm, reduce};
+use neurohm_array::{gemm_wt, gemm_xt};
+use neurohm_num::RowsMut;
 use rayon::prelude::*;
 
+mod recurrent;
 mod weighted;
 
 /// Gradients by value while the backward pass runs.
@@ -76,6 +79,20 @@ fn node(flow: &mut Flow, graph: &Graph, i: usize, mut d: Vec<f32>, params: &mut 
     let (x_shape, y_shape) = (shape(source), shape(node.output));
     match &node.op {
         Op::Dense { .. } | Op::Conv { .. } => return weighted::backward(flow, graph, i, d, params),
+        Op::Recurrent(_) => return recurrent::backward(flow, graph, i, d, params),
+        Op::Embed { table } => {
+            let width = graph.params[*table].shape[1].max(1);
+            let rows = graph.params[*table].shape[0] as f32;
+            let gradient = &mut params[*table].data;
+            // Samples that share a row add to it one after the other.
+            for (&x, d) in flow.tape.value(source, n).iter().zip(d.chunks_exact(width)) {
+                let row = if x < 0.0 { x + rows } else { x } as usize;
+                norm::add(&mut gradient[row * width..][..width], d);
+            }
+            return flow.recycle(d);
+        }
+        Op::Select => return choice(flow, graph, i, d),
+        Op::MatMul => return products(flow, graph, i, d),
         Op::BatchNorm { .. } => {
             batch_norm(flow, graph, i, &mut d, params);
             return flow.deposit(source, d);
@@ -189,6 +206,63 @@ fn constant_backward(
             dx[i + k * si] += slope * d[o + k * so];
         }
     });
+}
+
+/// Of a choice: each side has the gradient where it was chosen.
+fn choice(flow: &mut Flow, graph: &Graph, i: usize, d: Vec<f32>) {
+    let (node, n) = (&graph.nodes[i], flow.n);
+    let shape = |v: ValueId| graph.values[v].shape.as_slice();
+    let [c, a, b] = [node.inputs[0], node.inputs[1], node.inputs[2]];
+    let walk = broadcast::choice([shape(node.output), shape(c), shape(a), shape(b)], n);
+    for (v, first) in [(a, true), (b, false)] {
+        if !flow.tape.wants[v] {
+            continue;
+        }
+        let (mut dv, _) = flow.shares(v);
+        dv.fill(0.0);
+        let condition = flow.tape.value(c, n);
+        walk.rows(|[o, h, i, j], len, [so, sh, si, sj]| {
+            let (at, step) = if first { (i, si) } else { (j, sj) };
+            for k in 0..len {
+                if (condition[h + k * sh] != 0.0) == first {
+                    dv[at + k * step] += d[o + k * so];
+                }
+            }
+        });
+        flow.deposit(v, dv);
+    }
+    flow.recycle(d);
+}
+
+/// Of `y = a b` for each pair of matrices: `da = d b^T`, `db = a^T d`.
+fn products(flow: &mut Flow, graph: &Graph, i: usize, d: Vec<f32>) {
+    let (node, n) = (&graph.nodes[i], flow.n);
+    let [a, b] = [node.inputs[0], node.inputs[1]];
+    let (left, out) = (&graph.values[a].shape, &graph.values[node.output].shape);
+    let [rows, inner] = [left[left.len() - 2], left[left.len() - 1]];
+    let cols = out[out.len() - 1];
+    for (v, is_left) in [(a, true), (b, false)] {
+        if !flow.tape.wants[v] {
+            continue;
+        }
+        let (mut dv, _) = flow.shares(v);
+        let other = flow.tape.value(if is_left { b } else { a }, n);
+        let (each, opposite) =
+            if is_left { (rows * inner, inner * cols) } else { (inner * cols, rows * inner) };
+        let pairs = dv.par_chunks_mut(each).zip(d.par_chunks(rows * cols)).zip(other.par_chunks(opposite));
+        pairs.for_each(|((dv, d), other)| {
+            let d = weighted::view(d, rows, cols);
+            if is_left {
+                let mut dv = RowsMut::new(dv, rows, inner).expect("a validated value");
+                gemm_wt(d, weighted::view(other, inner, cols), &mut dv, 0.0);
+            } else {
+                let mut dv = RowsMut::new(dv, inner, cols).expect("a validated value");
+                gemm_xt(weighted::view(other, rows, inner), d, &mut dv, 0.0);
+            }
+        });
+        flow.deposit(v, dv);
+    }
+    flow.recycle(d);
 }
 
 fn binary(flow: &mut Flow, graph: &Graph, i: usize, how: Binary, d: Vec<f32>) {

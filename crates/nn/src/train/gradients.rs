@@ -3,7 +3,7 @@
 use super::tape::{self, Tape};
 use super::{backward, loss};
 use crate::exec::Digital;
-use crate::graph::{Activation, Binary, Graph, Op, Reduce, Tensor, ValueId, Window};
+use crate::graph::{Activation, Binary, Cell, Graph, Op, Recurrence, Reduce, Tensor, ValueId, Window};
 use crate::models::Builder;
 use neurohm_num::{Key, Purpose};
 
@@ -291,5 +291,57 @@ fn residual_block() {
         let y = b.add(y, s);
         let y = b.relu(y);
         b.global_mean(y)
+    });
+}
+
+/// Adds a recurrent layer with all that it may have.
+fn steps(b: &mut Builder, x: ValueId, cell: Cell, reverse: bool, full: bool) -> ValueId {
+    let (hidden, lstm) = (3, matches!(cell, Cell::Lstm { .. }));
+    let columns = cell.gates() * hidden;
+    let z = b.dense(x, columns);
+    let mut tensor = |shape: &[usize], event: u64| {
+        let data = draw(shape.iter().product(), event).iter().map(|v| 0.6 * v).collect();
+        b.tensor(Tensor { shape: shape.to_vec(), data })
+    };
+    let recurrence = Recurrence {
+        cell,
+        weight: tensor(&[hidden, columns], 31),
+        bias: full.then(|| tensor(&[columns], 32)),
+        hidden: full.then(|| tensor(&[hidden], 33)),
+        state: (full && lstm).then(|| tensor(&[hidden], 34)),
+        peepholes: (full && lstm).then(|| tensor(&[3 * hidden], 35)),
+        clip: None,
+        reverse,
+        keep_state: full && lstm,
+    };
+    b.node("steps", Op::Recurrent(recurrence), &[z])
+}
+
+#[test]
+fn recurrent_layers() {
+    let (gate, candidate, output) = (Activation::Sigmoid, Activation::Tanh, Activation::Tanh);
+    let cells = [
+        Cell::Simple { activation: Activation::Tanh },
+        Cell::Lstm { gate, candidate, output, coupled: false },
+        Cell::Lstm { gate, candidate: Activation::Softplus, output: Activation::Sigmoid, coupled: true },
+        Cell::Gru { gate, candidate, reset_after: true },
+        Cell::Gru { gate, candidate, reset_after: false },
+    ];
+    for cell in cells {
+        for (reverse, full) in [(false, true), (true, true), (true, false)] {
+            smooth(&format!("{cell:?} {reverse} {full}"), &[4, 2], |b, x| steps(b, x, cell, reverse, full));
+        }
+    }
+}
+
+#[test]
+fn products_of_two_values() {
+    smooth("MatMul", &[2, 3, 4], |b, x| {
+        let y = b.dense(x, 5);
+        let y = b.node("turned", Op::Transpose { order: vec![0, 2, 1] }, &[y]);
+        let x = b.node("front", Op::Transpose { order: vec![0, 1, 2] }, &[x]);
+        let z = b.node("up", Op::Transpose { order: vec![0, 2, 1] }, &[x]);
+        let a = b.node("a", Op::MatMul, &[y, x]);
+        b.node("b", Op::MatMul, &[a, z])
     });
 }

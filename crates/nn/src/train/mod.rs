@@ -248,7 +248,7 @@ impl Trainer {
     fn perturb(&mut self, hardware: &dyn Hardware) -> Vec<(usize, Vec<f32>)> {
         let mut clean = Vec::new();
         for (i, node) in self.graph.nodes.iter().enumerate() {
-            if let Op::Dense { weight, .. } | Op::Conv { weight, .. } = node.op {
+            if let Some((weight, ..)) = node.op.factor() {
                 let mut noisy = self.graph.params[weight].data.clone();
                 if hardware.perturb(i, self.state.step, &self.graph.params[weight], &mut noisy) {
                     clean.push((weight, std::mem::replace(&mut self.graph.params[weight].data, noisy)));

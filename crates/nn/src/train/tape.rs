@@ -2,8 +2,9 @@
 
 use crate::error::NnError;
 use crate::exec::Products;
+use crate::exec::recurrent::{self, Lengths};
 use crate::exec::step::{self, Chunk, Ready};
-use crate::graph::{Activation, Binary, Graph, Node, Op, Reduce, Tensor, ValueId};
+use crate::graph::{Activation, Binary, Cell, Graph, Node, Op, Reduce, Tensor, ValueId};
 use crate::kernels::activation::derivative_needs_input;
 use crate::kernels::norm::{self, Moments};
 use rayon::prelude::*;
@@ -19,6 +20,8 @@ pub enum Saved {
     Nothing,
     /// Which tap of each window was largest.
     Taps(Vec<u32>),
+    /// What each step of a recurrent layer came to.
+    Steps(Vec<f32>),
     /// Mean and 1 / sqrt(variance + epsilon) per channel.
     Norm(Vec<f32>, Vec<f32>),
 }
@@ -49,11 +52,17 @@ pub fn share(batch: usize, per_sample: usize) -> usize {
     batch.div_ceil(16).max((16 * 1024usize).div_ceil(per_sample.max(1))).clamp(1, batch.max(1))
 }
 
+/// The same for sequences: few large tasks, since each step is a product of its own.
+pub fn sequences(batch: usize) -> usize {
+    batch.div_ceil(8).max(1)
+}
+
 impl Tape {
     /// For a valid graph and batches of up to `batch`; names everything that has no gradient.
     pub fn new(graph: &Graph, batch: usize) -> Result<Self, NnError> {
         let tape = Self::forward_only(graph, batch);
-        let stuck = |n: &&Node| n.inputs.iter().any(|&v| tape.wants[v]) && !differentiable(&n.op);
+        let flows = |n: &Node| n.inputs.iter().any(|&v| tape.wants[v]) || matches!(n.op, Op::Recurrent(_));
+        let stuck = |n: &&Node| flows(n) && !differentiable(&n.op);
         let say = |n: &Node| format!("node \"{}\" ({:?}) has no gradient here", n.name, n.op);
         let refused: Vec<String> = graph.nodes.iter().filter(stuck).map(say).collect();
         if refused.is_empty() { Ok(tape) } else { Err(NnError::NotTrainable(refused)) }
@@ -186,6 +195,31 @@ impl Tape {
             *saved = Saved::Taps(taps);
             return Ok(());
         }
+        if let Op::Recurrent(r) = &node.op {
+            let lengths = Lengths::of(graph, i, r);
+            let width = recurrent::kept(r.cell) * lengths.hidden * lengths.steps;
+            let mut keep = match std::mem::take(saved) {
+                Saved::Steps(keep) => keep,
+                _ => Vec::new(),
+            };
+            keep.resize(n * width, 0.0);
+            part = sequences(n);
+            // A cell that keeps nothing has as many parts of no length.
+            let mut kept: Vec<&mut [f32]> = match width {
+                0 => (0..n.div_ceil(part)).map(|_| &mut [][..]).collect(),
+                _ => keep.chunks_mut(part * width).collect(),
+            };
+            let tasks = out.par_chunks_mut(part * own).zip(kept.par_iter_mut()).enumerate();
+            let results: Vec<Result<(), NnError>> = tasks
+                .map(|(k, (out, keep))| {
+                    let (at, count) = (k * part, out.len() / own);
+                    let chunk = Chunk { count, first: first + at as u64 };
+                    recurrent::run(graph, i, products, input(0, at, count), out, Some(keep), chunk)
+                })
+                .collect();
+            *saved = Saved::Steps(keep);
+            return results.into_iter().collect();
+        }
         let results: Vec<Result<(), NnError>> = out
             .par_chunks_mut((part * own).max(1))
             .enumerate()
@@ -243,7 +277,10 @@ impl Tape {
 
 /// Whether a node has parameters of its own that train.
 pub fn trains(op: &Op) -> bool {
-    matches!(op, Op::Dense { .. } | Op::Conv { .. } | Op::BatchNorm { .. })
+    matches!(
+        op,
+        Op::Dense { .. } | Op::Conv { .. } | Op::BatchNorm { .. } | Op::Recurrent(_) | Op::Embed { .. }
+    )
 }
 
 /// Whether gradients pass through.
@@ -255,14 +292,22 @@ fn differentiable(op: &Op) -> bool {
         Op::BinaryConst { how, constant_first, .. } => {
             binary(*how) && !(*constant_first && *how == Binary::Div)
         }
-        Op::MatMul => false,
+        Op::Embed { .. } => false,
+        Op::Recurrent(r) => {
+            let functions = match r.cell {
+                Cell::Simple { activation } => vec![activation],
+                Cell::Lstm { gate, candidate, output, .. } => vec![gate, candidate, output],
+                Cell::Gru { gate, candidate, .. } => vec![gate, candidate],
+            };
+            r.clip.is_none() && !functions.into_iter().any(derivative_needs_input)
+        }
         _ => true,
     }
 }
 
 /// Whether the node's own backward pass can do without its output, so that an activation may overwrite it.
 fn forgets_output(op: &Op) -> bool {
-    !matches!(op, Op::Activate(_) | Op::Softmax { .. } | Op::Reshape { .. })
+    !matches!(op, Op::Activate(_) | Op::Softmax { .. } | Op::Reshape { .. } | Op::Recurrent(_))
 }
 
 /// Parameters that training moves, and whether weight decay pulls on them.
@@ -274,6 +319,11 @@ pub fn trained(graph: &Graph) -> Vec<Option<bool>> {
                 trained[weight] = Some(true);
                 bias.into_iter().for_each(|b| trained[b] = Some(false));
             }
+            Op::Recurrent(r) => {
+                trained[r.weight] = Some(true);
+                r.bias.into_iter().chain(r.peepholes).for_each(|p| trained[p] = Some(false));
+            }
+            Op::Embed { table } => trained[table] = Some(true),
             Op::BatchNorm { gamma, beta, .. } => {
                 trained[gamma] = Some(false);
                 trained[beta] = Some(false);

@@ -9,7 +9,7 @@ use super::super::error::{Step, mistake, refuse};
 use super::Fold;
 
 pub(super) fn to_float(x: &Constant) -> Step<Constant> {
-    Ok(Constant { data: Data::Float(x.floats()?), shape: x.shape.clone(), per_sample: x.per_sample })
+    Ok(Constant { data: Data::Float(x.floats()?), shape: x.shape.clone(), batch: x.batch })
 }
 
 pub(super) fn to_int(x: &Constant) -> Step<Constant> {
@@ -19,7 +19,7 @@ pub(super) fn to_int(x: &Constant) -> Step<Constant> {
         Data::Int(v) => v.clone(),
         Data::Bool(v) => v.iter().map(|&b| Int::new(b.into())).collect(),
     };
-    Ok(Constant { data: Data::Int(data), shape: x.shape.clone(), per_sample: x.per_sample })
+    Ok(Constant { data: Data::Int(data), shape: x.shape.clone(), batch: x.batch })
 }
 
 pub(super) fn to_bool(x: &Constant) -> Step<Constant> {
@@ -28,7 +28,7 @@ pub(super) fn to_bool(x: &Constant) -> Step<Constant> {
         Data::Int(v) => v.iter().map(|i| truth(*i)).collect::<Step<_>>()?,
         Data::Bool(v) => v.clone(),
     };
-    Ok(Constant { data: Data::Bool(data), shape: x.shape.clone(), per_sample: x.per_sample })
+    Ok(Constant { data: Data::Bool(data), shape: x.shape.clone(), batch: x.batch })
 }
 
 fn truth(i: Int) -> Step<bool> {
@@ -44,6 +44,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Constant> {
         return reduce(f);
     }
     match f.op {
+        "Gemm" | "MatMul" => product(f),
         "Clip" => {
             let x = f.input(0)?;
             let bound = |index: usize, name: &str, open: f32| match f.optional(index) {
@@ -64,7 +65,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Constant> {
                 refuse!("the condition is no truth value")
             };
             let (a, b) = alike(a, b)?;
-            let (shape, per_sample, at) = broadcast(f, &[&condition, &a, &b])?;
+            let (shape, batch, at) = broadcast(f, &[&condition, &a, &b])?;
             let chosen = (0..at[0].len()).map(|e| {
                 let first = condition_data[at[0][e]];
                 (first, if first { at[1][e] } else { at[2][e] })
@@ -81,7 +82,7 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Constant> {
                 }
                 _ => refuse!("chooses between different types"),
             };
-            Ok(Constant { shape, data, per_sample })
+            Ok(Constant { shape, data, batch })
         }
         "Add" | "Sub" | "Mul" | "Div" | "Mod" | "Pow" | "Min" | "Max" | "Sum" | "Equal" | "Greater"
         | "GreaterOrEqual" | "Less" | "LessOrEqual" | "And" | "Or" | "Xor" => {
@@ -95,6 +96,51 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Constant> {
     }
 }
 
+/// A product with a matrix.
+fn product(f: &mut Fold<'_, '_>) -> Step<Constant> {
+    let (a, b) = (f.input(0)?, f.input(1)?);
+    let gemm = f.op == "Gemm";
+    let turned = gemm && f.attributes.int("transB", 0) != 0;
+    let ([.., inner], [rows, columns]) = (&a.shape[..], &b.shape[..]) else {
+        refuse!("a product of constants of shapes {:?} and {:?} is not supported", a.shape, b.shape)
+    };
+    let (inputs, outputs) = if turned { (*columns, *rows) } else { (*rows, *columns) };
+    if *inner != inputs || (gemm && a.shape.len() != 2) {
+        mistake!("shapes {:?} and {:?} do not multiply", a.shape, b.shape);
+    }
+    if b.batch.is_some() || a.batch == Some(a.shape.len() - 1) {
+        refuse!("multiplies along the batch");
+    }
+    let mut shape = a.shape.clone();
+    shape[a.shape.len() - 1] = outputs;
+    let count = f.budget.take(&shape)?;
+    // As many steps as a product of that size takes.
+    f.budget.take(&[count, inputs])?;
+    let (x, w) = (a.floats()?, b.floats()?);
+    let weight = |i: usize, o: usize| w[if turned { o * inputs + i } else { i * outputs + o }];
+    let (alpha, beta) =
+        if gemm { (f.attributes.float("alpha", 1.0), f.attributes.float("beta", 1.0)) } else { (1.0, 0.0) };
+    let shift = match f.optional(2).filter(|_| gemm) {
+        Some(c) => {
+            let values = c.floats()?;
+            if c.shape.iter().rev().skip(1).any(|&n| n != 1)
+                || !(values.len() == 1 || values.len() == outputs)
+            {
+                refuse!("a bias of shape {:?} is not supported", c.shape);
+            }
+            values
+        }
+        None => vec![0.0],
+    };
+    let one = |k: usize| {
+        let (row, o) = (k / outputs.max(1), k % outputs.max(1));
+        let sum = (0..inputs).map(|i| x[row * inputs + i] * weight(i, o)).sum::<f32>();
+        alpha * sum + beta * shift[if shift.len() == 1 { 0 } else { o }]
+    };
+    let data = Data::Float((0..count).map(one).collect());
+    Ok(Constant { shape, data, batch: a.batch })
+}
+
 /// Both as floats if one is.
 fn alike(a: Rc<Constant>, b: Rc<Constant>) -> Step<(Rc<Constant>, Rc<Constant>)> {
     Ok(match (&a.data, &b.data) {
@@ -105,7 +151,10 @@ fn alike(a: Rc<Constant>, b: Rc<Constant>) -> Step<(Rc<Constant>, Rc<Constant>)>
 }
 
 /// The common shape, and where each operand's element for each of the result's lies.
-fn broadcast(f: &mut Fold<'_, '_>, operands: &[&Constant]) -> Step<(Vec<usize>, bool, Vec<Vec<usize>>)> {
+fn broadcast(
+    f: &mut Fold<'_, '_>,
+    operands: &[&Constant],
+) -> Step<(Vec<usize>, Option<usize>, Vec<Vec<usize>>)> {
     let rank = operands.iter().map(|c| c.shape.len()).max().unwrap_or(0);
     let mut shape = vec![1; rank];
     for c in operands {
@@ -121,8 +170,10 @@ fn broadcast(f: &mut Fold<'_, '_>, operands: &[&Constant]) -> Step<(Vec<usize>, 
             }
         }
     }
-    let per_sample = operands.iter().any(|c| c.per_sample);
-    if per_sample && (shape[0] != 1 || operands.iter().any(|c| c.per_sample && c.shape.len() != rank)) {
+    // Where the batch stands in the result, seen from each operand that has it.
+    let mut places = operands.iter().filter_map(|c| c.batch.map(|a| a + rank - c.shape.len()));
+    let batch = places.next();
+    if batch.is_some_and(|a| shape[a] != 1 || places.any(|other| other != a)) {
         refuse!("a constant for each sample meets one of shape {shape:?}");
     }
     // The positions are held at once, for each operand.
@@ -136,13 +187,13 @@ fn broadcast(f: &mut Fold<'_, '_>, operands: &[&Constant]) -> Step<(Vec<usize>, 
         walk(&shape, &step, 0).collect()
     });
     let at = positions.collect();
-    Ok((shape, per_sample, at))
+    Ok((shape, batch, at))
 }
 
 fn binary(f: &mut Fold<'_, '_>, a: Rc<Constant>, b: Rc<Constant>) -> Step<Constant> {
     let op = f.op;
     let (a, b) = if op == "Pow" && matches!(b.data, Data::Float(_)) { (a, b) } else { alike(a, b)? };
-    let (shape, per_sample, at) = broadcast(f, &[&a, &b])?;
+    let (shape, batch, at) = broadcast(f, &[&a, &b])?;
     let data = match (&a.data, &b.data) {
         (Data::Float(x), Data::Float(y)) => {
             let pairs = at[0].iter().zip(&at[1]).map(|(&i, &j)| (x[i], y[j]));
@@ -189,7 +240,7 @@ fn binary(f: &mut Fold<'_, '_>, a: Rc<Constant>, b: Rc<Constant>) -> Step<Consta
         }
         _ => refuse!("operands of different types"),
     };
-    Ok(Constant { shape, data, per_sample })
+    Ok(Constant { shape, data, batch })
 }
 
 fn comparison(op: &str) -> Option<fn(Ordering) -> bool> {
@@ -258,6 +309,7 @@ fn unary(f: &mut Fold<'_, '_>) -> Step<Constant> {
     let x = f.input(0)?;
     f.budget.take(&x.shape)?;
     let data = match &x.data {
+        Data::Float(v) if f.op == "IsNaN" => Data::Bool(v.iter().map(|x| x.is_nan()).collect()),
         Data::Float(v) => {
             let g: fn(f32) -> f32 = match f.op {
                 "Neg" => |x| -x,
@@ -267,6 +319,8 @@ fn unary(f: &mut Fold<'_, '_>) -> Step<Constant> {
                 "Round" => f32::round_ties_even,
                 "Sqrt" => f32::sqrt,
                 "Exp" => f32::exp,
+                "Sin" => f32::sin,
+                "Cos" => f32::cos,
                 "Log" => f32::ln,
                 "Reciprocal" => |x| 1.0 / x,
                 "Relu" => |x| if x < 0.0 { 0.0 } else { x },
@@ -299,7 +353,7 @@ fn unary(f: &mut Fold<'_, '_>) -> Step<Constant> {
         Data::Bool(v) if f.op == "Not" => Data::Bool(v.iter().map(|b| !b).collect()),
         Data::Bool(_) => refuse!("{} of truth values", f.op),
     };
-    Ok(Constant { shape: x.shape.clone(), data, per_sample: x.per_sample })
+    Ok(Constant { shape: x.shape.clone(), data, batch: x.batch })
 }
 
 fn reduce(f: &mut Fold<'_, '_>) -> Step<Constant> {
@@ -310,7 +364,7 @@ fn reduce(f: &mut Fold<'_, '_>) -> Step<Constant> {
         _ if f.attributes.int("noop_with_empty_axes", 0) != 0 => return Ok(Constant::clone(&x)),
         _ => (0..rank).collect(),
     };
-    if x.per_sample && axes.contains(&0) {
+    if x.batch.is_some_and(|a| axes.contains(&a)) {
         refuse!("reduces over the batch");
     }
     let kept: Vec<usize> =
@@ -362,10 +416,10 @@ fn reduce(f: &mut Fold<'_, '_>) -> Step<Constant> {
         }
         Data::Bool(_) => refuse!("{} of truth values", f.op),
     };
-    let shape = if f.attributes.int("keepdims", 1) != 0 {
-        kept
-    } else {
-        (0..rank).filter(|a| !axes.contains(a)).map(|a| x.shape[a]).collect()
-    };
-    Ok(Constant { shape, data, per_sample: x.per_sample })
+    if f.attributes.int("keepdims", 1) != 0 {
+        return Ok(Constant { shape: kept, data, batch: x.batch });
+    }
+    let shape = (0..rank).filter(|a| !axes.contains(a)).map(|a| x.shape[a]).collect();
+    let batch = x.batch.map(|place| place - (0..place).filter(|a| axes.contains(a)).count());
+    Ok(Constant { shape, data, batch })
 }

@@ -103,16 +103,16 @@ impl Fold<'_, '_> {
         Err(Failure::Refused(unsupported("has no value that is supported")))
     }
 
-    /// A constant of the shape given by input 0, in which the batch may stand first.
+    /// A constant of the shape given by input 0, in which the batch may stand once.
     fn filled(&mut self, value: &Constant) -> Step<Constant> {
         let shape = self.input(0)?;
-        let (shape, per_sample) = concrete(shape.ints()?)?;
+        let (shape, batch) = concrete(shape.ints()?)?;
         if value.data.len() != 1 {
             refuse!("fills with {} values instead of one", value.data.len());
         }
         let count = self.budget.take(&shape)?;
         let data = value.data.select(std::iter::repeat_n(0, count));
-        Ok(Constant { shape, data, per_sample })
+        Ok(Constant { shape, data, batch })
     }
 
     fn cast(&mut self) -> Step<Constant> {
@@ -171,8 +171,8 @@ fn refused(reason: String) -> Failure {
 /// The shape of a constant, in which the batch may stand.
 fn dimensions(c: &Constant) -> Vec<Int> {
     let mut shape: Vec<Int> = c.shape.iter().map(|&n| Int::new(n as i64)).collect();
-    if c.per_sample {
-        shape[0] = Int::batches(1);
+    if let Some(axis) = c.batch {
+        shape[axis] = Int::batches(1);
     }
     shape
 }
@@ -188,11 +188,11 @@ pub(super) fn shape_of(shape: &[Int], attributes: Attributes<'_>) -> Step<Consta
     Ok(Constant::vector(shape.get(start..end.max(start)).unwrap_or_default().to_vec()))
 }
 
-/// A shape in numbers; the batch alone in front becomes a 1 and is told apart.
-fn concrete(shape: &[Int]) -> Step<(Vec<usize>, bool)> {
-    let per_sample = shape.first() == Some(&Int::batches(1));
+/// A shape in numbers; where one length is the batch it becomes a 1, and its place is told.
+fn concrete(shape: &[Int]) -> Step<(Vec<usize>, Option<usize>)> {
+    let batch = shape.iter().position(|n| *n == Int::batches(1));
     let numbers = shape.iter().enumerate().map(|(i, n)| {
-        if i == 0 && per_sample {
+        if Some(i) == batch {
             return Ok(1);
         }
         match usize::try_from(n.known()?) {
@@ -200,5 +200,5 @@ fn concrete(shape: &[Int]) -> Step<(Vec<usize>, bool)> {
             Err(_) => refuse!("length {n} of axis {i} is negative"),
         }
     });
-    Ok((numbers.collect::<Step<_>>()?, per_sample))
+    Ok((numbers.collect::<Step<_>>()?, batch))
 }

@@ -23,11 +23,12 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
             | "GatherND"
             | "Expand"
             | "Tile"
+            | "Trilu"
     ) {
         return Ok(None);
     }
     let x = f.input(0)?;
-    if x.per_sample && f.op != "Expand" {
+    if x.batch.is_some() && matches!(f.op, "Reshape" | "Flatten" | "GatherND" | "Tile") {
         refuse!("{} of a constant for each sample is not supported", f.op);
     }
     f.budget.take(&x.shape)?;
@@ -43,12 +44,17 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
         "Squeeze" => {
             let axes: Vec<usize> = match f.ints("axes", 1)? {
                 Some(axes) => axes.iter().map(|&a| wrap(a, rank)).collect::<Step<_>>()?,
-                None => (0..rank).filter(|&a| x.shape[a] == 1).collect(),
+                None => (0..rank).filter(|&a| x.shape[a] == 1 && x.batch != Some(a)).collect(),
             };
             if axes.iter().any(|&a| x.shape[a] != 1) {
                 mistake!("drops axes {axes:?} of shape {:?}", x.shape);
             }
-            shaped((0..rank).filter(|a| !axes.contains(a)).map(|a| x.shape[a]).collect())
+            if x.batch.is_some_and(|a| axes.contains(&a)) {
+                refuse!("drops the batch axis");
+            }
+            let batch = x.batch.map(|place| place - (0..place).filter(|a| axes.contains(a)).count());
+            let left = (0..rank).filter(|a| !axes.contains(a)).map(|a| x.shape[a]).collect();
+            Constant { batch, ..shaped(left) }
         }
         "Unsqueeze" => {
             let Some(axes) = f.ints("axes", 1)? else { mistake!("axes are missing") };
@@ -64,7 +70,8 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
             if old.next().is_some() {
                 mistake!("axes repeat themselves");
             }
-            shaped(shape)
+            let batch = x.batch.and_then(|place| (0..rank).filter(|a| !axes.contains(a)).nth(place));
+            Constant { batch, ..shaped(shape) }
         }
         "Transpose" => {
             let order: Vec<usize> = match f.attributes.ints("perm") {
@@ -77,13 +84,15 @@ pub(super) fn evaluate(f: &mut Fold<'_, '_>) -> Step<Option<Vec<Constant>>> {
                 mistake!("perm {order:?} is no order of {rank} axes");
             }
             let (shape, at) = transposed(&x.shape, &order);
-            Constant::new(shape, x.data.select(at))
+            let batch = x.batch.and_then(|place| order.iter().position(|&a| a == place));
+            Constant { batch, ..Constant::new(shape, x.data.select(at)) }
         }
         "Slice" => slice(f, &x)?,
         "Split" => return split(f, &x).map(Some),
         "Gather" => gather(f, &x)?,
         "GatherND" => gather_slices(f, &x)?,
         "Expand" => expand(f, &x)?,
+        "Trilu" => triangle(f, &x)?,
         _ => tile(f, &x)?,
     };
     Ok(Some(vec![one]))
@@ -134,6 +143,9 @@ fn slice(f: &Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     let mut offset = 0isize;
     for i in 0..count {
         let axis = wrap(axes[i], shape.len())?;
+        if x.batch == Some(axis) {
+            refuse!("takes a part of the batch");
+        }
         let n = x.shape[axis] as i64;
         let (step, back) = (steps[i], steps[i] < 0);
         if step == 0 {
@@ -158,7 +170,7 @@ fn slice(f: &Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     }
     let at = walk(&shape, &by, offset);
     let data = x.data.select(at);
-    Ok(Constant::new(shape, data))
+    Ok(Constant { shape, data, batch: x.batch })
 }
 
 /// `GatherND`: each row of the indices names a place along the leading axes.
@@ -191,6 +203,9 @@ fn gather_slices(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
 
 fn split(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Vec<Constant>> {
     let axis = wrap(f.attributes.int("axis", 0), x.shape.len())?;
+    if x.batch == Some(axis) {
+        refuse!("takes a part of the batch");
+    }
     let n = x.shape[axis];
     let sizes = f.attributes.parts(f.ints("split", 1)?, n, f.outputs);
     if sizes.iter().try_fold(0usize, |t, &s| t.checked_add(s)) != Some(n) {
@@ -203,7 +218,7 @@ fn split(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Vec<Constant>> {
         let mut shape = x.shape.clone();
         shape[axis] = size;
         let at = walk(&shape, &by, start * by[axis]);
-        parts.push(Constant::new(shape.clone(), x.data.select(at)));
+        parts.push(Constant { shape, data: x.data.select(at), batch: x.batch });
         start += size as isize;
     }
     Ok(parts)
@@ -212,6 +227,9 @@ fn split(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Vec<Constant>> {
 fn gather(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     let axis = wrap(f.attributes.int("axis", 0), x.shape.len())?;
     let indices = f.input(1)?;
+    if x.batch == Some(axis) || (x.batch.is_some() && indices.batch.is_some()) {
+        refuse!("takes a part of the batch");
+    }
     let n = x.shape[axis] as i64;
     let mut at = Vec::new();
     for i in indices.known_ints()? {
@@ -230,20 +248,44 @@ fn gather(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     let at = &at;
     let positions = (0..outer)
         .flat_map(|o| at.iter().flat_map(move |&i| (0..inner).map(move |k| (o * n + i) * inner + k)));
-    Ok(Constant::new(shape, x.data.select(positions)))
+    let own = x.batch.map(|place| if place < axis { place } else { place + indices.shape.len() - 1 });
+    let batch = own.or(indices.batch.map(|place| place + axis));
+    Ok(Constant { batch, ..Constant::new(shape, x.data.select(positions)) })
+}
+
+/// The upper or lower triangle of matrices, zero elsewhere.
+fn triangle(f: &Fold<'_, '_>, x: &Constant) -> Step<Constant> {
+    let [.., rows, columns] = x.shape[..] else { mistake!("needs matrices, got shape {:?}", x.shape) };
+    let diagonal = match f.optional(1) {
+        Some(c) => c.known_ints()?.first().copied().unwrap_or(0),
+        None => 0,
+    };
+    let upper = f.attributes.int("upper", 1) != 0;
+    let inside = |i: usize| {
+        let (row, column) = (i / columns % rows, i % columns);
+        let offset = (column as i64 - row as i64).cmp(&diagonal);
+        if upper { offset.is_ge() } else { offset.is_le() }
+    };
+    let mut y = x.clone();
+    match &mut y.data {
+        Data::Float(v) => v.iter_mut().enumerate().filter(|(i, _)| !inside(*i)).for_each(|(_, v)| *v = 0.0),
+        Data::Int(v) => {
+            v.iter_mut().enumerate().filter(|(i, _)| !inside(*i)).for_each(|(_, v)| *v = Int::new(0))
+        }
+        Data::Bool(v) => v.iter_mut().enumerate().filter(|(i, _)| !inside(*i)).for_each(|(_, v)| *v = false),
+    }
+    Ok(y)
 }
 
 fn expand(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     let target = f.input(1)?;
-    let (target, mut per_sample) = concrete(target.ints()?)?;
+    let (target, expanded) = concrete(target.ints()?)?;
     let rank = target.len().max(x.shape.len());
     let pad = |s: &[usize]| -> Vec<usize> {
         std::iter::repeat_n(1, rank - s.len()).chain(s.iter().copied()).collect()
     };
-    if (x.per_sample && x.shape.len() != rank) || (per_sample && target.len() != rank) {
-        refuse!("adds axes before the batch");
-    }
-    per_sample |= x.per_sample;
+    let own = x.batch.map(|a| a + rank - x.shape.len());
+    let batch = own.or(expanded.map(|a| a + rank - target.len()));
     let (from, to) = (pad(&x.shape), pad(&target));
     let mut shape = Vec::new();
     for (&a, &b) in from.iter().zip(&to) {
@@ -252,22 +294,22 @@ fn expand(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
         }
         shape.push(if a == 1 { b } else { a });
     }
-    if per_sample && shape[0] != 1 {
+    if batch.is_some_and(|a| shape[a] != 1) {
         refuse!("a constant of shape {:?} differs from sample to sample", x.shape);
     }
     f.budget.take(&shape)?;
     let own = strides(&from);
     let by: Vec<isize> = (0..rank).map(|a| if from[a] == 1 { 0 } else { own[a] as isize }).collect();
     let data = x.data.select(walk(&shape, &by, 0));
-    Ok(Constant { shape, data, per_sample })
+    Ok(Constant { shape, data, batch })
 }
 
 fn tile(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     let repeats = f.input(1)?;
     let mut repeats = repeats.ints()?.to_vec();
-    let per_sample = repeats.first() == Some(&Int::batches(1)) && x.shape.first() == Some(&1);
-    if per_sample {
-        repeats[0] = Int::new(1);
+    let batch = repeats.iter().position(|r| *r == Int::batches(1)).filter(|&a| x.shape.get(a) == Some(&1));
+    if let Some(axis) = batch {
+        repeats[axis] = Int::new(1);
     }
     if repeats.len() != x.shape.len() {
         refuse!("{} repeats for {} axes", repeats.len(), x.shape.len());
@@ -284,7 +326,7 @@ fn tile(f: &mut Fold<'_, '_>, x: &Constant) -> Step<Constant> {
     let count = shape.iter().product::<usize>();
     let position = |i: usize| (0..shape.len()).map(|a| i / to[a] % shape[a] % x.shape[a] * own[a]).sum();
     let data = x.data.select((0..count).map(position));
-    Ok(Constant { shape, data, per_sample })
+    Ok(Constant { shape, data, batch })
 }
 
 fn concat(f: &mut Fold<'_, '_>) -> Step<Constant> {
@@ -296,10 +338,10 @@ fn concat(f: &mut Fold<'_, '_>) -> Step<Constant> {
         c.shape.len() == first.shape.len()
             && (0..c.shape.len()).all(|a| a == axis || c.shape[a] == first.shape[a])
     };
-    if parts.iter().any(|c| !fits(c)) || parts.iter().any(|c| c.per_sample != first.per_sample) {
+    if parts.iter().any(|c| !fits(c)) || parts.iter().any(|c| c.batch != first.batch) {
         mistake!("shapes {:?} do not fit one another", parts.iter().map(|c| &c.shape).collect::<Vec<_>>());
     }
-    if first.per_sample && axis == 0 {
+    if first.batch == Some(axis) {
         refuse!("works along the batch axis");
     }
     let mut shape = first.shape.clone();
@@ -326,5 +368,5 @@ fn concat(f: &mut Fold<'_, '_>) -> Step<Constant> {
             }
         }
     }
-    Ok(Constant { shape, data, per_sample: first.per_sample })
+    Ok(Constant { shape, data, batch: first.batch })
 }

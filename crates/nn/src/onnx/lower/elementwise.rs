@@ -1,6 +1,6 @@
 //! Functions element by element.
 
-use crate::graph::{Activation, Binary, Op};
+use crate::graph::{Activation, Binary};
 
 use super::super::build::{Builder, Val};
 use super::super::constant::Constant;
@@ -169,25 +169,4 @@ fn prelu(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let negative = b.with_number("negative", Binary::Min, &x, 0.0)?;
     let scaled = b.with_constant("slope", Binary::Mul, &negative, slope, false)?;
     b.binary("", Binary::Add, &positive, &scaled)
-}
-
-/// A comparison with a number.
-pub(super) fn above(call: &Call<'_>) -> Step<Known> {
-    Ok(Known::Above(call.computed(0)?.clone(), call.needed(1)?.float()?))
-}
-
-/// `Where`, as PyTorch switches from softplus(x) to x for large x, where in f32 they are the same from 17 on.
-pub(super) fn choose(b: &Builder, call: &Call<'_>) -> Step<Val> {
-    if let [Some(Known::Above(x, number)), Some(Known::Computed(large)), Some(Known::Computed(other))] =
-        &call.inputs[..]
-        && *number >= 17.0
-        && x == large
-        && x.axes == other.axes
-        && let Some(made) = b.maker(other)
-        && made.op == Op::Activate(Activation::Softplus)
-        && made.inputs == [x.id]
-    {
-        return Ok(other.clone());
-    }
-    refuse!("choosing between computed values is not supported")
 }

@@ -118,7 +118,7 @@ pub(super) fn matmul(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
 }
 
 /// The product of two values of every sample, as in attention.
-fn both_computed(b: &mut Builder, x: &Val, y: &Val) -> Step<Val> {
+pub(super) fn both_computed(b: &mut Builder, x: &Val, y: &Val) -> Step<Val> {
     let (left, right) = (b.shape(x), b.shape(y));
     if b.rank(x) < 3 || b.rank(y) < 3 {
         refuse!(

@@ -1,20 +1,28 @@
 //! From ONNX operators on computed values to nodes of the layer graph.
 
+mod choice;
+mod einsum;
 mod elementwise;
 mod linear;
 mod moved;
 mod movement;
 mod norm;
+mod recurrent;
 mod reduce;
 mod reshape;
 mod resize;
+mod transposed;
 mod window;
 
 use std::rc::Rc;
 
+use crate::graph::{Activation, Binary};
+
+pub(super) use moved::known;
+
 use super::attributes::Attributes;
 use super::build::{Builder, Val};
-use super::constant::Constant;
+use super::constant::{Constant, Data};
 use super::error::{Step, mistake, refuse};
 use super::proto::{self, element};
 
@@ -27,8 +35,9 @@ pub(super) enum Known {
     Computed(Val),
     /// The same with the batch at this axis of the file's, not at the first.
     Moved(Val, usize),
-    /// Whether a computed value lies above a number: only the switch of a softplus reads it.
-    Above(Val, f32),
+    /// The same with the batch innermost in the file's first axis, behind the merged axes: as steps before samples are
+    /// when they are flattened together.
+    Folded(Val),
     /// Something that this reader does not make, and why: it matters only where it is read.
     Absent(&'static str),
     /// Hangs on something that could not be read and has been reported.
@@ -43,6 +52,8 @@ pub(super) struct Call<'a> {
     pub names: &'a [String],
     pub inputs: Vec<Option<Known>>,
     pub outputs: usize,
+    /// Which of them something reads.
+    pub wanted: &'a [bool],
     pub opset: i64,
     /// Whether a node is folded into the layer before it while both are still in half precision.
     pub folds_halves: bool,
@@ -58,7 +69,8 @@ impl<'a> Call<'a> {
         let known = inputs.iter().skip(1).all(|k| matches!(k, None | Some(Known::Constant(_))));
         let op = if known { &*node.op_type } else { "" };
         let names = &node.input;
-        Self { op, attributes, names, inputs, outputs, opset, folds_halves: false, clips_halves: false }
+        let (folds_halves, clips_halves, wanted) = (false, false, &[][..]);
+        Self { op, attributes, names, inputs, outputs, wanted, opset, folds_halves, clips_halves }
     }
 
     /// What the file calls an input.
@@ -75,7 +87,11 @@ impl<'a> Call<'a> {
                     "input {index} has its batch at axis {place}, not at the first, which is not supported"
                 )
             }
-            Some(Known::Above(..)) => refuse!("input {index} is a truth value, which is not supported"),
+            Some(Known::Folded(_)) => {
+                refuse!(
+                    "input {index} has its batch behind other axes in its first one, which is not supported"
+                )
+            }
             Some(_) => refuse!("input {index} is a constant, where only a computed value is supported"),
             None => mistake!("input {index} is missing"),
         }
@@ -114,6 +130,7 @@ pub(super) fn alone(call: &Call<'_>) -> Step<()> {
     match call.op {
         "Conv" => window::weights(call).map(drop),
         "Gemm" => linear::weights(call).map(drop),
+        "LSTM" | "GRU" | "RNN" => recurrent::weights(call).map(drop),
         "BatchNormalization" => norm::statistics(call, None).map(drop),
         _ => Ok(()),
     }
@@ -121,6 +138,12 @@ pub(super) fn alone(call: &Call<'_>) -> Step<()> {
 
 /// Adds the nodes for a call of which at least one input is computed; returns its outputs.
 pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
+    if matches!(call.op, "LSTM" | "GRU" | "RNN") {
+        return recurrent::recurrent(b, call);
+    }
+    if call.inputs.iter().flatten().any(|k| matches!(k, Known::Folded(_))) {
+        return moved::folded(b, call);
+    }
     if let Some(made) = moved::moved(b, call)? {
         return Ok(made);
     }
@@ -128,7 +151,7 @@ pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
     Ok(match call.op {
         "Identity" => one(call.computed(0)?.clone()),
         "Dropout" => dropout(call)?,
-        "Cast" | "CastLike" => one(cast(call)?),
+        "Cast" | "CastLike" => one(cast(b, call)?),
         "Gemm" => one(linear::gemm(b, call)?),
         "MatMul" => one(linear::matmul(b, call)?),
         "Conv" => one(window::conv(b, call)?),
@@ -153,15 +176,18 @@ pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Vec<Known>> {
         "Unsqueeze" => one(reshape::unsqueeze(b, call)?),
         "DepthToSpace" | "SpaceToDepth" => one(reshape::blocks(b, call)?),
         "Resize" | "Upsample" => one(resize::resize(b, call)?),
-        "Transpose" => one(movement::transpose(b, call)?),
         "Concat" => one(movement::concat(b, call)?),
         "Pad" => one(movement::pad(b, call)?),
         "Slice" => one(movement::slice(b, call)?),
         "Split" => movement::split(b, call)?.into_iter().map(Known::Computed).collect(),
         "Gather" => one(movement::gather(b, call)?),
         "Expand" | "Tile" => one(movement::expand(b, call)?),
-        "Greater" | "GreaterOrEqual" => vec![elementwise::above(call)?],
-        "Where" => one(elementwise::choose(b, call)?),
+        "Equal" | "Greater" | "GreaterOrEqual" | "Less" | "LessOrEqual" => one(choice::compare(b, call)?),
+        "And" | "IsNaN" | "Not" | "Or" | "Xor" => one(choice::logic(b, call)?),
+        "Where" => one(choice::choose(b, call)?),
+        "Einsum" => vec![einsum::einsum(b, call)?],
+        "ConvTranspose" => one(transposed::conv(b, call)?),
+        "RMSNormalization" | "SimplifiedLayerNormalization" => one(norm::root_mean_square(b, call)?),
         _ => one(elementwise::lower(b, call)?),
     })
 }
@@ -178,12 +204,33 @@ fn dropout(call: &Call<'_>) -> Step<Vec<Known>> {
     ])
 }
 
-/// Every float type is f32 here.
-fn cast(call: &Call<'_>) -> Step<Val> {
-    let to = call.attributes.int("to", element::FLOAT.into());
-    let code = i32::try_from(to).unwrap_or(0);
-    if call.op == "Cast" && !element::is_float(code) {
-        refuse!("casting a computed value to {} is not supported", element::name(code));
+/// Every float type is f32 here; whole numbers and truth values are as well, and known for what they are.
+fn cast(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    let code = match (call.op, call.inputs.get(1)) {
+        ("Cast", _) => i32::try_from(call.attributes.int("to", element::FLOAT.into())).unwrap_or(0),
+        (_, Some(Some(Known::Computed(like)))) if b.is_whole(like) => element::INT64,
+        (_, Some(Some(Known::Constant(c)))) => match c.data {
+            Data::Float(_) => element::FLOAT,
+            Data::Int(_) => element::INT64,
+            Data::Bool(_) => element::BOOL,
+        },
+        _ => element::FLOAT,
+    };
+    match code {
+        code if element::is_float(code) => b.as_float(&x),
+        element::BOOL => {
+            let zero = b.with_number("zero", Binary::Equal, &x, 0.0)?;
+            let zero = b.set_whole(zero);
+            choice::not(b, &zero)
+        }
+        element::INT64 | element::INT32 => {
+            if b.is_whole(&x) {
+                return Ok(x);
+            }
+            let whole = b.activate("whole", Activation::Trunc, &x)?;
+            Ok(b.set_whole(whole))
+        }
+        code => refuse!("casting a computed value to {} is not supported", element::name(code)),
     }
-    Ok(call.computed(0)?.clone())
 }

@@ -14,28 +14,7 @@ pub(super) fn renamed(v: &Val, order: &[usize]) -> Val {
     Val { axes: v.axes.iter().map(|&a| name[a]).collect(), ..v.clone() }
 }
 
-/// `Transpose`: renames axes, moves nothing.
-pub(super) fn transpose(b: &Builder, call: &Call<'_>) -> Step<Val> {
-    let x = call.computed(0)?;
-    let rank = b.rank(x);
-    let order: Vec<i64> = match call.attributes.ints("perm") {
-        Some(order) => order.to_vec(),
-        None => (0..rank as i64).rev().collect(),
-    };
-    let mut sorted = order.clone();
-    sorted.sort_unstable();
-    if !sorted.into_iter().eq(0..rank as i64) {
-        mistake!("perm {order:?} is no order of {rank} axes");
-    }
-    if order[0] != 0 {
-        refuse!("perm {order:?} moves the batch away from the first axis");
-    }
-    let behind = order[1..].iter().map(|&a| a as usize - 1 + x.merged);
-    let order: Vec<usize> = (0..x.merged).chain(behind).collect();
-    Ok(renamed(x, &order))
-}
-
-/// `Concat`; constants among the inputs must hold one number only, and become padding.
+/// `Concat`; constants among the inputs are put beside the computed value next to them.
 pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let Some(first) = call
         .inputs
@@ -49,7 +28,7 @@ pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     let along = b.axis(&first, axis)?;
     let file_axis = along + 1 - first.merged;
     let mut values: Vec<Val> = Vec::new();
-    let mut waiting: Option<(usize, f32)> = None;
+    let mut waiting: Vec<Constant> = Vec::new();
     for input in &call.inputs {
         match input {
             Some(Known::Computed(v)) => {
@@ -57,34 +36,76 @@ pub(super) fn concat(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
                 {
                     mistake!("values of different rank");
                 }
-                let v = match waiting.take() {
-                    Some((length, fill)) => pad_axis(b, v, along, (length, 0), fill)?,
-                    None => v.clone(),
-                };
+                let mut v = v.clone();
+                for c in waiting.drain(..).rev() {
+                    v = beside(b, &v, along, &c, true)?;
+                }
                 values.push(v);
             }
             Some(Known::Constant(c)) => {
+                let c = alike(b, c)?;
                 let same = c.shape.len() == b.rank(&first)
-                    && (c.per_sample || b.static_batch == Some(c.shape[0] as i64))
                     && (1..c.shape.len())
                         .all(|a| a == file_axis || c.shape[a] == b.shape(&first)[a - 1 + first.merged]);
-                let (Some(fill), true) = (c.uniform(), same) else {
-                    refuse!(
-                        "a constant of shape {:?} among computed values is supported only where all its elements are the same",
-                        c.shape
+                if !same {
+                    mistake!(
+                        "a constant of shape {:?} does not fit beside [batch, {:?}]",
+                        c.shape,
+                        b.shape(&first)
                     );
-                };
-                let length = c.shape[file_axis];
-                match (values.pop(), waiting.take()) {
-                    (Some(v), _) => values.push(pad_axis(b, &v, along, (0, length), fill)?),
-                    (None, None) => waiting = Some((length, fill)),
-                    (None, Some(_)) => refuse!("two constants before the first computed value"),
+                }
+                match values.pop() {
+                    Some(v) => values.push(beside(b, &v, along, &c, false)?),
+                    None => waiting.push(c),
                 }
             }
             _ => mistake!("an input is missing"),
         }
     }
     join(b, &values, along)
+}
+
+/// A constant that is the same for every sample, for one of them: its first axis, the batch, becomes 1.
+fn alike(b: &Builder, c: &Constant) -> Step<Constant> {
+    let samples = c.shape.first().copied().unwrap_or(0);
+    if c.batch == Some(0) || samples == 1 {
+        return Ok(Constant { batch: Some(0), ..c.clone() });
+    }
+    if b.static_batch != Some(samples as i64) {
+        mistake!("a constant of shape {:?} for another batch", c.shape);
+    }
+    let values = c.floats()?;
+    let each = values.len() / samples;
+    if values.chunks(each.max(1)).any(|v| *v != values[..each]) {
+        refuse!("a constant of shape {:?} differs from sample to sample", c.shape);
+    }
+    let mut shape = c.shape.clone();
+    shape[0] = 1;
+    Ok(Constant { shape, data: Data::Float(values[..each].to_vec()), batch: Some(0) })
+}
+
+/// A value with a constant before or behind it along an axis: room for it, filled with its number or with zeros to which
+/// it is added.
+fn beside(b: &mut Builder, v: &Val, axis: usize, c: &Constant, before: bool) -> Step<Val> {
+    let file_axis = axis + 1 - v.merged;
+    let length = c.shape[file_axis];
+    let room = if before { (length, 0) } else { (0, length) };
+    if let Some(fill) = c.uniform() {
+        return pad_axis(b, v, axis, room, fill);
+    }
+    let own = b.shape(v)[axis];
+    let padded = pad_axis(b, v, axis, room, 0.0)?;
+    let mut shape = c.shape.clone();
+    shape[file_axis] = length + own;
+    let count = b.budget.take(&shape)?;
+    let (values, inner) = (c.floats()?, c.shape[file_axis + 1..].iter().product::<usize>());
+    let (run, row) = (length * inner, (length + own) * inner);
+    let mut data = vec![0.0; count];
+    for (part, values) in data.chunks_exact_mut(row.max(1)).zip(values.chunks_exact(run.max(1))) {
+        let at = if before { 0 } else { own * inner };
+        part[at..at + run].copy_from_slice(values);
+    }
+    b.with_constant("beside", Binary::Add, &padded, &Constant::new(shape, Data::Float(data)), false)
 }
 
 /// Values one behind the other along an axis behind the batch.
@@ -185,12 +206,26 @@ fn mirrored(mode: &str, n: usize, before: usize, after: usize) -> Step<Vec<usize
 }
 
 /// Ranges given in the file's order of axes.
-fn cut(b: &mut Builder, role: &str, v: &Val, start: &[usize], end: &[usize], step: &[usize]) -> Step<Val> {
+pub(super) fn cut(
+    b: &mut Builder,
+    role: &str,
+    v: &Val,
+    start: &[usize],
+    end: &[usize],
+    step: &[usize],
+) -> Step<Val> {
     if start.iter().all(|&s| s == 0) && *end == b.shape(v) && step.iter().all(|&s| s == 1) {
         return Ok(v.clone());
     }
     let memory = |p: &[usize]| v.axes.iter().map(|&a| p[a]).collect();
     b.keep(role, Op::Slice { start: memory(start), end: memory(end), step: memory(step) }, v)
+}
+
+/// Elements of a value's first axis behind the batch.
+pub(super) fn rows(b: &mut Builder, v: &Val, range: std::ops::Range<usize>) -> Step<Val> {
+    let (mut start, mut end) = (vec![0; v.axes.len()], b.shape(v));
+    (start[0], end[0]) = (range.start, range.end);
+    cut(b, "rows", v, &start, &end, &vec![1; v.axes.len()])
 }
 
 /// An end that means "to the last": exporters write the largest integer, tf2onnx a thousand million.
@@ -282,11 +317,39 @@ pub(super) fn parts(b: &mut Builder, call: &Call<'_>, x: &Val, axis: usize) -> S
     Ok(out)
 }
 
-/// `Gather` with constant indices.
+/// `Gather` with constant indices, or of a constant table with computed ones.
 pub(super) fn gather(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    if let Some(Some(Known::Constant(table))) = call.inputs.first() {
+        return embed(b, call, table);
+    }
     let x = call.computed(0)?.clone();
     let axis = b.axis(&x, call.attributes.int("axis", 0))?;
     take(b, &x, axis, call.needed(1)?)
+}
+
+/// Rows of a table that computed whole numbers name.
+fn embed(b: &mut Builder, call: &Call<'_>, table: &Constant) -> Step<Val> {
+    let indices = call.computed(1)?.clone();
+    let rank = table.shape.len();
+    if rank == 0 || call.attributes.int("axis", 0).rem_euclid(rank as i64) != 0 {
+        refuse!(
+            "looks up along axis {} of a constant, which is supported only for the first",
+            call.attributes.int("axis", 0)
+        );
+    }
+    if !b.is_whole(&indices) {
+        mistake!("the indices \"{}\" are no whole numbers", call.name(1));
+    }
+    let (rows, behind) = (table.shape[0], &table.shape[1..]);
+    let width = behind.iter().product();
+    let values = table.floats()?;
+    let order: Vec<usize> = (0..indices.axes.len()).collect();
+    let id = b.arrange(&indices, &order)?;
+    let table = b.param(&[rows, width], values)?;
+    let id = b.emit("", Op::Embed { table }, vec![id])?;
+    let y = Val { id, axes: (0..=order.len()).collect(), merged: indices.merged };
+    let shape: Vec<usize> = b.shape(&indices).iter().chain(behind).copied().collect();
+    reshape::regroup(b, &y, &shape, y.merged)
 }
 
 /// The elements of an axis behind the batch that constant indices name.

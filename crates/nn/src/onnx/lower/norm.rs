@@ -159,6 +159,23 @@ pub(super) fn layer(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
     affine(b, &y, call.needed(1)?, call.constant(2)?)
 }
 
+/// `x / sqrt(mean(x^2) + epsilon)` of each sample over the trailing axes (Zhang and Sennrich 2019).
+pub(super) fn root_mean_square(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
+    let x = call.computed(0)?.clone();
+    let first = wrap(call.attributes.int("axis", -1), b.rank(&x))?;
+    if first == 0 {
+        refuse!("normalises over the batch");
+    }
+    let axes: Vec<usize> = (first - 1 + x.merged..x.axes.len()).collect();
+    let places: Vec<usize> = (0..x.axes.len()).filter(|&p| axes.contains(&x.axes[p])).collect();
+    let square = b.binary("square", Binary::Mul, &x, &x)?;
+    let mean = b.keep("mean", Op::Reduce { how: Reduce::Mean, axes: places, keep: true }, &square)?;
+    let mean = b.with_number("epsilon", Binary::Add, &mean, call.attributes.float("epsilon", 1e-5))?;
+    let root = b.activate("root", Activation::Sqrt, &mean)?;
+    let y = b.binary("normalised", Binary::Div, &x, &root)?;
+    affine(b, &y, call.needed(1)?, None)
+}
+
 /// A constant of one number a channel, shaped to meet the file's axis 1.
 fn per_channel(c: &Constant, rank: usize) -> Constant {
     let mut shape = vec![1; rank - 1];

@@ -34,7 +34,7 @@ pub fn backward(flow: &mut Flow, graph: &Graph, i: usize, d: Vec<f32>, params: &
 }
 
 /// In fixed blocks, summed in order.
-fn add_column_sums(d: &[f32], sums: &mut [f32]) {
+pub fn add_column_sums(d: &[f32], sums: &mut [f32]) {
     let channels = sums.len();
     let lanes = norm::repeat(&vec![0.0; channels]);
     let block = (super::PIECE / lanes.len()).max(1) * lanes.len();
@@ -51,7 +51,8 @@ fn add_column_sums(d: &[f32], sums: &mut [f32]) {
     }
 }
 
-fn view(data: &[f32], rows: usize, cols: usize) -> Rows<'_> {
+/// A value as a matrix.
+pub fn view(data: &[f32], rows: usize, cols: usize) -> Rows<'_> {
     Rows::new(data, rows, cols).expect("a validated value")
 }
 
@@ -61,12 +62,7 @@ fn dense(flow: &mut Flow, graph: &Graph, i: usize, weights: Rows, d: &[f32], gra
     let rows = d.len() / outputs;
     let x = view(flow.tape.value(source, flow.n), rows, inputs);
     let d_rows = view(d, rows, outputs);
-    // Each task owns some inputs' rows of the gradient: nothing to sum over tasks.
-    gradient.par_chunks_mut(2 * ROWS * outputs).enumerate().for_each(|(k, part)| {
-        let count = part.len() / outputs;
-        let x = x.columns(k * 2 * ROWS, count);
-        gemm_xt(x, d_rows, &mut RowsMut::new(part, count, outputs).expect("rows of the gradient"), 1.0);
-    });
+    add_products(x, d_rows, gradient, outputs, 0);
     if flow.tape.wants[source] {
         let mut dx = flow.buffer(rows * inputs);
         dx.par_chunks_mut(ROWS * inputs).enumerate().for_each(|(k, part)| {
@@ -76,6 +72,17 @@ fn dense(flow: &mut Flow, graph: &Graph, i: usize, weights: Rows, d: &[f32], gra
         });
         flow.deposit(source, dx);
     }
+}
+
+/// Adds `x^T d` to the columns from `first` on of a gradient of `columns`.
+pub fn add_products(x: Rows, d: Rows, gradient: &mut [f32], columns: usize, first: usize) {
+    // Each task owns some inputs' rows of the gradient: nothing to sum over tasks.
+    gradient.par_chunks_mut(2 * ROWS * columns).enumerate().for_each(|(k, part)| {
+        let count = part.len() / columns;
+        let mut part =
+            RowsMut::strided(&mut part[first..], count, d.cols(), columns).expect("rows of the gradient");
+        gemm_xt(x.columns(k * 2 * ROWS, count), d, &mut part, 1.0);
+    });
 }
 
 fn conv(
