@@ -374,6 +374,14 @@ pub enum Op {
         /// `[rows, width]`
         table: ParamId,
     },
+    /// Limited to `-bound` to `bound` and rounded to the levels of an input converter in between; both are learned, and gradients
+    /// pass rounding straight through.
+    Range {
+        /// `[1]`; its magnitude counts.
+        bound: ParamId,
+        /// An odd number; 0 rounds nothing.
+        levels: u32,
+    },
     /// The second of three values where the first is not zero, the third elsewhere, with broadcasting.
     Select,
 }

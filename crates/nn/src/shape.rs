@@ -28,6 +28,7 @@ impl Op {
             Op::Softmax { .. } => "Softmax",
             Op::Embed { .. } => "Embed",
             Op::Select => "Select",
+            Op::Range { .. } => "Range",
             Op::Recurrent(r) => match r.cell {
                 Cell::Simple { .. } => "RNN",
                 Cell::Lstm { .. } => "LSTM",
@@ -43,7 +44,9 @@ impl Op {
                 std::iter::once(*weight).chain(*bias).collect()
             }
             Op::BatchNorm { gamma, beta, mean, variance, .. } => vec![*gamma, *beta, *mean, *variance],
-            Op::BinaryConst { param, .. } | Op::Embed { table: param } => vec![*param],
+            Op::BinaryConst { param, .. } | Op::Embed { table: param } | Op::Range { bound: param, .. } => {
+                vec![*param]
+            }
             Op::Recurrent(r) => std::iter::once(r.weight)
                 .chain([r.bias, r.hidden, r.state, r.peepholes].into_iter().flatten())
                 .collect(),
@@ -58,7 +61,9 @@ impl Op {
                 std::iter::once(weight).chain(bias).collect()
             }
             Op::BatchNorm { gamma, beta, mean, variance, .. } => vec![gamma, beta, mean, variance],
-            Op::BinaryConst { param, .. } | Op::Embed { table: param } => vec![param],
+            Op::BinaryConst { param, .. } | Op::Embed { table: param } | Op::Range { bound: param, .. } => {
+                vec![param]
+            }
             Op::Recurrent(Recurrence { weight, bias, hidden, state, peepholes, .. }) => {
                 std::iter::once(weight).chain(bias).chain(hidden).chain(state).chain(peepholes).collect()
             }
@@ -208,6 +213,13 @@ impl Graph {
                 Ok(inputs[0].to_vec())
             }
             Op::Activate(_) => Ok(inputs[0].to_vec()),
+            Op::Range { bound, levels } => {
+                if *levels != 0 && (levels % 2 == 0 || *levels < 3) {
+                    return Err(format!("{levels} levels: an odd number from 3 on is needed, or 0"));
+                }
+                param(*bound, "bound", &[1])?;
+                Ok(inputs[0].to_vec())
+            }
             Op::MaxPool(window) | Op::AvgPool { window, .. } => {
                 windowed(inputs[0], window, spatial(inputs[0])?[2])
             }

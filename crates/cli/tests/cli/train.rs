@@ -102,7 +102,7 @@ fn weights_of_three_values_are_what_is_written_and_the_curves_become_a_page() {
     let value = json(&trained(dir.path(), args));
     assert!(value["scalars"]["test_accuracy"]["value"].as_f64().unwrap() > 50.0, "{value}");
     let bytes = std::fs::read(dir.path().join("mlp.onnx")).unwrap();
-    let graph = neurohm::nn::onnx::read(&bytes, &|_| Err(String::new())).unwrap().graph;
+    let graph = ::neurohm::nn::onnx::read(&bytes, &|_| Err(String::new())).unwrap().graph;
     for layer in graph.weighted_layers() {
         let mut values: Vec<u32> = graph.params[layer.weight].data.iter().map(|w| w.to_bits()).collect();
         values.sort_unstable();
@@ -113,6 +113,20 @@ fn weights_of_three_values_are_what_is_written_and_the_curves_become_a_page() {
     assert!(page.contains("Learning rate of the last step of each epoch"));
     let loss = std::fs::read_to_string(dir.path().join("curves/loss.csv")).unwrap();
     assert_eq!(loss.lines().filter(|l| l.starts_with(['1', '2', '3'])).count(), 3, "{loss}");
+}
+
+#[test]
+fn learned_input_ranges_are_written_as_clips() {
+    let dir = folder();
+    json(&trained(dir.path(), "mlp --epochs 2 --input-levels 255 -o mlp.onnx --json"));
+    let bytes = std::fs::read(dir.path().join("mlp.onnx")).unwrap();
+    let graph = ::neurohm::nn::onnx::read(&bytes, &|_| Err(String::new())).unwrap().graph;
+    use ::neurohm::nn::graph::{Activation, Op};
+    let clip =
+        |op: &Op| matches!(op, Op::Activate(Activation::Clip { min, max }) if *min == -max && *max > 0.0);
+    assert_eq!(graph.nodes.iter().filter(|n| clip(&n.op)).count(), 3);
+    // Further training takes the clips up again.
+    json(&trained(dir.path(), "mlp.onnx --epochs 1 --input-ranges -o more.onnx --json"));
 }
 
 #[test]
@@ -130,6 +144,7 @@ fn mistakes_in_training_are_told() {
         ("mlp --weight-levels 4", "odd numbers"),
         ("mlp --weights quaternary", "ternary"),
         ("mlp --output-levels 0", "odd numbers"),
+        ("mlp --input-levels 8", "odd numbers"),
         ("mlp --clip 0", "clip"),
         ("mlp --validation 1e-6", "leaves none on one side"),
         ("mlp --patience 3", "--validation"),

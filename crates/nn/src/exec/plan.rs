@@ -111,5 +111,8 @@ impl Layout {
 
 /// Whether the step can write its result over an input of the same size.
 fn overwritable(op: &Op) -> bool {
-    matches!(op, Op::Activate(_) | Op::BatchNorm { .. } | Op::Softmax { .. } | Op::Binary(_))
+    matches!(
+        op,
+        Op::Activate(_) | Op::BatchNorm { .. } | Op::Softmax { .. } | Op::Binary(_) | Op::Range { .. }
+    )
 }

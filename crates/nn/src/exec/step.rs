@@ -6,7 +6,7 @@ use crate::error::NnError;
 use crate::graph::{Graph, Node, Op, Tensor, ValueId};
 use crate::kernels::conv::Patches;
 use crate::kernels::nest;
-use crate::kernels::{activation, broadcast, layout, norm, reduce};
+use crate::kernels::{activation, broadcast, layout, norm, range, reduce};
 use crate::shape::spatial;
 use neurohm_array::gemm;
 use neurohm_num::{Rows, RowsMut};
@@ -147,6 +147,10 @@ pub fn run(
         (Op::Activate(a), _) => {
             own(out);
             activation::apply(*a, out);
+        }
+        (Op::Range { bound, levels }, _) => {
+            own(out);
+            range::apply(out, range::bound(&graph.params[*bound].data), *levels);
         }
         (Op::Reduce { how, axes, .. }, _) => {
             let count = axes.iter().map(|&a| x_shape[a]).product();

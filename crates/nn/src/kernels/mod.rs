@@ -8,5 +8,6 @@ pub mod layout;
 pub mod nest;
 pub mod norm;
 pub mod pool;
+pub mod range;
 pub mod reduce;
 pub mod scratch;

@@ -239,6 +239,11 @@ impl Writer<'_> {
                 );
             }
             Op::Activate(f) => self.activate(*f, &x, out),
+            // The levels are a converter's matter.
+            Op::Range { bound, .. } => {
+                let max = crate::kernels::range::bound(&graph.params[*bound].data);
+                self.activate(Activation::Clip { min: -max, max }, &x, out)
+            }
             Op::MaxPool(window) => {
                 self.channels_first(rank, "MaxPool", vec![x], window_attributes(window, rank - 1, true), out);
             }

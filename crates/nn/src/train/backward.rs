@@ -4,7 +4,7 @@ use super::tape::{Saved, Tape, share};
 use crate::exec::step;
 use crate::graph::{Binary, Graph, Op, Tensor, ValueId};
 use crate::kernels::nest::{self, Nest};
-use crate::kernels::{activation, broadcast, layout, norm, reduce};
+use crate::kernels::{activation, broadcast, layout, norm, range, reduce};
 use neurohm_array::{gemm_wt, gemm_xt};
 use neurohm_num::RowsMut;
 use rayon::prelude::*;
@@ -105,6 +105,18 @@ fn node(flow: &mut Flow, graph: &Graph, i: usize, mut d: Vec<f32>, params: &mut 
                 let pieces = d.par_chunks_mut(PIECE).zip(v.par_chunks(PIECE));
                 pieces.for_each(|(d, v)| activation::backward(*a, v, d));
             }
+            return flow.deposit(source, d);
+        }
+        Op::Range { bound, levels } => {
+            let b = range::bound(&graph.params[*bound].data);
+            let x = flow.tape.value(source, n);
+            let pieces = d.par_chunks_mut(PIECE).zip(x.par_chunks(PIECE));
+            let parts: Vec<f64> = pieces.map(|(d, x)| range::backward(x, d, b, *levels)).collect();
+            // So scaled, a bound moves as fast as weights do (Esser et al. 2020, section 2.2).
+            let half = (levels / 2).max(1) as f64;
+            let scale = 1.0 / (flow.tape.size[source].max(1) as f64 * half).sqrt();
+            let sign = graph.params[*bound].data[0].signum();
+            params[*bound].data[0] += sign * (parts.iter().sum::<f64>() * scale) as f32;
             return flow.deposit(source, d);
         }
         Op::Softmax { axis, log } => {

@@ -12,6 +12,7 @@ mod gradients;
 mod hardware;
 mod loss;
 mod optimiser;
+mod ranges;
 mod recalibrate;
 mod tape;
 
@@ -21,6 +22,7 @@ pub use config::{Augment, Optimiser, Schedule, TrainConfig};
 pub use data::Labelled;
 pub use hardware::Hardware;
 pub use optimiser::Memory;
+pub use ranges::learn_ranges;
 pub use recalibrate::recalibrate;
 
 use crate::error::NnError;

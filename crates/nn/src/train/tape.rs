@@ -279,7 +279,12 @@ impl Tape {
 pub fn trains(op: &Op) -> bool {
     matches!(
         op,
-        Op::Dense { .. } | Op::Conv { .. } | Op::BatchNorm { .. } | Op::Recurrent(_) | Op::Embed { .. }
+        Op::Dense { .. }
+            | Op::Conv { .. }
+            | Op::BatchNorm { .. }
+            | Op::Recurrent(_)
+            | Op::Embed { .. }
+            | Op::Range { .. }
     )
 }
 
@@ -324,6 +329,7 @@ pub fn trained(graph: &Graph) -> Vec<Option<bool>> {
                 r.bias.into_iter().chain(r.peepholes).for_each(|p| trained[p] = Some(false));
             }
             Op::Embed { table } => trained[table] = Some(true),
+            Op::Range { bound, .. } => trained[bound] = Some(false),
             Op::BatchNorm { gamma, beta, .. } => {
                 trained[gamma] = Some(false);
                 trained[beta] = Some(false);

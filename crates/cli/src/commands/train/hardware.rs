@@ -32,6 +32,13 @@ pub struct HardwareOptions {
     /// Leave out each weight with this probability, others at every step
     #[arg(long, value_name = "NUMBER")]
     drop_connect: Option<f32>,
+    /// Learn a range for the inputs of every weighted layer; it is written as a clip in front of the layer, and a chip's
+    /// converters that calibrate on data find it there
+    #[arg(long)]
+    input_ranges: bool,
+    /// Round these inputs to so many levels (an odd number) within their learned range; gradients pass as if they were not
+    #[arg(long, value_name = "N")]
+    input_levels: Option<u32>,
     /// Round the outputs of weighted layers to so many levels (an odd number); gradients pass as if they were not
     #[arg(long, value_name = "N")]
     output_levels: Option<u32>,
@@ -79,11 +86,18 @@ impl HardwareOptions {
             ("weight_levels", self.weight_levels.map(|n| n.to_string())),
             ("weights", self.weights.map(|kind| kind.name().to_owned())),
             ("drop_connect", number(self.drop_connect)),
+            ("input_ranges", self.inputs().map(|_| "true".to_owned())),
+            ("input_levels", self.input_levels.map(|n| n.to_string())),
             ("output_levels", self.output_levels.map(|n| n.to_string())),
             ("output_noise", number(self.output_noise)),
         ]
         .into_iter()
         .filter_map(|(name, value)| value.map(|value| (name, value)))
+    }
+
+    /// Levels of learned input ranges, 0 to round nothing; none where no ranges are learned.
+    pub fn inputs(&self) -> Option<u32> {
+        self.input_levels.or_else(|| self.input_ranges.then_some(0))
     }
 
     /// The hardware, for the layers of a network.
@@ -116,6 +130,9 @@ impl HardwareOptions {
         }
         let outputs =
             Outputs { levels: self.output_levels.unwrap_or(0), noise: self.output_noise.unwrap_or(0.0) };
+        if self.input_levels == Some(0) {
+            return Err(Failure::request("--input-levels 0: allowed are odd numbers from 3 on"));
+        }
         if self.output_levels == Some(0) {
             return Err(Failure::request("--output-levels 0: allowed are odd numbers from 3 on"));
         }

@@ -7,7 +7,7 @@ mod samples;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use neurohm::nn::train::{Checkpoint, Hardware};
+use neurohm::nn::train::{Checkpoint, Hardware, learn_ranges};
 use neurohm::nn::{Digital, EpochReport, Graph, NnError, TrainConfig, Trainer, evaluate, onnx};
 use neurohm::num::{Key, Unwatched, stats};
 use neurohm::report::number::quantity;
@@ -111,11 +111,16 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
 
     let progress = Progress::new(terminal);
     let key = Key::root(options.seed);
-    let material = Material::load(&options.model, &options.data, key, options.validation, &progress)?;
+    let mut material = Material::load(&options.model, &options.data, key, options.validation, &progress)?;
     if (options.shift > 0 || options.flip) && material.channels_first {
         return Err(Failure::request(
             "--shift and --flip need a network that takes channels last, and this one takes them first",
         ));
+    }
+    if let Some(levels) = options.hardware.inputs() {
+        let mut graph = material.graph.clone();
+        learn_ranges(&mut graph, material.learn().x, levels).map_err(|e| Failure::request(e.to_string()))?;
+        material.graph = graph;
     }
     let aware =
         options.hardware.any().then(|| options.hardware.hardware(&material.graph, key)).transpose()?;
