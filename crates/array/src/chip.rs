@@ -15,7 +15,7 @@ use crate::cells::{Cells, Drive};
 use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
 use crate::converter::{not_negative, positive};
 use crate::lines::Lines;
-use crate::mapping::{Mapping, Per, Scale, Tile};
+use crate::mapping::{Bias, Mapping, Per, Scale, Tile};
 use crate::wires::{Access, Conduction};
 
 /// Everything that decides what a matrix product on this chip gives.
@@ -158,7 +158,12 @@ impl ChipSpec {
             input_noise: 0.0,
             output_noise: 0.0,
             tile: Tile { rows: 512, columns: 512 },
-            mapping: Mapping { devices_per_polarity: 1, per: Per::Tile, scale: Scale::Maximum {} },
+            mapping: Mapping {
+                devices_per_polarity: 1,
+                per: Per::Tile,
+                scale: Scale::Maximum {},
+                bias: Bias::default(),
+            },
             wires: Lines::Ideal {},
             cells: Cells::default(),
             dac: Dac::Ideal {},

@@ -7,7 +7,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::SettingError;
-use crate::converter::percentage;
+use crate::converter::{percentage, positive};
 use crate::kernel;
 
 /// Size of one crossbar in weights. A weight is a differential pair of devices, or of `N` devices each.
@@ -31,6 +31,41 @@ pub struct Mapping {
     pub per: Per,
     /// Which weight is the largest conductance.
     pub scale: Scale,
+    /// Where biases of a layer are added.
+    #[serde(default, skip_serializing_if = "Bias::is_digital")]
+    pub bias: Bias,
+}
+
+/// Where biases of a layer are added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Bias {
+    /// Behind the converters, exactly.
+    Digital {},
+    /// In cells on one more word line, which is driven at a constant input through a converter like the others: a cell holds
+    /// its bias divided by that input, and takes part in scales, noise, drift and its compensation as weights do.
+    WordLine {
+        /// The constant, in units of the layer's inputs; above 0. Where it exceeds them, they share the converter's range with
+        /// it; where it is small, biases are large weights.
+        #[serde(default = "unity")]
+        input: f64,
+    },
+}
+
+fn unity() -> f64 {
+    1.0
+}
+
+impl Default for Bias {
+    fn default() -> Self {
+        Self::Digital {}
+    }
+}
+
+impl Bias {
+    fn is_digital(&self) -> bool {
+        *self == Self::Digital {}
+    }
 }
 
 /// Which weights share one scale.
@@ -75,9 +110,12 @@ impl Mapping {
                 format!("{} is not from 1 to 64", self.devices_per_polarity),
             ));
         }
-        match self.scale {
-            Scale::Maximum {} => Ok(()),
-            Scale::Percentile { p } => percentage("mapping.scale.percentile.p", p),
+        if let Scale::Percentile { p } = self.scale {
+            percentage("mapping.scale.percentile.p", p)?;
+        }
+        match self.bias {
+            Bias::Digital {} => Ok(()),
+            Bias::WordLine { input } => positive("mapping.bias.word_line.input", input),
         }
     }
 }

@@ -415,7 +415,7 @@ impl Pass<'_> {
         // Row 0 of the conductances is the sum over all output strips.
         let line = if self.outs.len() == self.bars.strips().1.len() { 0 } else { 1 + self.outs.start };
         let terms = self.bars.response.map_or(1, |response| response.current.terms());
-        let lines = self.bars.strips().1.len() + 1;
+        let lines = self.bars.conductances.rows() / terms;
         let term = |k: usize| {
             let conductances = &self.bars.conductances.row(k * lines + line)[self.inputs()];
             let squares = scratch.dissipation[k * conductances.len()..].iter().zip(conductances);

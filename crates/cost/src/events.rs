@@ -38,10 +38,11 @@ impl Events {
     pub fn of_layer(layer: &Layer, fabric: &Fabric) -> Self {
         let matrices = layer.groups * layer.products;
         let (strips_in, strips_out) = strips(layer, fabric);
-        let reads = matrices * layer.rows * layer.columns * u64::from(fabric.lines_per_weight);
+        let word_lines = fabric.word_lines(layer);
+        let reads = matrices * word_lines * layer.columns * u64::from(fabric.lines_per_weight);
         let mut tally = Tally::default();
         tally.macs = layer.macs();
-        tally.dac_conversions = matrices * layer.rows * strips_out;
+        tally.dac_conversions = matrices * word_lines * strips_out;
         tally.adc_conversions = matrices * layer.columns * strips_in;
         tally.cell_reads = reads;
         tally.cell_read_energy = (reads as f64 * fabric.cell_read_j() / ENERGY_QUANTUM_J) as u128;
@@ -59,7 +60,10 @@ impl Events {
 
 /// Crossbars that a group's matrix takes: along its inputs and along its outputs.
 pub(crate) fn strips(layer: &Layer, fabric: &Fabric) -> (u64, u64) {
-    (layer.rows.div_ceil(u64::from(fabric.rows)), layer.columns.div_ceil(u64::from(fabric.columns)))
+    (
+        fabric.word_lines(layer).div_ceil(u64::from(fabric.rows)),
+        layer.columns.div_ceil(u64::from(fabric.columns)),
+    )
 }
 
 /// Energy of events, by component, J.

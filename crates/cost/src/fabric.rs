@@ -1,10 +1,10 @@
 //! The crossbars of a chip, as far as they are priced.
 
-use neurohm_array::{Adc, ChipSpec, Dac, Resolution, UniformAdc};
+use neurohm_array::{Adc, Bias, ChipSpec, Dac, Resolution, UniformAdc};
 use serde::Serialize;
 
 use crate::component::{Conversion, Operation};
-use crate::{CostError, Technology};
+use crate::{CostError, Layer, Technology};
 
 /// What a network's inputs and weights are like, where only its shapes are known. Printed with results that use it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -35,6 +35,8 @@ pub struct Fabric {
     pub columns: u32,
     /// Bit lines that a weight takes: the two sides of a pair, times the devices of a side.
     pub lines_per_weight: u32,
+    /// Whether biases take a word line.
+    pub bias_line: bool,
     /// Bits of an input.
     pub input_bits: u32,
     /// Bits of a conversion.
@@ -136,6 +138,7 @@ impl Fabric {
             rows,
             columns: chip.tile.columns,
             lines_per_weight,
+            bias_line: matches!(chip.mapping.bias, Bias::WordLine { .. }),
             input_bits,
             output_bits,
             redundancy,
@@ -152,6 +155,17 @@ impl Fabric {
             adcs: f64::from(organisation.adcs_per_core) / f64::from(organisation.crossbars_per_core),
             activity,
         })
+    }
+
+    /// Word lines that each matrix of a layer takes.
+    pub fn word_lines(&self, layer: &Layer) -> u64 {
+        layer.rows + u64::from(self.bias_line && layer.bias)
+    }
+
+    /// Cells that a layer takes.
+    pub fn cells_of(&self, layer: &Layer) -> u64 {
+        let lines = self.word_lines(layer).saturating_mul(layer.columns).saturating_mul(layer.groups);
+        lines.saturating_mul(u64::from(self.lines_per_weight))
     }
 
     /// Bit lines of a crossbar.

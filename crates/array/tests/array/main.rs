@@ -2,6 +2,7 @@
 //!
 //! One program: linking one a file took longer than the tests.
 
+mod bias;
 mod cells;
 mod chip;
 mod damaged_chips;

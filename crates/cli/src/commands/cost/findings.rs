@@ -100,8 +100,8 @@ impl Found<'_> {
             Higher,
             "Cells of these tiles that hold weights".into(),
         );
-        let cells: f64 = m.layers.iter().map(|l| (l.layer.weights() * l.copies) as f64).sum();
-        let cells = cells * f64::from(self.fabric.lines_per_weight);
+        let cells: f64 =
+            m.layers.iter().map(|l| self.fabric.cells_of(&l.layer) as f64 * l.copies as f64).sum();
         let written = program(
             cells,
             m.layers.iter().map(|l| l.crossbars * l.copies).sum(),
