@@ -163,6 +163,7 @@ impl ChipSpec {
                 per: Per::Tile,
                 scale: Scale::Maximum {},
                 bias: Bias::default(),
+                slices: None,
             },
             wires: Lines::Ideal {},
             cells: Cells::default(),
@@ -198,10 +199,11 @@ impl ChipSpec {
         chip
     }
 
-    /// Whether a product on it is the plain product: nothing in it changes a number, but for clipping of
-    /// weights to a percentile.
+    /// Whether a product on it is the plain product: nothing in it changes a number. Clipping of
+    /// weights to a percentile and digits of weights do.
     pub fn is_exact(&self) -> bool {
-        self.nonidealities().is_empty() && matches!(self.mapping.scale, Scale::Maximum {})
+        let whole = matches!(self.mapping.scale, Scale::Maximum {}) && self.mapping.slices.is_none();
+        self.nonidealities().is_empty() && whole
     }
 
     /// Whether cells, once programmed, look the same at every read.

@@ -10,7 +10,12 @@ use crate::SettingError;
 use crate::converter::{percentage, positive};
 use crate::kernel;
 
-/// Size of one crossbar in weights. A weight is a differential pair of devices, or of `N` devices each.
+mod slices;
+
+pub use slices::{Combine, Digits, Slices};
+
+/// Size of one crossbar in weights. A weight is a differential pair of devices, or of `N` devices each, or such a pair for each
+/// of its slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tile {
@@ -34,6 +39,9 @@ pub struct Mapping {
     /// Where biases of a layer are added.
     #[serde(default, skip_serializing_if = "Bias::is_digital")]
     pub bias: Bias,
+    /// Digits of different significance, where a weight has several; without it a weight is one pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slices: Option<Slices>,
 }
 
 /// Where biases of a layer are added.
@@ -113,9 +121,22 @@ impl Mapping {
         if let Scale::Percentile { p } = self.scale {
             percentage("mapping.scale.percentile.p", p)?;
         }
-        match self.bias {
-            Bias::Digital {} => Ok(()),
-            Bias::WordLine { input } => positive("mapping.bias.word_line.input", input),
+        if let Bias::WordLine { input } = self.bias {
+            positive("mapping.bias.word_line.input", input)?;
+        }
+        self.slices.as_ref().map_or(Ok(()), Slices::check)
+    }
+
+    /// Devices of a weight.
+    pub fn devices_per_weight(&self) -> u32 {
+        2 * self.devices_per_polarity * self.slices.as_ref().map_or(1, Slices::count) as u32
+    }
+
+    /// Conversions of an output of one crossbar: of each slice one where slices are combined behind the converters.
+    pub fn conversions_per_output(&self) -> u32 {
+        match &self.slices {
+            Some(slices) if slices.combine == Combine::Digital => slices.count() as u32,
+            _ => 1,
         }
     }
 }

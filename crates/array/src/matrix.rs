@@ -16,6 +16,7 @@ use crate::response::Response;
 use crate::{ArrayError, ChipSpec, SarConverter, Tally, kernel};
 
 mod products;
+mod write;
 
 /// Weights (inputs x outputs) in the cells of crossbars.
 ///
@@ -37,15 +38,19 @@ pub struct AnalogMatrix {
     rows: Vec<Range<usize>>,
     /// The same without the biases' line.
     input_rows: Vec<Range<usize>>,
+    /// Strips of columns: where slices have converters of their own, those of each slice of a crossbar, one behind the other.
     columns: Vec<Range<usize>>,
+    /// Strips of outputs, one a crossbar.
+    output_columns: Vec<Range<usize>>,
     /// Row strips outside; none on an exact chip, whose weights stay as they are.
     crossbars: Vec<Crossbar>,
-    /// Digital factor of each row strip and output: its scale, and that divided by the drift compensation.
+    /// Digital factor of each row strip and column: its scale times what its slice is worth, and that divided by the drift
+    /// compensation.
     scales: Vec<f32>,
     gains: Vec<f32>,
     /// What cells that do not obey Ohm's law do.
     response: Option<Arc<Response>>,
-    /// What the cells hold as of the last read: inputs x outputs, in units of a full weight; one such matrix for each
+    /// What the cells hold as of the last read: word lines x columns, in units of a full weight; one such matrix for each
     /// term of the cells' response.
     weights: Vec<f32>,
     /// Variance of one read of it; empty where none is redrawn.
@@ -103,7 +108,9 @@ impl AnalogMatrix {
         let word_lines = inputs + usize::from(bias.is_some());
         let rows = cuts(word_lines, chip.tile.rows as usize);
         let input_rows = rows.iter().map(|r| r.start..r.end.min(inputs)).filter(|r| !r.is_empty()).collect();
-        let columns = cuts(outputs, chip.tile.columns as usize);
+        let output_columns = cuts(outputs, chip.tile.columns as usize);
+        let columns = side_by_side(&output_columns, chip.mapping.conversions_per_output() as usize);
+        let width = columns.last().map_or(0, |c| c.end);
         let ranges = Ranges::fixed(chip, rows.len() * columns.len());
         // One crossbar after the other, row strips outside.
         let behind_columns = rows.iter().flat_map(|_| columns.iter().map(Range::len));
@@ -120,13 +127,13 @@ impl AnalogMatrix {
             outputs,
             bias,
             crossbars: Vec::new(),
-            scales: vec![1.0; rows.len() * outputs],
+            scales: vec![1.0; rows.len() * width],
             gains: Vec::new(),
             response: Response::at_first(chip)?,
             weights: Vec::new(),
             variances: Vec::new(),
             on_rows: vec![0.0; (columns.len() + 1) * word_lines],
-            on_columns: vec![0.0; (rows.len() + 1) * outputs],
+            on_columns: vec![0.0; (rows.len() + 1) * width],
             forward_ranges: ranges.clone(),
             transposed_ranges: ranges,
             baseline: None,
@@ -137,6 +144,7 @@ impl AnalogMatrix {
             rows,
             input_rows,
             columns,
+            output_columns,
         };
         if !chip.is_exact() {
             matrix.crossbars = matrix.blank()?;
@@ -164,51 +172,14 @@ impl AnalogMatrix {
         if self.crossbars.is_empty() {
             self.weights = (0..self.inputs).flat_map(|r| weights.row(r)).copied().collect();
             self.was_read = true;
-        } else if let Some(bias) = &self.bias {
-            // A cell at the constant input adds what the bias asks for.
-            let line = bias.values.iter().map(|b| b / bias.input);
-            let lines: Vec<f32> =
-                (0..self.inputs).flat_map(|r| weights.row(r)).copied().chain(line).collect();
-            self.write(Rows::new(&lines, self.word_lines(), self.outputs)?);
         } else {
-            self.write(weights);
+            self.write(weights)?;
         }
         self.gains.clone_from(&self.scales);
         if self.chip.drift_compensation.probes() > 0 && !self.crossbars.is_empty() {
             self.take_baseline()?;
         }
         Ok(())
-    }
-
-    /// Every crossbar, not yet programmed.
-    fn blank(&self) -> Result<Vec<Crossbar>, ArrayError> {
-        let mut crossbars = Vec::with_capacity(self.tiles());
-        for rows in &self.rows {
-            for columns in &self.columns {
-                let key = self.key.child("tile", crossbars.len() as u64);
-                crossbars.push(Crossbar::new(&self.chip, rows.len(), columns.len(), key)?);
-            }
-        }
-        Ok(crossbars)
-    }
-
-    /// Chooses the scales and programs every crossbar.
-    fn write(&mut self, weights: Rows) {
-        let outputs = self.outputs;
-        let part = |rows: &Range<usize>, columns: &Range<usize>| {
-            weights.slice(rows.start, rows.len()).columns(columns.start, columns.len())
-        };
-        for (strip, rows) in self.rows.iter().enumerate() {
-            for columns in &self.columns {
-                let scales = &mut self.scales[strip * outputs..][columns.clone()];
-                self.chip.mapping.choose_scales(part(rows, columns), scales);
-            }
-        }
-        let Self { rows, columns, scales, crossbars, .. } = self;
-        crossbars.par_iter_mut().enumerate().for_each(|(tile, crossbar)| {
-            let (strip, columns) = (tile / columns.len(), &columns[tile % columns.len()]);
-            crossbar.program(part(&rows[strip], columns), &scales[strip * outputs..][columns.clone()]);
-        });
     }
 
     /// Lets `dt_s` seconds pass, in an instant.
@@ -250,9 +221,9 @@ impl AnalogMatrix {
         if self.response.is_some() {
             return self.refresh_curved();
         }
+        let size = self.word_lines() * self.width();
         let Self { rows, columns, crossbars, weights, variances, .. } = self;
         let readings: Vec<_> = crossbars.iter_mut().map(Crossbar::observe).collect();
-        let size = (self.inputs + usize::from(self.bias.is_some())) * self.outputs;
         weights.resize(size, 0.0);
         variances.resize(if readings.iter().any(Reading::has_variance) { size } else { 0 }, 0.0);
         let weights = rows_of_each(weights, rows, columns);
@@ -268,6 +239,7 @@ impl AnalogMatrix {
 
     /// The same of cells that do not obey Ohm's law.
     fn refresh_curved(&mut self) -> Result<(), ArrayError> {
+        let size = self.word_lines() * self.width();
         let Self { rows, columns, crossbars, weights, variances, .. } = self;
         let readings: Vec<_> = crossbars.iter_mut().map(Crossbar::observe).collect();
         let noisy = readings.iter().any(Reading::has_variance);
@@ -283,7 +255,6 @@ impl AnalogMatrix {
             self.response = Response::of(&self.chip, largest, noisy)?;
         }
         let Some(response) = &self.response else { return Ok(()) };
-        let size = (self.inputs + usize::from(self.bias.is_some())) * self.outputs;
         weights.resize(response.current.terms() * size, 0.0);
         variances.resize(if noisy { response.noise_terms() * size } else { 0 }, 0.0);
         let mut parts: Vec<(TermRows, TermRows)> = held.iter().map(|_| Default::default()).collect();
@@ -311,13 +282,13 @@ impl AnalogMatrix {
 
     /// Sums conductances on lines, from those of every crossbar and term.
     fn sum_lines(&mut self, sums: Vec<Vec<LineSums>>) {
-        let (terms, word_lines) = (self.terms(), self.word_lines());
+        let (terms, word_lines, width) = (self.terms(), self.word_lines(), self.width());
         let Self { rows, columns, .. } = self;
         let (on_row_lines, on_column_lines) = (columns.len() + 1, rows.len() + 1);
         self.on_rows.clear();
         self.on_rows.resize(terms * on_row_lines * word_lines, 0.0);
         self.on_columns.clear();
-        self.on_columns.resize(terms * on_column_lines * self.outputs, 0.0);
+        self.on_columns.resize(terms * on_column_lines * width, 0.0);
         for (tile, sums) in sums.into_iter().enumerate() {
             let (r, c) = (tile / columns.len(), tile % columns.len());
             for (k, sums) in sums.into_iter().enumerate() {
@@ -326,7 +297,7 @@ impl AnalogMatrix {
                     on_rows.iter_mut().zip(&sums.rows).for_each(|(sum, g)| *sum += g);
                 }
                 for line in [0, 1 + r].map(|line| k * on_column_lines + line) {
-                    let on_columns = &mut self.on_columns[line * self.outputs..][columns[c].clone()];
+                    let on_columns = &mut self.on_columns[line * width..][columns[c].clone()];
                     on_columns.iter_mut().zip(&sums.columns).for_each(|(sum, g)| *sum += g);
                 }
             }
@@ -384,20 +355,23 @@ impl AnalogMatrix {
     fn held(&self, strip: usize, lines: Range<usize>, mut take: impl FnMut(usize, &[f32])) {
         let full = self.periphery.input.largest_code.unwrap_or(1.0);
         let parts = self.response.as_ref().map(|response| response.at_full(full));
-        let gains = &self.gains[strip * self.outputs..][..self.outputs];
-        let (mut sum, mut scaled) = (vec![0.0; self.outputs], vec![0.0; self.outputs]);
+        let width = self.width();
+        let gains = &self.gains[strip * width..][..width];
+        let (mut sum, mut scaled) = (vec![0.0; width], vec![0.0; width]);
+        let mut whole = vec![0.0; self.outputs];
         for r in lines {
-            let row = &self.weights[r * self.outputs..][..self.outputs];
+            let row = &self.weights[r * width..][..width];
             if let Some(parts) = &parts {
                 for (k, part) in parts.iter().enumerate() {
-                    let term = &self.weights[(k * self.word_lines() + r) * self.outputs..][..self.outputs];
+                    let term = &self.weights[(k * self.word_lines() + r) * width..][..width];
                     kernel::add_scaled(term, *part, k > 0, &mut sum);
                 }
                 kernel::multiply(&sum, gains, &mut scaled);
             } else {
                 kernel::multiply(row, gains, &mut scaled);
             }
-            take(r, &scaled);
+            self.add_slices(&scaled, &mut whole);
+            take(r, &whole);
         }
     }
 
@@ -415,6 +389,14 @@ impl AnalogMatrix {
     fn word_lines(&self) -> usize {
         self.inputs + usize::from(self.bias.is_some())
     }
+    /// Strips of columns that a strip of outputs has: one for each slice with converters of its own.
+    fn slices(&self) -> usize {
+        (self.columns.len() / self.output_columns.len().max(1)).max(1)
+    }
+    /// Columns of all slices.
+    fn width(&self) -> usize {
+        self.columns.last().map_or(0, |c| c.end)
+    }
     /// Whether products contain the biases, because devices hold them.
     pub fn holds_bias(&self) -> bool {
         self.bias.is_some()
@@ -425,21 +407,24 @@ impl AnalogMatrix {
     }
     /// Devices.
     pub fn devices(&self) -> u64 {
-        devices(&self.chip, self.word_lines(), self.outputs)
+        let weights = self.word_lines() as u64 * self.outputs as u64;
+        weights * u64::from(self.chip.mapping.devices_per_weight())
     }
     /// Crossbars.
     pub fn tiles(&self) -> usize {
-        self.rows.len() * self.columns.len()
+        self.rows.len() * self.output_columns.len()
     }
     /// Where word lines (of the inputs, and of the biases where devices hold them) and outputs are cut into crossbars.
     pub fn cuts(&self) -> (&[Range<usize>], &[Range<usize>]) {
-        (&self.rows, &self.columns)
+        (&self.rows, &self.output_columns)
     }
-    /// The converter behind an output's column in the crossbars of a strip of inputs, where the chip's converters differ.
+    /// The converter behind an output's column in the crossbars of a strip of inputs, where the chip's converters differ; of
+    /// slices with converters of their own that of the most significant one.
     pub fn converter(&self, strip: usize, output: usize) -> Option<&SarConverter> {
-        let column = self.columns.iter().position(|columns| columns.contains(&output))?;
+        let place = self.output_columns.iter().position(|columns| columns.contains(&output))?;
+        let column = place * self.slices();
         let tile = (strip < self.rows.len()).then_some(strip * self.columns.len() + column)?;
-        Some(self.converters[0].as_ref()?.of(tile, output - self.columns[column].start))
+        Some(self.converters[0].as_ref()?.of(tile, output - self.output_columns[place].start))
     }
     /// What was counted outside of products: programming and the reads of drift compensation.
     pub fn events(&self) -> Tally {
@@ -461,6 +446,12 @@ impl AnalogMatrix {
     }
 }
 
-fn devices(chip: &ChipSpec, inputs: usize, outputs: usize) -> u64 {
-    inputs as u64 * outputs as u64 * 2 * u64::from(chip.mapping.devices_per_polarity)
+/// Strips of columns for so many slices of each strip of outputs.
+fn side_by_side(outputs: &[Range<usize>], slices: usize) -> Vec<Range<usize>> {
+    let each = outputs.iter().flat_map(|o| (0..slices).map(move |k| (o, k)));
+    each.map(|(o, k)| {
+        let first = o.start * slices + k * o.len();
+        first..first + o.len()
+    })
+    .collect()
 }

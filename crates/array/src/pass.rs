@@ -406,20 +406,26 @@ impl Pass<'_> {
     fn count(&self, rows: usize, scratch: &Scratch, tally: &mut Tally) {
         let (inputs, outputs) = (self.inputs().len() as u64, self.outputs().len() as u64);
         let samples = rows as u64;
-        tally.dac_conversions += samples * inputs * self.outs.len() as u64;
+        // Slices of a crossbar share its word lines.
+        let crossbars = self.outs.len().div_ceil(if self.bars.transposed { 1 } else { self.bars.slices });
+        tally.dac_conversions += samples * inputs * crossbars as u64;
         tally.adc_conversions += samples * outputs;
         tally.cell_reads += samples * inputs * outputs * self.bars.periphery.devices_per_weight;
         if self.b > 0 && self.attempt == 0 {
             tally.digital_adds += samples * outputs;
         }
         // Row 0 of the conductances is the sum over all output strips.
-        let line = if self.outs.len() == self.bars.strips().1.len() { 0 } else { 1 + self.outs.start };
+        let all = self.outs.len() == self.bars.strips().1.len();
+        let own = if all { 0..1 } else { 1 + self.outs.start..1 + self.outs.end };
         let terms = self.bars.response.map_or(1, |response| response.current.terms());
         let lines = self.bars.conductances.rows() / terms;
         let term = |k: usize| {
-            let conductances = &self.bars.conductances.row(k * lines + line)[self.inputs()];
-            let squares = scratch.dissipation[k * conductances.len()..].iter().zip(conductances);
-            squares.map(|(s, g)| f64::from(*s) * f64::from(*g)).sum::<f64>()
+            let along = |line: usize| {
+                let conductances = &self.bars.conductances.row(k * lines + line)[self.inputs()];
+                let squares = scratch.dissipation[k * conductances.len()..].iter().zip(conductances);
+                squares.map(|(s, g)| f64::from(*s) * f64::from(*g)).sum::<f64>()
+            };
+            own.clone().map(along).sum::<f64>()
         };
         let sum: f64 = (0..terms).map(term).sum();
         tally.add_energy_j(sum * f64::from(self.unit()).powi(2) * self.bars.periphery.volt2_second);

@@ -29,6 +29,7 @@ pub(crate) struct Periphery {
     pub output: OutputSide,
     /// `V^2 t` of a full read voltage: times conductance it is energy, V^2 s.
     pub volt2_second: f64,
+    /// Devices behind one word line and one converter.
     pub devices_per_weight: u64,
 }
 
@@ -64,7 +65,8 @@ impl Periphery {
             input: InputSide { largest_code: largest_input, noise: chip.input_noise as f32, whole: false },
             output: OutputSide { largest_code: largest_output, noise: chip.output_noise as f32, repeats },
             volt2_second: chip.read.voltage_v.powi(2) * chip.read.integration_time_s,
-            devices_per_weight: 2 * u64::from(chip.mapping.devices_per_polarity),
+            devices_per_weight: u64::from(chip.mapping.devices_per_weight())
+                / u64::from(chip.mapping.conversions_per_output()),
         }
     }
 }
@@ -161,9 +163,11 @@ pub(crate) struct Crossbars<'a> {
     pub variances: Option<Terms<'a>>,
     /// What cells that do not obey Ohm's law do; their weights and variances have its terms.
     pub response: Option<&'a Response>,
-    /// Where inputs and outputs are cut.
+    /// Where inputs and outputs are cut; of every output each slice has a column of its own.
     pub rows: &'a [Range<usize>],
     pub columns: &'a [Range<usize>],
+    /// Strips of columns, one behind the other, that are slices of one crossbar.
+    pub slices: usize,
     /// Digital factor of each row strip (row) and output (column).
     pub gains: Rows<'a>,
     /// Whether that factor is one number for each crossbar.
@@ -266,7 +270,7 @@ impl Crossbars<'_> {
             let tallies = parts.into_par_iter().map(|(place, mut part)| one(place, &mut part));
             tallies.try_reduce(Tally::default, |a, b| Ok(a + b))?
         };
-        tally.macs = x.rows() as u64 * inputs as u64 * outputs as u64;
+        tally.macs = x.rows() as u64 * inputs as u64 * outputs as u64 / self.slices as u64;
         Ok(tally)
     }
 
@@ -285,12 +289,14 @@ impl Crossbars<'_> {
         }
         for (b, span) in into.iter().enumerate() {
             let batch = Batch { x: x.columns(span.start, span.len()), place, first_sample, samples: None };
-            if self.share_inputs() {
-                self.strip(batch, y, b, 0..out.len(), scratch, &mut tally)?;
-            } else {
-                for o in 0..out.len() {
-                    self.strip(batch, y, b, o..o + 1, scratch, &mut tally)?;
-                }
+            // Slices of a crossbar hang on the same word lines.
+            let together = match (self.share_inputs(), self.transposed) {
+                (true, _) => out.len().max(1),
+                (false, true) => 1,
+                (false, false) => self.slices,
+            };
+            for o in (0..out.len()).step_by(together) {
+                self.strip(batch, y, b, o..o + together, scratch, &mut tally)?;
             }
         }
         Ok(tally)
@@ -370,6 +376,7 @@ pub fn product(
         response: None,
         rows: &cuts(inputs, inputs),
         columns: &cuts(outputs, outputs),
+        slices: 1,
         gains: Rows::new(&ones, 1, outputs)?,
         gain_per_tile: true,
         conductances: Rows::new(&zeros, 2, inputs)?,

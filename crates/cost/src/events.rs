@@ -43,10 +43,11 @@ impl Events {
         let mut tally = Tally::default();
         tally.macs = layer.macs();
         tally.dac_conversions = matrices * word_lines * strips_out;
-        tally.adc_conversions = matrices * layer.columns * strips_in;
+        let conversions = strips_in * u64::from(fabric.conversions_per_output);
+        tally.adc_conversions = matrices * layer.columns * conversions;
         tally.cell_reads = reads;
         tally.cell_read_energy = (reads as f64 * fabric.cell_read_j() / ENERGY_QUANTUM_J) as u128;
-        tally.digital_adds = matrices * layer.columns * (strips_in - 1);
+        tally.digital_adds = matrices * layer.columns * (conversions - 1);
         let read = (matrices * layer.rows) as f64 * f64::from(fabric.input_bits);
         let written = layer.values_out() as f64 * f64::from(fabric.input_bits);
         Self { activations: layer.values_out() as f64, buffer_bits: read + written, ..Self::of(tally) }

@@ -33,8 +33,10 @@ pub struct Fabric {
     pub rows: u32,
     /// Weights of a row.
     pub columns: u32,
-    /// Bit lines that a weight takes: the two sides of a pair, times the devices of a side.
+    /// Bit lines that a weight takes: the two sides of a pair, times the devices of a side, times the slices.
     pub lines_per_weight: u32,
+    /// Conversions of each output of a crossbar: one for each slice of weights, where slices are added behind converters.
+    pub conversions_per_output: u32,
     /// Whether biases take a word line.
     pub bias_line: bool,
     /// Bits of an input.
@@ -116,8 +118,10 @@ impl Fabric {
         let (redundancy, measurements, converters) = match &chip.adc {
             Adc::Uniform(UniformAdc { mismatch: Some(m), .. }) => {
                 let averages = m.calibration.as_ref().map_or(0, |c| u64::from(c.averages));
-                let converters = chip.tile.columns.div_ceil(m.columns_per_converter.max(1));
-                (m.redundancy, averages * u64::from(output_bits + m.redundancy + 1), u64::from(converters))
+                // Neighbouring columns of a slice share one.
+                let of_slice = chip.tile.columns.div_ceil(m.columns_per_converter.max(1));
+                let converters = u64::from(of_slice) * u64::from(chip.mapping.conversions_per_output());
+                (m.redundancy, averages * u64::from(output_bits + m.redundancy + 1), converters)
             }
             _ => (0, 0, 0),
         };
@@ -127,7 +131,8 @@ impl Fabric {
         let stretch = 1.0 + f64::from(redundancy) / periods;
         conversion.energy_j *= stretch;
         conversion.time_s *= stretch;
-        let lines_per_weight = 2 * chip.mapping.devices_per_polarity;
+        let lines_per_weight = chip.mapping.devices_per_weight();
+        let conversions_per_output = chip.mapping.conversions_per_output();
         let organisation = &technology.organisation;
         let read_s = technology.array.read_s(crate::component::ReadCell {
             rows,
@@ -138,6 +143,7 @@ impl Fabric {
             rows,
             columns: chip.tile.columns,
             lines_per_weight,
+            conversions_per_output,
             bias_line: matches!(chip.mapping.bias, Bias::WordLine { .. }),
             input_bits,
             output_bits,
@@ -180,7 +186,8 @@ impl Fabric {
 
     /// Time that the converters of a crossbar need for one turn of `columns` weights, s.
     pub fn scan_s(&self, columns: u64) -> f64 {
-        (columns as f64 / self.adcs).ceil() * self.conversion.time_s
+        let conversions = columns as f64 * f64::from(self.conversions_per_output);
+        (conversions / self.adcs).ceil() * self.conversion.time_s
     }
 
     /// Time from one turn to the next, s: reads and conversions overlap, so the slower of both.

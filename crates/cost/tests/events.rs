@@ -34,10 +34,15 @@ proptest! {
 
     #[test]
     fn a_layers_events_are_those_that_the_product_counts(
-        rows in 1usize..70, columns in 1usize..40, tile_rows in 4u32..40, tile_columns in 3u32..30, how in 0usize..2,
+        rows in 1usize..70, columns in 1usize..40, tile_rows in 4u32..40, tile_columns in 3u32..30, how in 0usize..4,
     ) {
         let mut chip = chip(tile_rows, tile_columns);
-        let settings: &[(&str, &str)] = [&[][..], &[("mapping.bias", "word_line")]][how];
+        let settings: &[(&str, &str)] = [
+            &[][..],
+            &[("mapping.bias", "word_line")],
+            &[("mapping.slices.digits.bits", "[1, 2, 2]"), ("mapping.devices_per_polarity", "2")],
+            &[("mapping.slices", "{digits.significance = [1.0, 0.2], combine = \"analog\"}")],
+        ][how];
         settings.iter().for_each(|(path, value)| chip.set(path, value, &presets_only).unwrap());
         let isaac = technology("isaac_32nm").unwrap();
         let fabric = Fabric::new(&chip, &isaac, Activity::default()).unwrap();

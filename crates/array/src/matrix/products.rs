@@ -11,6 +11,9 @@ use crate::mapping::Per;
 use crate::product::{Crossbars, Ranges, Terms, agree};
 use crate::{ArrayError, Tally, calibrate};
 
+/// Values of the slices of some samples that are held at once.
+const AT_ONCE: usize = 1 << 22;
+
 impl AnalogMatrix {
     /// Sets the converters' ranges of [`forward`](Self::forward) from typical inputs, where the chip says that
     /// they come from data. Noise is not part of it.
@@ -35,7 +38,12 @@ impl AnalogMatrix {
     /// As there.
     pub fn calibrate_transposed(&mut self, inputs: Rows) -> Result<(), ArrayError> {
         agree("transposed inputs", self.outputs, inputs.cols())?;
-        self.transposed_ranges = Some(self.ranges_from(inputs, true)?);
+        self.transposed_ranges = Some(if self.slices() > 1 {
+            let wide = self.wide(inputs);
+            self.ranges_from(Rows::new(&wide, inputs.rows(), self.width())?, true)?
+        } else {
+            self.ranges_from(inputs, true)?
+        });
         Ok(())
     }
 
@@ -81,12 +89,65 @@ impl AnalogMatrix {
             return Err(ArrayError::NotCalibrated { converter });
         };
         let view = self.view(transposed, ranges)?;
-        let Some(bias) = self.bias.as_ref().filter(|_| !transposed) else { return view.product(x, y, first) };
-        agree("inputs", self.inputs, x.cols())?;
+        if self.bias.is_none() && self.slices() == 1 {
+            return view.product(x, y, first);
+        }
+        let (into, out) = if transposed { (self.outputs, self.inputs) } else { (self.inputs, self.outputs) };
+        agree("inputs", into, x.cols())?;
+        agree("outputs", out, y.cols())?;
+        agree("samples of the output", x.rows(), y.rows())?;
+        // Places of values are those that the caller knows, so they are looked at before any is added.
         finite("input", x)?;
-        let all = with_constant(x, bias.input);
-        let tally = view.product(Rows::new(&all, x.rows(), self.word_lines())?, y, first)?;
-        Ok(Tally { macs: self.macs(x), ..tally })
+        let mut tally = if transposed {
+            let wide = self.wide(x);
+            view.product(Rows::new(&wide, x.rows(), self.width())?, y, first)?
+        } else {
+            let all = self.bias.as_ref().map(|bias| with_constant(x, bias.input));
+            let x = match &all {
+                Some(all) => Rows::new(all, x.rows(), self.word_lines())?,
+                None => x,
+            };
+            self.forward_slices(&view, x, y, first)?
+        };
+        tally.macs = self.macs(x);
+        Ok(tally)
+    }
+
+    /// Outputs from the products of all slices, some samples at a time.
+    fn forward_slices(
+        &self,
+        view: &Crossbars,
+        x: Rows,
+        y: &mut RowsMut,
+        first: u64,
+    ) -> Result<Tally, ArrayError> {
+        let (slices, width) = (self.slices(), self.width());
+        if slices == 1 {
+            return view.product(x, y, first);
+        }
+        let step = (AT_ONCE / width.max(1)).max(256);
+        let mut tally = Tally::default();
+        let mut wide = Vec::new();
+        for at in (0..x.rows()).step_by(step) {
+            let samples = step.min(x.rows() - at);
+            wide.resize(samples * width, 0.0);
+            let mut parts = RowsMut::new(&mut wide, samples, width)?;
+            tally += view.product(x.slice(at, samples), &mut parts, first.wrapping_add(at as u64))?;
+            for (r, parts) in wide.chunks_exact(width.max(1)).enumerate() {
+                self.add_slices(parts, y.row_mut(at + r));
+            }
+        }
+        tally.digital_adds += x.rows() as u64 * self.outputs as u64 * (slices as u64 - 1);
+        Ok(tally)
+    }
+
+    /// Inputs from the other side, given to every slice: each answers by itself.
+    fn wide(&self, d: Rows) -> Vec<f32> {
+        let mut wide = vec![0.0; d.rows() * self.width()];
+        for (r, wide) in wide.chunks_exact_mut(self.width().max(1)).enumerate() {
+            self.to_slices(d.row(r), wide);
+        }
+        wide
     }
 
     /// The plain product of an exact chip: conversions are counted, no energy is.
@@ -136,7 +197,7 @@ impl AnalogMatrix {
         ranges: &'a Ranges,
     ) -> Result<Crossbars<'a>, ArrayError> {
         let (lines, width) =
-            if transposed { (&self.on_columns, self.outputs) } else { (&self.on_rows, self.word_lines()) };
+            if transposed { (&self.on_columns, self.width()) } else { (&self.on_rows, self.word_lines()) };
         if transposed && !self.chip.cells.both_ways() {
             return Err(ArrayError::OneWay);
         }
@@ -145,7 +206,7 @@ impl AnalogMatrix {
         let (rows, used) =
             if transposed { (&self.input_rows, self.inputs) } else { (&self.rows, self.word_lines()) };
         let terms = |all| -> Result<Terms<'a>, ArrayError> {
-            Ok(Terms::new(all, self.word_lines(), self.outputs)?.slice(0, used))
+            Ok(Terms::new(all, self.word_lines(), self.width())?.slice(0, used))
         };
         Ok(Crossbars {
             weights: terms(&self.weights)?,
@@ -153,7 +214,8 @@ impl AnalogMatrix {
             response: self.response.as_deref(),
             rows,
             columns: &self.columns,
-            gains: Rows::new(&self.gains, self.rows.len(), self.outputs)?,
+            slices: self.slices(),
+            gains: Rows::new(&self.gains, self.rows.len(), self.width())?,
             gain_per_tile: self.chip.mapping.per == Per::Tile
                 && !matches!(self.chip.drift_compensation, DriftCompensation::PerColumn { .. }),
             conductances: Rows::new(lines, lines.len() / width.max(1), width)?,

@@ -9,5 +9,6 @@ mod damaged_chips;
 mod drift;
 mod dynamic;
 mod product;
+mod slices;
 mod spice;
 mod wires;
