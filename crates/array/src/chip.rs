@@ -260,15 +260,13 @@ impl ChipSpec {
     /// the range of the default chip.
     pub fn set_converter_bits(&mut self, dac: Option<u32>, adc: Option<u32>) {
         use crate::Resolution::Bits;
-        self.dac = match (dac, &self.dac) {
-            (None, _) => Dac::Ideal {},
-            (Some(bits), Dac::Uniform(old)) => {
-                Dac::Uniform(UniformDac { resolution: Bits(bits), ..old.clone() })
+        match (dac, &mut self.dac) {
+            (None, old) => *old = Dac::Ideal {},
+            (Some(bits), old @ Dac::Ideal {}) => {
+                *old = Dac::Uniform(UniformDac { resolution: Bits(bits), range: InputRange::AbsMax {} });
             }
-            (Some(bits), Dac::Ideal {}) => {
-                Dac::Uniform(UniformDac { resolution: Bits(bits), range: InputRange::AbsMax {} })
-            }
-        };
+            (Some(bits), old) => old.set_resolution(Bits(bits)),
+        }
         self.adc = match (adc, &self.adc) {
             (None, _) => Adc::Ideal {},
             (Some(bits), Adc::Uniform(old)) => {
@@ -304,6 +302,13 @@ impl ChipSpec {
         }
         self.dac.check()?;
         self.adc.check()?;
+        if let (Dac::BitSerial(_), Adc::Uniform(UniformAdc { overflow: Overflow::HalveInput { .. }, .. })) =
+            (&self.dac, &self.adc)
+        {
+            let why = "halved inputs have their digits in other places (dac.bit_serial) and drive lines as high as before; \
+                       take overflow.clip";
+            return Err(SettingError::value("adc.uniform.overflow", why));
+        }
         positive("read.voltage", self.read.voltage_v)?;
         positive("read.integration_time", self.read.integration_time_s)?;
         if let ReadNoise::Split { window_s } = self.read.noise {
@@ -386,7 +391,11 @@ impl Nonidealities for ChipSpec {
             return false;
         }
         match (path, &mut self.dac, &mut self.adc) {
-            ("dac", Dac::Uniform(dac), _) => dac.resolution = dac.resolution.coarser(factor),
+            ("dac", dac, _) => {
+                if let Some(resolution) = dac.resolution() {
+                    dac.set_resolution(resolution.coarser(factor));
+                }
+            }
             ("adc", _, Adc::Uniform(adc)) => adc.resolution = adc.resolution.coarser(factor),
             ("adc.uniform.mismatch", _, Adc::Uniform(adc)) => {
                 if let Some(mismatch) = &mut adc.mismatch {

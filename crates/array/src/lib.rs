@@ -46,7 +46,9 @@ pub mod wires;
 pub use adc::Mismatch;
 pub use cells::{Cells, Drive};
 pub use chip::{ChipSpec, DriftCompensation, Read, ReadNoise};
-pub use converter::{Adc, Dac, InputRange, OutputRange, Overflow, Resolution, UniformAdc, UniformDac};
+pub use converter::{
+    Adc, BitSerialDac, Dac, InputRange, InputSign, OutputRange, Overflow, Resolution, UniformAdc, UniformDac,
+};
 pub use copper::{CopperLines, CopperWire};
 pub use error::ArrayError;
 pub use gemm::{BLOCK, gemm, gemm_wt, gemm_xt};

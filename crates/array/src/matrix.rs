@@ -353,7 +353,7 @@ impl AnalogMatrix {
 
     /// Hands what some word lines of a strip hold to `take`, with the word line's number.
     fn held(&self, strip: usize, lines: Range<usize>, mut take: impl FnMut(usize, &[f32])) {
-        let full = self.periphery.input.largest_code.unwrap_or(1.0);
+        let full = self.periphery.input.full_code();
         let parts = self.response.as_ref().map(|response| response.at_full(full));
         let width = self.width();
         let gains = &self.gains[strip * width..][..width];

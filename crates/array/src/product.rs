@@ -16,7 +16,7 @@ use neurohm_num::{Key, Rows, RowsMut};
 use rayon::prelude::*;
 
 use crate::adc::{Behind, Converters};
-use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
+use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, Resolution, UniformAdc};
 use crate::mapping::cuts;
 use crate::pass::{Batch, Pass, Scratch};
 use crate::response::Response;
@@ -35,11 +35,31 @@ pub(crate) struct Periphery {
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InputSide {
-    /// `None` for an ideal converter.
+    /// Of whole inputs; `None` for an ideal converter.
     pub largest_code: Option<f32>,
+    /// How they are presented digit by digit, where they are.
+    pub serial: Option<Serial>,
     pub noise: f32,
     /// Whether lowered voltages are chosen such that the largest input is a code exactly.
     pub whole: bool,
+}
+
+/// Inputs in digits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Serial {
+    pub digit_bits: u32,
+    pub largest_digit: f32,
+    /// Digits of an input.
+    pub cycles: u32,
+    /// Reads of a digit.
+    pub phases: u32,
+}
+
+impl InputSide {
+    /// The code of the full read voltage.
+    pub(crate) fn full_code(&self) -> f32 {
+        self.serial.map(|serial| serial.largest_digit).or(self.largest_code).unwrap_or(1.0)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -53,16 +73,27 @@ pub(crate) struct OutputSide {
 
 impl Periphery {
     pub(crate) fn new(chip: &ChipSpec) -> Self {
-        let largest_input = match &chip.dac {
-            Dac::Ideal {} => None,
-            Dac::Uniform(dac) => Some(dac.resolution.largest_code()),
+        let largest_input = chip.dac.resolution().map(Resolution::largest_code);
+        let serial = match &chip.dac {
+            Dac::BitSerial(dac) => Some(Serial {
+                digit_bits: dac.digit_bits,
+                largest_digit: dac.largest_digit(),
+                cycles: dac.cycles(),
+                phases: dac.phases(),
+            }),
+            _ => None,
         };
         let (largest_output, repeats) = match &chip.adc {
             Adc::Ideal {} => (None, 0),
             Adc::Uniform(adc) => (Some(adc.resolution.largest_code()), repeats(&adc.overflow, largest_input)),
         };
         Self {
-            input: InputSide { largest_code: largest_input, noise: chip.input_noise as f32, whole: false },
+            input: InputSide {
+                largest_code: largest_input,
+                serial,
+                noise: chip.input_noise as f32,
+                whole: false,
+            },
             output: OutputSide { largest_code: largest_output, noise: chip.output_noise as f32, repeats },
             volt2_second: chip.read.voltage_v.powi(2) * chip.read.integration_time_s,
             devices_per_weight: u64::from(chip.mapping.devices_per_weight())
@@ -96,10 +127,8 @@ impl Ranges {
 
     /// What the description fixes; `None` where data must decide.
     pub(crate) fn fixed(chip: &ChipSpec, tiles: usize) -> Option<Self> {
-        let input = match &chip.dac {
-            Dac::Uniform(UniformDac { range: InputRange::Fixed { bound }, .. }) => {
-                Some(vec![*bound as f32; tiles])
-            }
+        let input = match chip.dac.range() {
+            Some(InputRange::Fixed { bound }) => Some(vec![*bound as f32; tiles]),
             _ => None,
         };
         (!chip.needs_calibration()).then(|| Self { input, output: Self::fixed_output(chip, tiles) })

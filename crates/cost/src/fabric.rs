@@ -1,6 +1,6 @@
 //! The crossbars of a chip, as far as they are priced.
 
-use neurohm_array::{Adc, Bias, ChipSpec, Dac, Resolution, UniformAdc};
+use neurohm_array::{Adc, Bias, ChipSpec, Dac, InputSign, Resolution, UniformAdc};
 use serde::Serialize;
 
 use crate::component::{Conversion, Operation};
@@ -50,8 +50,12 @@ pub struct Fabric {
     pub measurements: u64,
     /// Converters behind a crossbar that differ, by the chip's `columns_per_converter`; 0 where all are alike.
     pub converters: u64,
-    /// Turns in which an input comes: `ceil(input bits / DAC bits)`.
+    /// Reads of a product that the chip's description has, digit by digit: its tally counts each.
+    pub reads: u32,
+    /// Turns in which the bits of a read come where the technology's DAC has fewer: `ceil(bits / DAC bits)`.
     pub turns: u32,
+    /// Mean square of the voltages of a read, in units of the largest.
+    pub mean_square_drive: f64,
     /// Read voltage, V.
     pub read_v: f64,
     /// Mean conductance of a cell, S.
@@ -87,9 +91,16 @@ impl Fabric {
         technology.check()?;
         let device =
             chip.device.statistics().map_err(|e| CostError::mismatch("chip.device", e.to_string()))?;
-        let input_bits = match &chip.dac {
-            Dac::Ideal {} => activity.input_bits,
-            Dac::Uniform(dac) => bits(dac.resolution),
+        let input_bits = chip.dac.resolution().map_or(activity.input_bits, bits);
+        // Of a read: all bits of an input, or those of a digit; digits are evenly spread.
+        let reads = chip.dac.reads();
+        let (read_bits, mean_square_drive) = match &chip.dac {
+            Dac::BitSerial(dac) => {
+                let most = 2f64.powi(dac.digit_bits as i32) - 1.0;
+                let signs = if dac.sign == InputSign::TwoPhases { 0.5 } else { 1.0 };
+                (dac.digit_bits, signs * (2.0 * most + 1.0) / (6.0 * most))
+            }
+            _ => (input_bits, activity.mean_square_input),
         };
         let output_bits = match &chip.adc {
             Adc::Ideal {} => technology.adc.own_bits()?.unwrap_or(activity.output_bits),
@@ -150,7 +161,9 @@ impl Fabric {
             redundancy,
             measurements,
             converters,
-            turns: input_bits.div_ceil(dac.bits).max(1),
+            reads,
+            turns: read_bits.div_ceil(dac.bits).max(1),
+            mean_square_drive,
             dac: dac.operation(),
             read_v: chip.read.voltage_v,
             cell_s,
@@ -195,9 +208,14 @@ impl Fabric {
         self.read_s.max(self.scan_s(columns))
     }
 
+    /// Conversions that make one value: those of every digit of an input and of every slice of a weight.
+    pub fn conversions_per_value(&self) -> f64 {
+        f64::from(self.reads) * f64::from(self.conversions_per_output)
+    }
+
     /// Energy of the cells' reads, J, where only their number is known: `G (V x)^2 t` on average.
     pub fn cell_read_j(&self) -> f64 {
-        self.cell_s * self.read_v.powi(2) * self.activity.mean_square_input * self.integration_s
+        self.cell_s * self.read_v.powi(2) * self.mean_square_drive * self.integration_s
     }
 }
 

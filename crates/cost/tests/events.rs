@@ -34,7 +34,7 @@ proptest! {
 
     #[test]
     fn a_layers_events_are_those_that_the_product_counts(
-        rows in 1usize..70, columns in 1usize..40, tile_rows in 4u32..40, tile_columns in 3u32..30, how in 0usize..4,
+        rows in 1usize..70, columns in 1usize..40, tile_rows in 4u32..40, tile_columns in 3u32..30, how in 0usize..6,
     ) {
         let mut chip = chip(tile_rows, tile_columns);
         let settings: &[(&str, &str)] = [
@@ -42,6 +42,11 @@ proptest! {
             &[("mapping.bias", "word_line")],
             &[("mapping.slices.digits.bits", "[1, 2, 2]"), ("mapping.devices_per_polarity", "2")],
             &[("mapping.slices", "{digits.significance = [1.0, 0.2], combine = \"analog\"}")],
+            &[("dac", "{bit_serial = {resolution.bits = 8, digit_bits = 3, range.abs_max = {}}}")],
+            &[
+                ("dac", "{bit_serial = {resolution.bits = 6, sign = \"two_phases\", range.abs_max = {}}}"),
+                ("mapping.slices.digits.bits", "[2, 2]"),
+            ],
         ][how];
         settings.iter().for_each(|(path, value)| chip.set(path, value, &presets_only).unwrap());
         let isaac = technology("isaac_32nm").unwrap();
@@ -66,6 +71,34 @@ fn mean_cells_dissipate_what_cells_do_where_inputs_and_weights_are_even() {
     let counted = counted(&chip, 256, 200).cell_read_energy_j();
     // Programmed devices scatter and the first read of PCM is below its target; within a tenth.
     assert!((found / counted - 1.0).abs() < 0.1, "{found:e} {counted:e}");
+}
+
+/// A product of 8-bit inputs bit by bit costs the same whether the technology's DAC has one bit or the chip says that inputs
+/// come in bits: but for their sign, which is a bit of a whole input and a polarity of a digit.
+#[test]
+fn bits_cost_the_same_whoever_counts_them() {
+    let isaac = technology("isaac_32nm").unwrap();
+    let layer = Layer::dense("x", 128, 64, None);
+    let bill = |settings: &[(&str, &str)]| {
+        let mut chip = chip(128, 64);
+        settings.iter().for_each(|(path, value)| chip.set(path, value, &presets_only).unwrap());
+        let fabric = Fabric::new(&chip, &isaac, Activity::default()).unwrap();
+        let reads = fabric.reads * fabric.turns;
+        (reads, energy(&Events::of_layer(&layer, &fabric), &fabric, &isaac))
+    };
+    let (turns, whole) = bill(&[]);
+    let (reads, bits) = bill(&[("dac", "{bit_serial = {resolution.bits = 8, range.abs_max = {}}}")]);
+    assert_eq!((turns, reads), (8, 7));
+    for component in
+        [Component::Array, Component::Dac, Component::SampleHold, Component::Adc, Component::ShiftAdd]
+    {
+        let ratio = bits.of(component).energy_j / whole.of(component).energy_j;
+        assert!((ratio / (7.0 / 8.0) - 1.0).abs() < 1e-9, "{component:?}: {ratio}");
+    }
+    for component in [Component::Registers, Component::Buffer] {
+        let ratio = bits.of(component).energy_j / whole.of(component).energy_j;
+        assert!((ratio - 1.0).abs() < 1e-9, "{component:?}: {ratio}");
+    }
 }
 
 #[test]

@@ -26,13 +26,16 @@ fn biases_go_where_there_are_any() {
     assert!(asked("inference", &["chip.mapping.bias=word_line"]).is_ok());
 }
 
-/// Settings of the mapping, each with all that it needs to count.
-const CHANGES: [&[&str]; 5] = [
+/// Settings of the mapping and of how inputs are presented, each with all that it needs to count.
+const CHANGES: [&[&str]; 8] = [
     &["chip.mapping.slices.digits.bits=[2, 2]"],
     &["chip.mapping.slices.digits.bits=[2, 3]"],
     &["chip.mapping.slices.digits.significance=[1.0, 0.25]"],
     &["chip.mapping.slices={digits.bits = [2, 2], combine = \"analog\"}"],
     &["chip.mapping.slices={digits.bits = [2, 2], verify = true}"],
+    &["chip.dac={bit_serial = {resolution.bits = 8, range.abs_max = {}}}"],
+    &["chip.dac={bit_serial = {resolution.bits = 8, digit_bits = 2, range.abs_max = {}}}"],
+    &["chip.dac={bit_serial = {resolution.bits = 8, sign = \"two_phases\", range.abs_max = {}}}"],
 ];
 
 #[test]

@@ -3,6 +3,7 @@
 //! One program: linking one a file took longer than the tests.
 
 mod bias;
+mod bit_serial;
 mod cells;
 mod chip;
 mod damaged_chips;

@@ -410,7 +410,7 @@ impl Found<'_> {
         found.info(format!(
             "Inputs come in {} turns; their mean square is taken for {:.3} of the largest and the mean magnitude of weights \
              for {:.2}, a mean conductance of {}.",
-            self.fabric.turns,
+            self.fabric.reads * self.fabric.turns,
             a.mean_square_input,
             a.mean_weight,
             quantity(self.fabric.cell_s, None, "S")
