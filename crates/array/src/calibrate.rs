@@ -3,7 +3,7 @@
 
 use neurohm_num::Rows;
 
-use crate::converter::{Adc, Dac, InputRange, OutputRange, UniformAdc, UniformDac};
+use crate::converter::{Adc, InputRange, OutputRange, UniformAdc};
 use crate::mapping::percentile;
 use crate::pass::{Batch, Pass, Scratch};
 use crate::product::{Crossbars, Ranges};
@@ -24,13 +24,9 @@ pub(crate) fn ranges(bars: &Crossbars, chip: &ChipSpec, x: Rows) -> Result<Range
 
     let tiles = into.len() * out.len();
     let mut ranges = Ranges { input: None, output: Ranges::fixed_output(chip, tiles) };
-    match &chip.dac {
-        Dac::Uniform(UniformDac { range: InputRange::Fixed { bound }, .. }) => {
-            ranges.input = Some(vec![*bound as f32; tiles]);
-        }
-        Dac::Uniform(UniformDac { range: InputRange::Calibrated { percentile }, .. }) => {
-            ranges.input = Some(inputs(bars, x, *percentile));
-        }
+    match chip.dac.range() {
+        Some(InputRange::Fixed { bound }) => ranges.input = Some(vec![*bound as f32; tiles]),
+        Some(InputRange::Calibrated { percentile }) => ranges.input = Some(inputs(bars, x, *percentile)),
         _ => {}
     }
     if let Adc::Uniform(UniformAdc { range: OutputRange::Calibrated { percentile }, .. }) = chip.adc {
@@ -69,8 +65,8 @@ pub(crate) fn currents(bars: &Crossbars, inputs: &Ranges, x: Rows, p: f64) -> Re
         let batch = Batch { x, place: 0, first_sample: 0, samples: None };
         for o in 0..out.len() {
             let pass = Pass { bars: &bars, b, outs: o..o + 1, attempt: 0 };
-            let mut magnitudes: Vec<f32> =
-                pass.currents(batch, &mut scratch)?.iter().map(|v| v.abs()).collect();
+            let mut magnitudes: Vec<f32> = Vec::new();
+            pass.currents(batch, &mut scratch, |all| magnitudes.extend(all.iter().map(|v| v.abs())))?;
             found[bars.tile(b, o)] = usable(percentile(&mut magnitudes, p));
         }
     }

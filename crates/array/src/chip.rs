@@ -15,7 +15,7 @@ use crate::cells::{Cells, Drive};
 use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
 use crate::converter::{not_negative, positive};
 use crate::lines::Lines;
-use crate::mapping::{Mapping, Per, Scale, Tile};
+use crate::mapping::{Bias, Mapping, Per, Scale, Tile};
 use crate::wires::{Access, Conduction};
 
 /// Everything that decides what a matrix product on this chip gives.
@@ -158,7 +158,13 @@ impl ChipSpec {
             input_noise: 0.0,
             output_noise: 0.0,
             tile: Tile { rows: 512, columns: 512 },
-            mapping: Mapping { devices_per_polarity: 1, per: Per::Tile, scale: Scale::Maximum {} },
+            mapping: Mapping {
+                devices_per_polarity: 1,
+                per: Per::Tile,
+                scale: Scale::Maximum {},
+                bias: Bias::default(),
+                slices: None,
+            },
             wires: Lines::Ideal {},
             cells: Cells::default(),
             dac: Dac::Ideal {},
@@ -193,10 +199,11 @@ impl ChipSpec {
         chip
     }
 
-    /// Whether a product on it is the plain product: nothing in it changes a number, but for clipping of
-    /// weights to a percentile.
+    /// Whether a product on it is the plain product: nothing in it changes a number. Clipping of
+    /// weights to a percentile and digits of weights do.
     pub fn is_exact(&self) -> bool {
-        self.nonidealities().is_empty() && matches!(self.mapping.scale, Scale::Maximum {})
+        let whole = matches!(self.mapping.scale, Scale::Maximum {}) && self.mapping.slices.is_none();
+        self.nonidealities().is_empty() && whole
     }
 
     /// Whether cells, once programmed, look the same at every read.
@@ -253,15 +260,13 @@ impl ChipSpec {
     /// the range of the default chip.
     pub fn set_converter_bits(&mut self, dac: Option<u32>, adc: Option<u32>) {
         use crate::Resolution::Bits;
-        self.dac = match (dac, &self.dac) {
-            (None, _) => Dac::Ideal {},
-            (Some(bits), Dac::Uniform(old)) => {
-                Dac::Uniform(UniformDac { resolution: Bits(bits), ..old.clone() })
+        match (dac, &mut self.dac) {
+            (None, old) => *old = Dac::Ideal {},
+            (Some(bits), old @ Dac::Ideal {}) => {
+                *old = Dac::Uniform(UniformDac { resolution: Bits(bits), range: InputRange::AbsMax {} });
             }
-            (Some(bits), Dac::Ideal {}) => {
-                Dac::Uniform(UniformDac { resolution: Bits(bits), range: InputRange::AbsMax {} })
-            }
-        };
+            (Some(bits), old) => old.set_resolution(Bits(bits)),
+        }
         self.adc = match (adc, &self.adc) {
             (None, _) => Adc::Ideal {},
             (Some(bits), Adc::Uniform(old)) => {
@@ -297,6 +302,13 @@ impl ChipSpec {
         }
         self.dac.check()?;
         self.adc.check()?;
+        if let (Dac::BitSerial(_), Adc::Uniform(UniformAdc { overflow: Overflow::HalveInput { .. }, .. })) =
+            (&self.dac, &self.adc)
+        {
+            let why = "halved inputs have their digits in other places (dac.bit_serial) and drive lines as high as before; \
+                       take overflow.clip";
+            return Err(SettingError::value("adc.uniform.overflow", why));
+        }
         positive("read.voltage", self.read.voltage_v)?;
         positive("read.integration_time", self.read.integration_time_s)?;
         if let ReadNoise::Split { window_s } = self.read.noise {
@@ -379,7 +391,11 @@ impl Nonidealities for ChipSpec {
             return false;
         }
         match (path, &mut self.dac, &mut self.adc) {
-            ("dac", Dac::Uniform(dac), _) => dac.resolution = dac.resolution.coarser(factor),
+            ("dac", dac, _) => {
+                if let Some(resolution) = dac.resolution() {
+                    dac.set_resolution(resolution.coarser(factor));
+                }
+            }
             ("adc", _, Adc::Uniform(adc)) => adc.resolution = adc.resolution.coarser(factor),
             ("adc.uniform.mismatch", _, Adc::Uniform(adc)) => {
                 if let Some(mismatch) = &mut adc.mismatch {

@@ -145,6 +145,12 @@ impl Baseline {
         // would hide the drift. Its signs then still are codes, so that rounding does not look like drift either.
         periphery.output.repeats = periphery.output.repeats.max(8);
         periphery.input.whole = true;
+        if let Some(serial) = &mut periphery.input.serial {
+            // One digit says all about a sign. Its drivers know no lower voltage.
+            serial.cycles = 1;
+            periphery.input.largest_code = Some(serial.largest_digit);
+            periphery.output.repeats = 0;
+        }
         let ones = vec![1.0; bars.weights.cols()];
         let whole = 0..span.len();
         let view = Crossbars {

@@ -69,6 +69,8 @@ pub enum Dac {
     Ideal {},
     /// Evenly spaced levels.
     Uniform(UniformDac),
+    /// Digits of a few bits, one after the other.
+    BitSerial(BitSerialDac),
 }
 
 /// A converter with evenly spaced levels in front of the word lines.
@@ -79,6 +81,89 @@ pub struct UniformDac {
     pub resolution: Resolution,
     /// Which digital value is the full read voltage.
     pub range: InputRange,
+}
+
+/// A converter that presents the magnitude of an input digit by digit, the least significant one first. Each partial product
+/// goes through the converter behind the bit lines, with noise of its own; codes are then shifted and added (ISAAC: A. Shafiee et
+/// al., ISCA 2016).
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields)]
+pub struct BitSerialDac {
+    /// How many levels the whole input has, those below zero included.
+    pub resolution: Resolution,
+    /// Which digital value is the largest whole input.
+    pub range: InputRange,
+    /// Bits of a digit: its largest value is the full read voltage. One bit needs a switch and no converter.
+    #[serde(default = "one")]
+    pub digit_bits: u32,
+    /// How inputs below zero are presented.
+    #[serde(default)]
+    pub sign: InputSign,
+}
+
+fn one() -> u32 {
+    1
+}
+
+/// How inputs below zero are presented, digit by digit.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case")]
+pub enum InputSign {
+    /// By voltages of the other sign, as `dac.uniform` does: one read a digit.
+    #[default]
+    Bipolar,
+    /// In a read of their own, whose result is subtracted, for drivers of one polarity: two reads a digit.
+    TwoPhases,
+}
+
+impl BitSerialDac {
+    /// Reads of a product: of every digit one, or one for each sign.
+    pub fn reads(&self) -> u32 {
+        self.cycles() * self.phases()
+    }
+
+    /// Digits of an input.
+    pub(crate) fn cycles(&self) -> u32 {
+        self.magnitude_bits().div_ceil(self.digit_bits.max(1))
+    }
+
+    pub(crate) fn phases(&self) -> u32 {
+        match self.sign {
+            InputSign::Bipolar => 1,
+            InputSign::TwoPhases => 2,
+        }
+    }
+
+    /// The largest digit.
+    pub(crate) fn largest_digit(&self) -> f32 {
+        ((1u32 << self.digit_bits.min(22)) - 1) as f32
+    }
+
+    fn magnitude_bits(&self) -> u32 {
+        u32::BITS - (self.resolution.levels() / 2).leading_zeros()
+    }
+
+    /// The same with another resolution; digits are no longer than it.
+    #[must_use]
+    pub(crate) fn with(&self, resolution: Resolution) -> Self {
+        let mut new = Self { resolution, ..self.clone() };
+        new.digit_bits = new.digit_bits.min(new.magnitude_bits());
+        new
+    }
+
+    fn check(&self) -> Result<(), SettingError> {
+        self.resolution.check("dac.bit_serial")?;
+        let most = self.magnitude_bits();
+        if !(1..=most).contains(&self.digit_bits) {
+            let says = format!(
+                "{} bits; magnitudes of {} levels have {most}, so that allowed are 1 to {most}",
+                self.digit_bits,
+                self.resolution.levels()
+            );
+            return Err(SettingError::value("dac.bit_serial.digit_bits", says));
+        }
+        Ok(())
+    }
 }
 
 /// Which digital value is the full read voltage.
@@ -167,20 +252,73 @@ impl Default for Overflow {
 
 impl Dac {
     pub(crate) fn check(&self) -> Result<(), SettingError> {
-        let Self::Uniform(dac) = self else { return Ok(()) };
-        dac.resolution.check("dac.uniform")?;
-        match dac.range {
-            InputRange::AbsMax {} => Ok(()),
-            InputRange::Fixed { bound } => positive("dac.uniform.range.fixed.bound", bound),
-            InputRange::Calibrated { percentile } => {
-                percentage("dac.uniform.range.calibrated.percentile", percentile)
+        let path = match self {
+            Self::Ideal {} => return Ok(()),
+            Self::Uniform(dac) => {
+                dac.resolution.check("dac.uniform")?;
+                "dac.uniform"
             }
+            Self::BitSerial(dac) => {
+                dac.check()?;
+                "dac.bit_serial"
+            }
+        };
+        match self.range() {
+            Some(InputRange::Fixed { bound }) => positive(&format!("{path}.range.fixed.bound"), *bound),
+            Some(InputRange::Calibrated { percentile }) => {
+                percentage(&format!("{path}.range.calibrated.percentile"), *percentile)
+            }
+            Some(InputRange::AbsMax {}) | None => Ok(()),
+        }
+    }
+
+    /// Which digital value is the largest input; `None` for an ideal one.
+    pub fn range(&self) -> Option<&InputRange> {
+        match self {
+            Self::Ideal {} => None,
+            Self::Uniform(dac) => Some(&dac.range),
+            Self::BitSerial(dac) => Some(&dac.range),
+        }
+    }
+
+    /// How many levels a whole input has; `None` for an ideal one.
+    pub fn resolution(&self) -> Option<Resolution> {
+        match self {
+            Self::Ideal {} => None,
+            Self::Uniform(dac) => Some(dac.resolution),
+            Self::BitSerial(dac) => Some(dac.resolution),
+        }
+    }
+
+    /// How many levels of voltage there are above zero in one read; `None` for an ideal one.
+    pub fn largest_drive(&self) -> Option<f32> {
+        match self {
+            Self::Ideal {} => None,
+            Self::Uniform(dac) => Some(dac.resolution.largest_code()),
+            Self::BitSerial(dac) => Some(dac.largest_digit()),
+        }
+    }
+
+    /// Reads that a product takes.
+    pub fn reads(&self) -> u32 {
+        match self {
+            Self::BitSerial(dac) => dac.reads(),
+            _ => 1,
+        }
+    }
+
+    /// Sets the resolution where it has any.
+    pub(crate) fn set_resolution(&mut self, resolution: Resolution) {
+        match self {
+            Self::Ideal {} => {}
+            Self::Uniform(dac) => dac.resolution = resolution,
+            Self::BitSerial(dac) => *dac = dac.with(resolution),
         }
     }
 
     /// Whether its range comes from data.
     pub fn needs_calibration(&self) -> bool {
-        matches!(self, Self::Uniform(UniformDac { range: InputRange::Calibrated { .. }, .. }))
+        matches!(self.range(), Some(InputRange::Calibrated { .. }))
     }
 }
 

@@ -33,6 +33,8 @@ pub(crate) struct Crossbar {
 
 #[derive(Clone, Debug)]
 struct Plane {
+    /// Which of the slices that meet in front of the converters.
+    slice: usize,
     sign: f32,
     significance: f32,
     cells: CellArray,
@@ -74,8 +76,14 @@ pub(crate) struct LineSums {
 pub(crate) type TermRows<'a> = Vec<Vec<&'a mut [f32]>>;
 
 impl Crossbar {
-    /// A crossbar of this size, not yet programmed.
-    pub(crate) fn new(chip: &ChipSpec, rows: usize, columns: usize, key: Key) -> Result<Self, ArrayError> {
+    /// A crossbar of this size, not yet programmed, of slices with these shares of a weight.
+    pub(crate) fn new(
+        chip: &ChipSpec,
+        rows: usize,
+        columns: usize,
+        shares: &[f32],
+        key: Key,
+    ) -> Result<Self, ArrayError> {
         let window_s = match chip.read.noise {
             ReadNoise::Frozen {} => None,
             ReadNoise::Split { window_s } => Some(window_s),
@@ -86,9 +94,11 @@ impl Crossbar {
             let mut cells = CellArray::new(cell, rows * columns, key.child("plane", number.into()))?;
             cells.set_read_window(window_s);
             let sign = if number.is_multiple_of(2) { 1.0 } else { -1.0 };
-            Ok(Plane { sign, significance: 1.0 / polarities as f32, cells })
+            let slice = (number / (2 * polarities)) as usize;
+            Ok(Plane { slice, sign, significance: shares[slice] / polarities as f32, cells })
         };
-        let planes = (0..2 * polarities).map(plane).collect::<Result<_, ArrayError>>()?;
+        let planes = 0..2 * polarities * shares.len() as u32;
+        let planes = planes.map(plane).collect::<Result<_, ArrayError>>()?;
         let range_s = (cell.g_max_s - cell.g_min_s) as f32;
         let lines = chip.wires.resistive().map(Behind::new);
         Ok(Self {
@@ -101,12 +111,13 @@ impl Crossbar {
         })
     }
 
-    /// Programs all planes to `weights`, one scale a column.
-    pub(crate) fn program(&mut self, weights: Rows, scales: &[f32]) {
+    /// Programs all planes of a slice to `weights`, one scale a column.
+    pub(crate) fn program(&mut self, slice: usize, weights: Rows, scales: &[f32]) {
         self.lines.iter_mut().for_each(Behind::forget);
         let (columns, at_once) = (self.columns, rows_at_once(self.columns));
         let (g_min, g_max) = (self.g_min_s, self.g_max_s);
-        let planes = self.planes.iter_mut().map(|p| (p.sign, p.cells.program_in(at_once * columns)));
+        let planes = self.planes.iter_mut().filter(|p| p.slice == slice);
+        let planes = planes.map(|p| (p.sign, p.cells.program_in(at_once * columns)));
         by_groups(planes).into_par_iter().enumerate().for_each(|(group, planes)| {
             with_buffer(at_once * columns, |buffer| {
                 for (sign, cells) in planes {
@@ -125,6 +136,22 @@ impl Crossbar {
                 }
             });
         });
+    }
+
+    /// What a read right after writing finds in a slice, in units of a full pair.
+    ///
+    /// # Errors
+    /// An `out` that does not have its size.
+    pub(crate) fn verify(&mut self, slice: usize, out: &mut [f32]) -> Result<(), ArrayError> {
+        out.fill(0.0);
+        let planes = self.planes.iter().filter(|p| p.slice == slice).count() / 2;
+        let factor = 1.0 / (planes as f32 * self.range_s);
+        let mut g = vec![0.0; out.len()];
+        for plane in self.planes.iter_mut().filter(|p| p.slice == slice) {
+            plane.cells.verify_into(&mut g)?;
+            kernel::add_scaled(&g, plane.sign * factor, true, out);
+        }
+        Ok(())
     }
 
     /// Lets `dt_s` seconds pass.

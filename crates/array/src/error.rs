@@ -33,6 +33,11 @@ pub enum ArrayError {
     /// A product was asked for before the cells were read.
     #[error("the cells were programmed but never read; call `read` before a product")]
     NotRead,
+    /// Biases were asked for of a matrix whose devices hold none.
+    #[error(
+        "devices hold no biases here: program with biases, on a chip with `mapping.bias = \"word_line\"`"
+    )]
+    DigitalBias,
     /// A converter's range is to come from data and no data was seen.
     #[error(
         "the range of the {converter} is to be calibrated from data; call `calibrate` with typical inputs \

@@ -110,6 +110,20 @@ dispatch! {
         worst
     }
 
+    /// Digits of whole codes: the bits from `shift` on under `mask`, with the sign of the code where `sign` is 0, else only of
+    /// codes of that sign, as magnitudes. Adds their squares, input by input, to `squares`.
+    pub(crate) fn digits(codes: &[f32], shift: u32, mask: u32, sign: i32, out: &mut [f32], squares: &mut [f32]) {
+        for (codes, out) in codes.chunks_exact(squares.len().max(1)).zip(out.chunks_exact_mut(squares.len().max(1))) {
+            for ((out, square), code) in out.iter_mut().zip(squares.iter_mut()).zip(codes) {
+                let whole = *code as i32;
+                let digit = ((whole.abs() >> shift) & mask as i32) * whole.signum();
+                let digit = if sign == 0 { digit } else { (digit * sign).max(0) };
+                *out = digit as f32;
+                *square += *out * *out;
+            }
+        }
+    }
+
     /// `out = a * b`, element by element.
     pub(crate) fn multiply(a: &[f32], b: &[f32], out: &mut [f32]) {
         for ((out, a), b) in out.iter_mut().zip(a).zip(b) {

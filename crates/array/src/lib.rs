@@ -46,12 +46,14 @@ pub mod wires;
 pub use adc::Mismatch;
 pub use cells::{Cells, Drive};
 pub use chip::{ChipSpec, DriftCompensation, Read, ReadNoise};
-pub use converter::{Adc, Dac, InputRange, OutputRange, Overflow, Resolution, UniformAdc, UniformDac};
+pub use converter::{
+    Adc, BitSerialDac, Dac, InputRange, InputSign, OutputRange, Overflow, Resolution, UniformAdc, UniformDac,
+};
 pub use copper::{CopperLines, CopperWire};
 pub use error::ArrayError;
 pub use gemm::{BLOCK, gemm, gemm_wt, gemm_xt};
 pub use lines::{Lines, Placement, ResistiveLines};
-pub use mapping::{Mapping, Per, Scale, Tile, cuts};
+pub use mapping::{Bias, Combine, Digits, Mapping, Per, Scale, Slices, Tile, cuts};
 pub use matrix::AnalogMatrix;
 pub use mismatch::{Bin, Calibration, Linearity, SarConverter, SarSpec};
 pub use neurohm_device::overlay::{self, SettingError, SettingProblem};

@@ -7,10 +7,15 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::SettingError;
-use crate::converter::percentage;
+use crate::converter::{percentage, positive};
 use crate::kernel;
 
-/// Size of one crossbar in weights. A weight is a differential pair of devices, or of `N` devices each.
+mod slices;
+
+pub use slices::{Combine, Digits, Slices};
+
+/// Size of one crossbar in weights. A weight is a differential pair of devices, or of `N` devices each, or such a pair for each
+/// of its slices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Tile {
@@ -31,6 +36,44 @@ pub struct Mapping {
     pub per: Per,
     /// Which weight is the largest conductance.
     pub scale: Scale,
+    /// Where biases of a layer are added.
+    #[serde(default, skip_serializing_if = "Bias::is_digital")]
+    pub bias: Bias,
+    /// Digits of different significance, where a weight has several; without it a weight is one pair.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub slices: Option<Slices>,
+}
+
+/// Where biases of a layer are added.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub enum Bias {
+    /// Behind the converters, exactly.
+    Digital {},
+    /// In cells on one more word line, which is driven at a constant input through a converter like the others: a cell holds
+    /// its bias divided by that input, and takes part in scales, noise, drift and its compensation as weights do.
+    WordLine {
+        /// The constant, in units of the layer's inputs; above 0. Where it exceeds them, they share the converter's range with
+        /// it; where it is small, biases are large weights.
+        #[serde(default = "unity")]
+        input: f64,
+    },
+}
+
+fn unity() -> f64 {
+    1.0
+}
+
+impl Default for Bias {
+    fn default() -> Self {
+        Self::Digital {}
+    }
+}
+
+impl Bias {
+    fn is_digital(&self) -> bool {
+        *self == Self::Digital {}
+    }
 }
 
 /// Which weights share one scale.
@@ -75,9 +118,25 @@ impl Mapping {
                 format!("{} is not from 1 to 64", self.devices_per_polarity),
             ));
         }
-        match self.scale {
-            Scale::Maximum {} => Ok(()),
-            Scale::Percentile { p } => percentage("mapping.scale.percentile.p", p),
+        if let Scale::Percentile { p } = self.scale {
+            percentage("mapping.scale.percentile.p", p)?;
+        }
+        if let Bias::WordLine { input } = self.bias {
+            positive("mapping.bias.word_line.input", input)?;
+        }
+        self.slices.as_ref().map_or(Ok(()), Slices::check)
+    }
+
+    /// Devices of a weight.
+    pub fn devices_per_weight(&self) -> u32 {
+        2 * self.devices_per_polarity * self.slices.as_ref().map_or(1, Slices::count) as u32
+    }
+
+    /// Conversions of an output of one crossbar: of each slice one where slices are combined behind the converters.
+    pub fn conversions_per_output(&self) -> u32 {
+        match &self.slices {
+            Some(slices) if slices.combine == Combine::Digital => slices.count() as u32,
+            _ => 1,
         }
     }
 }

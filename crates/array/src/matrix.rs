@@ -7,15 +7,16 @@ use neurohm_num::{Key, Rows, RowsMut};
 use rayon::prelude::*;
 
 use crate::adc::Converters;
-use crate::chip::DriftCompensation;
 use crate::compensation::Baseline;
 use crate::crossbar::{Crossbar, Held, LineSums, Reading, Targets, TermRows, rows_of_each};
 use crate::error::finite;
-use crate::gemm::{gemm, gemm_wt};
-use crate::mapping::{Per, cuts};
-use crate::product::{Crossbars, Periphery, Ranges, Terms, agree};
+use crate::mapping::{Bias, cuts};
+use crate::product::{Periphery, Ranges, agree};
 use crate::response::Response;
-use crate::{ArrayError, ChipSpec, SarConverter, Tally, calibrate, kernel};
+use crate::{ArrayError, ChipSpec, SarConverter, Tally, kernel};
+
+mod products;
+mod write;
 
 /// Weights (inputs x outputs) in the cells of crossbars.
 ///
@@ -32,16 +33,24 @@ pub struct AnalogMatrix {
     key: Key,
     inputs: usize,
     outputs: usize,
+    /// The word line of the biases, where there are any on devices: behind the inputs.
+    bias: Option<BiasLine>,
     rows: Vec<Range<usize>>,
+    /// The same without the biases' line.
+    input_rows: Vec<Range<usize>>,
+    /// Strips of columns: where slices have converters of their own, those of each slice of a crossbar, one behind the other.
     columns: Vec<Range<usize>>,
+    /// Strips of outputs, one a crossbar.
+    output_columns: Vec<Range<usize>>,
     /// Row strips outside; none on an exact chip, whose weights stay as they are.
     crossbars: Vec<Crossbar>,
-    /// Digital factor of each row strip and output: its scale, and that divided by the drift compensation.
+    /// Digital factor of each row strip and column: its scale times what its slice is worth, and that divided by the drift
+    /// compensation.
     scales: Vec<f32>,
     gains: Vec<f32>,
     /// What cells that do not obey Ohm's law do.
     response: Option<Arc<Response>>,
-    /// What the cells hold as of the last read: inputs x outputs, in units of a full weight; one such matrix for each
+    /// What the cells hold as of the last read: word lines x columns, in units of a full weight; one such matrix for each
     /// term of the cells' response.
     weights: Vec<f32>,
     /// Variance of one read of it; empty where none is redrawn.
@@ -57,17 +66,51 @@ pub struct AnalogMatrix {
     events: Tally,
 }
 
+/// A word line at a constant input, whose cells hold biases.
+#[derive(Clone, Debug)]
+struct BiasLine {
+    /// The input, in units of the others.
+    input: f32,
+    /// The biases as they were asked for.
+    values: Vec<f32>,
+}
+
 impl AnalogMatrix {
     /// Programs `weights` (inputs x outputs) into the devices of `chip`; all randomness grows from `key`.
     ///
     /// # Errors
     /// A weight that is not finite, with its place; a chip or device out of range.
     pub fn program(weights: Rows, chip: &ChipSpec, key: Key) -> Result<Self, ArrayError> {
+        Self::program_with_bias(weights, None, chip, key)
+    }
+
+    /// As [`program`](Self::program), with a bias for each output. Where the chip keeps biases on devices
+    /// ([`Bias::WordLine`]) they take a word line behind those of the inputs, and products contain them
+    /// ([`holds_bias`](Self::holds_bias)); elsewhere they are left to the digital side.
+    ///
+    /// # Errors
+    /// As there, and biases of another number than outputs.
+    pub fn program_with_bias(
+        weights: Rows,
+        bias: Option<&[f32]>,
+        chip: &ChipSpec,
+        key: Key,
+    ) -> Result<Self, ArrayError> {
         chip.check()?;
         chip.device.validate()?;
         let (inputs, outputs) = (weights.rows(), weights.cols());
-        let rows = cuts(inputs, chip.tile.rows as usize);
-        let columns = cuts(outputs, chip.tile.columns as usize);
+        let bias = match chip.mapping.bias {
+            Bias::WordLine { input } => {
+                bias.map(|values| BiasLine { input: input as f32, values: values.to_vec() })
+            }
+            Bias::Digital {} => None,
+        };
+        let word_lines = inputs + usize::from(bias.is_some());
+        let rows = cuts(word_lines, chip.tile.rows as usize);
+        let input_rows = rows.iter().map(|r| r.start..r.end.min(inputs)).filter(|r| !r.is_empty()).collect();
+        let output_columns = cuts(outputs, chip.tile.columns as usize);
+        let columns = side_by_side(&output_columns, chip.mapping.conversions_per_output() as usize);
+        let width = columns.last().map_or(0, |c| c.end);
         let ranges = Ranges::fixed(chip, rows.len() * columns.len());
         // One crossbar after the other, row strips outside.
         let behind_columns = rows.iter().flat_map(|_| columns.iter().map(Range::len));
@@ -82,14 +125,15 @@ impl AnalogMatrix {
             key,
             inputs,
             outputs,
+            bias,
             crossbars: Vec::new(),
-            scales: vec![1.0; rows.len() * outputs],
+            scales: vec![1.0; rows.len() * width],
             gains: Vec::new(),
             response: Response::at_first(chip)?,
             weights: Vec::new(),
             variances: Vec::new(),
-            on_rows: vec![0.0; (columns.len() + 1) * inputs],
-            on_columns: vec![0.0; (rows.len() + 1) * outputs],
+            on_rows: vec![0.0; (columns.len() + 1) * word_lines],
+            on_columns: vec![0.0; (rows.len() + 1) * width],
             forward_ranges: ranges.clone(),
             transposed_ranges: ranges,
             baseline: None,
@@ -98,7 +142,9 @@ impl AnalogMatrix {
             events: Tally::default(),
             chip: chip.clone(),
             rows,
+            input_rows,
             columns,
+            output_columns,
         };
         if !chip.is_exact() {
             matrix.crossbars = matrix.blank()?;
@@ -107,7 +153,8 @@ impl AnalogMatrix {
         Ok(matrix)
     }
 
-    /// Programs other weights of the same shape into the same devices, now. Calibrated ranges stay as they are.
+    /// Programs other weights of the same shape into the same devices, now, and the same biases where devices hold them.
+    /// Calibrated ranges stay as they are.
     ///
     /// # Errors
     /// Weights of another shape, or not finite.
@@ -115,6 +162,10 @@ impl AnalogMatrix {
         agree("rows of the weights", self.inputs, weights.rows())?;
         agree("columns of the weights", self.outputs, weights.cols())?;
         finite("weight", weights)?;
+        if let Some(bias) = &self.bias {
+            agree("biases", self.outputs, bias.values.len())?;
+            finite("bias", Rows::new(&bias.values, 1, self.outputs)?)?;
+        }
         self.programmings += 1;
         self.was_read = false;
         self.events.cells_programmed += self.devices();
@@ -122,44 +173,13 @@ impl AnalogMatrix {
             self.weights = (0..self.inputs).flat_map(|r| weights.row(r)).copied().collect();
             self.was_read = true;
         } else {
-            self.write(weights);
+            self.write(weights)?;
         }
         self.gains.clone_from(&self.scales);
         if self.chip.drift_compensation.probes() > 0 && !self.crossbars.is_empty() {
             self.take_baseline()?;
         }
         Ok(())
-    }
-
-    /// Every crossbar, not yet programmed.
-    fn blank(&self) -> Result<Vec<Crossbar>, ArrayError> {
-        let mut crossbars = Vec::with_capacity(self.tiles());
-        for rows in &self.rows {
-            for columns in &self.columns {
-                let key = self.key.child("tile", crossbars.len() as u64);
-                crossbars.push(Crossbar::new(&self.chip, rows.len(), columns.len(), key)?);
-            }
-        }
-        Ok(crossbars)
-    }
-
-    /// Chooses the scales and programs every crossbar.
-    fn write(&mut self, weights: Rows) {
-        let outputs = self.outputs;
-        let part = |rows: &Range<usize>, columns: &Range<usize>| {
-            weights.slice(rows.start, rows.len()).columns(columns.start, columns.len())
-        };
-        for (strip, rows) in self.rows.iter().enumerate() {
-            for columns in &self.columns {
-                let scales = &mut self.scales[strip * outputs..][columns.clone()];
-                self.chip.mapping.choose_scales(part(rows, columns), scales);
-            }
-        }
-        let Self { rows, columns, scales, crossbars, .. } = self;
-        crossbars.par_iter_mut().enumerate().for_each(|(tile, crossbar)| {
-            let (strip, columns) = (tile / columns.len(), &columns[tile % columns.len()]);
-            crossbar.program(part(&rows[strip], columns), &scales[strip * outputs..][columns.clone()]);
-        });
     }
 
     /// Lets `dt_s` seconds pass, in an instant.
@@ -225,9 +245,9 @@ impl AnalogMatrix {
         if self.response.is_some() {
             return self.refresh_curved();
         }
+        let size = self.word_lines() * self.width();
         let Self { rows, columns, crossbars, weights, variances, .. } = self;
         let readings: Vec<_> = crossbars.iter_mut().map(Crossbar::observe).collect();
-        let size = self.inputs * self.outputs;
         weights.resize(size, 0.0);
         variances.resize(if readings.iter().any(Reading::has_variance) { size } else { 0 }, 0.0);
         let weights = rows_of_each(weights, rows, columns);
@@ -243,6 +263,7 @@ impl AnalogMatrix {
 
     /// The same of cells that do not obey Ohm's law.
     fn refresh_curved(&mut self) -> Result<(), ArrayError> {
+        let size = self.word_lines() * self.width();
         let Self { rows, columns, crossbars, weights, variances, .. } = self;
         let readings: Vec<_> = crossbars.iter_mut().map(Crossbar::observe).collect();
         let noisy = readings.iter().any(Reading::has_variance);
@@ -258,7 +279,6 @@ impl AnalogMatrix {
             self.response = Response::of(&self.chip, largest, noisy)?;
         }
         let Some(response) = &self.response else { return Ok(()) };
-        let size = self.inputs * self.outputs;
         weights.resize(response.current.terms() * size, 0.0);
         variances.resize(if noisy { response.noise_terms() * size } else { 0 }, 0.0);
         let mut parts: Vec<(TermRows, TermRows)> = held.iter().map(|_| Default::default()).collect();
@@ -286,22 +306,22 @@ impl AnalogMatrix {
 
     /// Sums conductances on lines, from those of every crossbar and term.
     fn sum_lines(&mut self, sums: Vec<Vec<LineSums>>) {
-        let terms = self.terms();
+        let (terms, word_lines, width) = (self.terms(), self.word_lines(), self.width());
         let Self { rows, columns, .. } = self;
         let (on_row_lines, on_column_lines) = (columns.len() + 1, rows.len() + 1);
         self.on_rows.clear();
-        self.on_rows.resize(terms * on_row_lines * self.inputs, 0.0);
+        self.on_rows.resize(terms * on_row_lines * word_lines, 0.0);
         self.on_columns.clear();
-        self.on_columns.resize(terms * on_column_lines * self.outputs, 0.0);
+        self.on_columns.resize(terms * on_column_lines * width, 0.0);
         for (tile, sums) in sums.into_iter().enumerate() {
             let (r, c) = (tile / columns.len(), tile % columns.len());
             for (k, sums) in sums.into_iter().enumerate() {
                 for line in [0, 1 + c].map(|line| k * on_row_lines + line) {
-                    let on_rows = &mut self.on_rows[line * self.inputs..][rows[r].clone()];
+                    let on_rows = &mut self.on_rows[line * word_lines..][rows[r].clone()];
                     on_rows.iter_mut().zip(&sums.rows).for_each(|(sum, g)| *sum += g);
                 }
                 for line in [0, 1 + r].map(|line| k * on_column_lines + line) {
-                    let on_columns = &mut self.on_columns[line * self.outputs..][columns[c].clone()];
+                    let on_columns = &mut self.on_columns[line * width..][columns[c].clone()];
                     on_columns.iter_mut().zip(&sums.columns).for_each(|(sum, g)| *sum += g);
                 }
             }
@@ -318,124 +338,6 @@ impl AnalogMatrix {
         Ok(())
     }
 
-    /// Sets the converters' ranges of [`forward`](Self::forward) from typical inputs, where the chip says that
-    /// they come from data. Noise is not part of it.
-    ///
-    /// # Errors
-    /// Inputs of another width, or not finite; cells that were never read.
-    pub fn calibrate(&mut self, inputs: Rows) -> Result<(), ArrayError> {
-        agree("inputs", self.inputs, inputs.cols())?;
-        self.forward_ranges = Some(self.ranges_from(inputs, false)?);
-        Ok(())
-    }
-
-    /// As [`calibrate`](Self::calibrate), for [`transpose`](Self::transpose).
-    ///
-    /// # Errors
-    /// As there.
-    pub fn calibrate_transposed(&mut self, inputs: Rows) -> Result<(), ArrayError> {
-        agree("transposed inputs", self.outputs, inputs.cols())?;
-        self.transposed_ranges = Some(self.ranges_from(inputs, true)?);
-        Ok(())
-    }
-
-    fn ranges_from(&self, inputs: Rows, transposed: bool) -> Result<Ranges, ArrayError> {
-        if !self.was_read {
-            return Err(ArrayError::NotRead);
-        }
-        if self.crossbars.is_empty() {
-            return Ok(Ranges::NONE);
-        }
-        calibrate::ranges(&self.view(transposed, &Ranges::NONE)?, &self.chip, inputs)
-    }
-
-    /// `y = x W` through the crossbars: `x` is samples x inputs, `y` samples x outputs. The first row of `x` is
-    /// sample number `first_sample`.
-    ///
-    /// # Errors
-    /// Shapes that disagree, an input that is not finite (with its place), cells that were never read, ranges
-    /// that were never calibrated.
-    pub fn forward(&self, x: Rows, y: &mut RowsMut, first_sample: u64) -> Result<Tally, ArrayError> {
-        self.product(false, x, y, first_sample)
-    }
-
-    /// `x = d W^T` through the same crossbars from their other side: `d` is samples x outputs, `x` samples x
-    /// inputs.
-    ///
-    /// # Errors
-    /// As [`forward`](Self::forward).
-    pub fn transpose(&self, d: Rows, x: &mut RowsMut, first_sample: u64) -> Result<Tally, ArrayError> {
-        self.product(true, d, x, first_sample)
-    }
-
-    fn product(&self, transposed: bool, x: Rows, y: &mut RowsMut, first: u64) -> Result<Tally, ArrayError> {
-        if !self.was_read {
-            return Err(ArrayError::NotRead);
-        }
-        if self.crossbars.is_empty() {
-            return self.exact_product(transposed, x, y);
-        }
-        let ranges = if transposed { &self.transposed_ranges } else { &self.forward_ranges };
-        let Some(ranges) = ranges else {
-            let converter = if self.chip.dac.needs_calibration() { "DAC" } else { "ADC" };
-            return Err(ArrayError::NotCalibrated { converter });
-        };
-        self.view(transposed, ranges)?.product(x, y, first)
-    }
-
-    /// The plain product of an exact chip: conversions are counted, no energy is.
-    fn exact_product(&self, transposed: bool, x: Rows, y: &mut RowsMut) -> Result<Tally, ArrayError> {
-        let (into, out) = if transposed { (self.outputs, self.inputs) } else { (self.inputs, self.outputs) };
-        agree("inputs", into, x.cols())?;
-        agree("outputs", out, y.cols())?;
-        agree("samples of the output", x.rows(), y.rows())?;
-        finite("input", x)?;
-        let w = Rows::new(&self.weights, self.inputs, self.outputs)?;
-        if transposed {
-            gemm_wt(x, w, y, 0.0)
-        } else {
-            gemm(x, w, y, 0.0)
-        }
-        let (samples, into, out) = (x.rows() as u64, into as u64, out as u64);
-        let (strips_in, strips_out) = (self.rows.len() as u64, self.columns.len() as u64);
-        let (strips_in, strips_out) =
-            if transposed { (strips_out, strips_in) } else { (strips_in, strips_out) };
-        Ok(Tally {
-            macs: samples * into * out,
-            dac_conversions: samples * into * strips_out,
-            adc_conversions: samples * out * strips_in,
-            cell_reads: samples * self.devices(),
-            digital_adds: samples * out * strips_in.saturating_sub(1),
-            ..Tally::default()
-        })
-    }
-
-    /// The crossbars as a product sees them, from one side.
-    fn view<'a>(&'a self, transposed: bool, ranges: &'a Ranges) -> Result<Crossbars<'a>, ArrayError> {
-        let (lines, width) =
-            if transposed { (&self.on_columns, self.outputs) } else { (&self.on_rows, self.inputs) };
-        if transposed && !self.chip.cells.both_ways() {
-            return Err(ArrayError::OneWay);
-        }
-        let variances = (!self.variances.is_empty()).then_some(&self.variances);
-        Ok(Crossbars {
-            weights: Terms::new(&self.weights, self.inputs, self.outputs)?,
-            variances: variances.map(|v| Terms::new(v, self.inputs, self.outputs)).transpose()?,
-            response: self.response.as_deref(),
-            rows: &self.rows,
-            columns: &self.columns,
-            gains: Rows::new(&self.gains, self.rows.len(), self.outputs)?,
-            gain_per_tile: self.chip.mapping.per == Per::Tile
-                && !matches!(self.chip.drift_compensation, DriftCompensation::PerColumn { .. }),
-            conductances: Rows::new(lines, lines.len() / width.max(1), width)?,
-            transposed,
-            periphery: &self.periphery,
-            converters: self.converters[usize::from(transposed)].as_ref().map(Converters::behind),
-            ranges,
-            key: self.key.child("product", u64::from(transposed)),
-        })
-    }
-
     /// The weights that the crossbars hold as of the last read, scales and drift compensation included; of cells that do
     /// not obey Ohm's law those at full voltage.
     ///
@@ -447,25 +349,54 @@ impl AnalogMatrix {
         if !self.was_read {
             return Err(ArrayError::NotRead);
         }
-        let full = self.periphery.input.largest_code.unwrap_or(1.0);
-        let parts = self.response.as_ref().map(|response| response.at_full(full));
-        let mut held = vec![0.0; self.outputs];
-        for (strip, rows) in self.rows.iter().enumerate() {
-            for r in rows.clone() {
-                let gains = &self.gains[strip * self.outputs..][..self.outputs];
-                let row = &self.weights[r * self.outputs..][..self.outputs];
-                let Some(parts) = &parts else {
-                    kernel::multiply(row, gains, out.row_mut(r));
-                    continue;
-                };
-                for (k, part) in parts.iter().enumerate() {
-                    let term = &self.weights[(k * self.inputs + r) * self.outputs..][..self.outputs];
-                    kernel::add_scaled(term, *part, k > 0, &mut held);
-                }
-                kernel::multiply(&held, gains, out.row_mut(r));
-            }
+        for (strip, rows) in self.input_rows.iter().enumerate() {
+            self.held(strip, rows.clone(), |r, row| out.row_mut(r).copy_from_slice(row));
         }
         Ok(())
+    }
+
+    /// The biases that devices hold as of the last read, as [`weights`](Self::weights) are.
+    ///
+    /// # Errors
+    /// An `out` of another length than there are outputs; biases that are not on devices; cells that were never read.
+    pub fn bias(&self, out: &mut [f32]) -> Result<(), ArrayError> {
+        let Some(bias) = &self.bias else { return Err(ArrayError::DigitalBias) };
+        agree("outputs", self.outputs, out.len())?;
+        if !self.was_read {
+            return Err(ArrayError::NotRead);
+        }
+        if self.crossbars.is_empty() {
+            out.copy_from_slice(&bias.values);
+        } else {
+            self.held(self.rows.len() - 1, self.inputs..self.inputs + 1, |_, row| {
+                out.iter_mut().zip(row).for_each(|(out, w)| *out = w * bias.input);
+            });
+        }
+        Ok(())
+    }
+
+    /// Hands what some word lines of a strip hold to `take`, with the word line's number.
+    fn held(&self, strip: usize, lines: Range<usize>, mut take: impl FnMut(usize, &[f32])) {
+        let full = self.periphery.input.full_code();
+        let parts = self.response.as_ref().map(|response| response.at_full(full));
+        let width = self.width();
+        let gains = &self.gains[strip * width..][..width];
+        let (mut sum, mut scaled) = (vec![0.0; width], vec![0.0; width]);
+        let mut whole = vec![0.0; self.outputs];
+        for r in lines {
+            let row = &self.weights[r * width..][..width];
+            if let Some(parts) = &parts {
+                for (k, part) in parts.iter().enumerate() {
+                    let term = &self.weights[(k * self.word_lines() + r) * width..][..width];
+                    kernel::add_scaled(term, *part, k > 0, &mut sum);
+                }
+                kernel::multiply(&sum, gains, &mut scaled);
+            } else {
+                kernel::multiply(row, gains, &mut scaled);
+            }
+            self.add_slices(&scaled, &mut whole);
+            take(r, &whole);
+        }
     }
 
     /// Of cells that do not obey Ohm's law: how many products of matrices stand for one, and how much of a cell's current
@@ -478,27 +409,46 @@ impl AnalogMatrix {
     pub fn inputs(&self) -> usize {
         self.inputs
     }
+    /// Word lines: one for each input, and one for the biases where devices hold them.
+    fn word_lines(&self) -> usize {
+        self.inputs + usize::from(self.bias.is_some())
+    }
+    /// Strips of columns that a strip of outputs has: one for each slice with converters of its own.
+    fn slices(&self) -> usize {
+        (self.columns.len() / self.output_columns.len().max(1)).max(1)
+    }
+    /// Columns of all slices.
+    fn width(&self) -> usize {
+        self.columns.last().map_or(0, |c| c.end)
+    }
+    /// Whether products contain the biases, because devices hold them.
+    pub fn holds_bias(&self) -> bool {
+        self.bias.is_some()
+    }
     /// Outputs.
     pub fn outputs(&self) -> usize {
         self.outputs
     }
     /// Devices.
     pub fn devices(&self) -> u64 {
-        devices(&self.chip, self.inputs, self.outputs)
+        let weights = self.word_lines() as u64 * self.outputs as u64;
+        weights * u64::from(self.chip.mapping.devices_per_weight())
     }
     /// Crossbars.
     pub fn tiles(&self) -> usize {
-        self.rows.len() * self.columns.len()
+        self.rows.len() * self.output_columns.len()
     }
-    /// Where inputs and outputs are cut into crossbars.
+    /// Where word lines (of the inputs, and of the biases where devices hold them) and outputs are cut into crossbars.
     pub fn cuts(&self) -> (&[Range<usize>], &[Range<usize>]) {
-        (&self.rows, &self.columns)
+        (&self.rows, &self.output_columns)
     }
-    /// The converter behind an output's column in the crossbars of a strip of inputs, where the chip's converters differ.
+    /// The converter behind an output's column in the crossbars of a strip of inputs, where the chip's converters differ; of
+    /// slices with converters of their own that of the most significant one.
     pub fn converter(&self, strip: usize, output: usize) -> Option<&SarConverter> {
-        let column = self.columns.iter().position(|columns| columns.contains(&output))?;
+        let place = self.output_columns.iter().position(|columns| columns.contains(&output))?;
+        let column = place * self.slices();
         let tile = (strip < self.rows.len()).then_some(strip * self.columns.len() + column)?;
-        Some(self.converters[0].as_ref()?.of(tile, output - self.columns[column].start))
+        Some(self.converters[0].as_ref()?.of(tile, output - self.output_columns[place].start))
     }
     /// What was counted outside of products: programming and the reads of drift compensation.
     pub fn events(&self) -> Tally {
@@ -520,6 +470,12 @@ impl AnalogMatrix {
     }
 }
 
-fn devices(chip: &ChipSpec, inputs: usize, outputs: usize) -> u64 {
-    inputs as u64 * outputs as u64 * 2 * u64::from(chip.mapping.devices_per_polarity)
+/// Strips of columns for so many slices of each strip of outputs.
+fn side_by_side(outputs: &[Range<usize>], slices: usize) -> Vec<Range<usize>> {
+    let each = outputs.iter().flat_map(|o| (0..slices).map(move |k| (o, k)));
+    each.map(|(o, k)| {
+        let first = o.start * slices + k * o.len();
+        first..first + o.len()
+    })
+    .collect()
 }

@@ -8,7 +8,7 @@ use neurohm_num::{Purpose, Rows, RowsMut};
 use crate::adc::Behind;
 use crate::gemm::{gemm, gemm_wt};
 use crate::kernel::{self, Voltages};
-use crate::product::Crossbars;
+use crate::product::{Crossbars, Serial};
 use crate::{ArrayError, Tally};
 
 /// Buffers of one thread, kept between products.
@@ -16,6 +16,9 @@ use crate::{ArrayError, Tally};
 pub(crate) struct Scratch {
     inputs: Vec<f32>,
     codes: Vec<f32>,
+    /// Codes of which the others are digits, and what these have come to.
+    whole: Vec<f32>,
+    sums: Vec<f32>,
     /// Codes as a term of the cells' response sees them, or their squares.
     expanded: Vec<f32>,
     currents: Vec<f32>,
@@ -88,28 +91,94 @@ impl Pass<'_> {
             return Ok(());
         }
         self.drive(batch, scratch)?;
-        self.multiply(batch.x.rows(), scratch);
         let runs = self.equal_ranges();
-        self.convert(batch, &runs, scratch);
+        let mut scale = 1.0;
+        if let Some(serial) = self.bars.periphery.input.serial {
+            scale = self.digits(serial, batch, &runs, scratch, tally);
+        } else {
+            self.disturb(batch, 0, scratch);
+            self.multiply(batch.x.rows(), scratch);
+            self.convert(batch, &runs, 0, scratch);
+            self.count(batch.x.rows(), scratch, tally);
+        }
         scratch.overflowed.sort_unstable();
-        self.deliver(batch, &runs, y, scratch);
-        self.count(batch.x.rows(), scratch, tally);
+        self.deliver(batch, &runs, scale, y, scratch);
+        if self.b > 0 && self.attempt == 0 {
+            tally.digital_adds += (batch.x.rows() * self.outputs().len()) as u64;
+        }
         Ok(())
     }
 
-    /// The currents of a batch before any noise, in units of a full weight at full voltage.
-    pub(crate) fn currents<'s>(
+    /// Reads digit by digit, and sums of their codes, each in its place. Returns what the sums count in units of a whole input.
+    fn digits(
+        &self,
+        serial: Serial,
+        batch: Batch,
+        runs: &[Run],
+        scratch: &mut Scratch,
+        tally: &mut Tally,
+    ) -> f32 {
+        let rows = batch.x.rows();
+        let len = rows * self.outputs().len();
+        for turn in 0..serial.cycles * serial.phases {
+            let place = self.digit(serial, turn, rows, scratch);
+            self.disturb(batch, turn, scratch);
+            self.multiply(rows, scratch);
+            self.convert(batch, runs, turn, scratch);
+            let Scratch { currents, sums, .. } = scratch;
+            kernel::add_scaled(&currents[..len], place, turn > 0, room(sums, len));
+            self.count(rows, scratch, tally);
+            if turn > 0 {
+                tally.digital_adds += len as u64;
+            }
+        }
+        std::mem::swap(&mut scratch.currents, &mut scratch.sums);
+        serial.largest_digit / self.bars.periphery.input.largest_code.unwrap_or(serial.largest_digit)
+    }
+
+    /// Makes one digit of the whole codes the codes. Returns what it counts.
+    fn digit(&self, serial: Serial, turn: u32, rows: usize, scratch: &mut Scratch) -> f32 {
+        let n = self.inputs().len();
+        let Scratch { codes, whole, dissipation, .. } = scratch;
+        if turn == 0 {
+            std::mem::swap(codes, whole);
+        }
+        let sign = match (serial.phases, turn % serial.phases) {
+            (1, _) => 0,
+            (_, 0) => 1,
+            _ => -1,
+        };
+        let shift = turn / serial.phases * serial.digit_bits;
+        let squares = room(dissipation, n);
+        squares.fill(0.0);
+        let mask = serial.largest_digit as u32;
+        kernel::digits(&whole[..rows * n], shift, mask, sign, room(codes, rows * n), squares);
+        let place = (shift as f32).exp2();
+        if sign < 0 { -place } else { place }
+    }
+
+    /// Hands out the currents of a batch without noise of the outputs, in units of a full weight at full voltage, read by read.
+    pub(crate) fn currents(
         &self,
         batch: Batch,
-        scratch: &'s mut Scratch,
-    ) -> Result<&'s [f32], ArrayError> {
+        scratch: &mut Scratch,
+        mut take: impl FnMut(&[f32]),
+    ) -> Result<(), ArrayError> {
         self.drive(batch, scratch)?;
-        self.multiply(batch.x.rows(), scratch);
-        let len = batch.x.rows() * self.outputs().len();
-        let unit = self.unit();
-        let currents = &mut scratch.currents[..len];
-        currents.iter_mut().for_each(|current| *current *= unit);
-        Ok(currents)
+        let (rows, unit) = (batch.x.rows(), self.unit());
+        let len = rows * self.outputs().len();
+        let serial = self.bars.periphery.input.serial;
+        for turn in 0..serial.map_or(1, |s| s.cycles * s.phases) {
+            if let Some(serial) = serial {
+                self.digit(serial, turn, rows, scratch);
+            }
+            self.disturb(batch, turn, scratch);
+            self.multiply(rows, scratch);
+            let currents = &mut scratch.currents[..len];
+            currents.iter_mut().for_each(|current| *current *= unit);
+            take(currents);
+        }
+        Ok(())
     }
 
     fn inputs(&self) -> Range<usize> {
@@ -124,7 +193,7 @@ impl Pass<'_> {
 
     /// Value of one code: inputs are kept as integers, exact in `f32`.
     fn unit(&self) -> f32 {
-        self.bars.periphery.input.largest_code.map_or(1.0, |code| 1.0 / code)
+        1.0 / self.bars.periphery.input.full_code()
     }
 
     /// How much lower the voltages are than at the first attempt.
@@ -164,14 +233,23 @@ impl Pass<'_> {
         if kernel::prepare(x, voltages, codes, full, dissipation) >= kernel::INFINITY_BITS {
             return Err(not_finite(batch, inputs.start));
         }
+        Ok(())
+    }
+
+    /// What happens to codes on their way to the word lines, in the `turn`-th read.
+    fn disturb(&self, batch: Batch, turn: u32, scratch: &mut Scratch) {
+        let (rows, n, bars) = (batch.x.rows(), self.inputs().len(), self.bars);
+        let (tile, side) = (bars.tile(self.b, self.outs.start), bars.periphery.input);
         if let Some(bend) = bars.response.and_then(|response| response.bend.as_ref()) {
+            let codes = &mut scratch.codes[..rows * n];
             let bent = room(&mut scratch.expanded, rows * n);
             bend.expand(0, codes, bent);
             codes.copy_from_slice(bent);
         }
         if side.noise > 0.0 {
-            let stream =
-                bars.key.child("input", tile as u64).stream(Purpose::InputNoise, self.attempt.into());
+            let codes = &mut scratch.codes[..rows * n];
+            let key = bars.key.child("input", tile as u64);
+            let stream = key.stream(Purpose::InputNoise, self.event(turn));
             let sigma = side.noise / self.unit();
             let normals = room(&mut scratch.normals, n);
             for r in 0..rows {
@@ -179,7 +257,11 @@ impl Pass<'_> {
                 kernel::add_scaled(normals, sigma, true, &mut codes[r * n..][..n]);
             }
         }
-        Ok(())
+    }
+
+    /// Noise is drawn anew in each read.
+    fn event(&self, turn: u32) -> u64 {
+        u64::from(turn) << 32 | u64::from(self.attempt)
     }
 
     /// Currents, and where cells are noisy the variances of their sums.
@@ -242,13 +324,13 @@ impl Pass<'_> {
     }
 
     /// Noise and quantisation, in pieces that stay in the nearest cache; notes what left the range.
-    fn convert(&self, batch: Batch, runs: &[Run], scratch: &mut Scratch) {
+    fn convert(&self, batch: Batch, runs: &[Run], turn: u32, scratch: &mut Scratch) {
         let (rows, outputs) = (batch.x.rows(), self.outputs());
         let (width, all) = (outputs.len(), self.bars.sizes().1);
         let side = self.bars.periphery.output;
         let noisy = self.is_noisy();
         let stream =
-            self.bars.key.child("output", self.b as u64).stream(Purpose::OutputNoise, self.attempt.into());
+            self.bars.key.child("output", self.b as u64).stream(Purpose::OutputNoise, self.event(turn));
         let unit = if noisy { 1.0 } else { self.unit() };
         let step = (NEAR / width).max(1);
         for first in (0..rows).step_by(step) {
@@ -357,7 +439,7 @@ impl Pass<'_> {
     }
 
     /// Codes into the digital sum, but for those that will be repeated.
-    fn deliver(&self, batch: Batch, runs: &[Run], y: &mut RowsMut, scratch: &mut Scratch) {
+    fn deliver(&self, batch: Batch, runs: &[Run], scale: f32, y: &mut RowsMut, scratch: &mut Scratch) {
         let bars = self.bars;
         let (rows, outputs) = (batch.x.rows(), self.outputs());
         let (width, add) = (outputs.len(), self.b > 0);
@@ -380,6 +462,7 @@ impl Pass<'_> {
                 _ if self.is_noisy() => 1.0,
                 _ => self.unit(),
             };
+            let per_code = per_code * scale;
             if overflowed.is_empty() && batch.samples.is_none() {
                 let stride = y.stride();
                 let codes = &currents[columns.start..];
@@ -406,20 +489,23 @@ impl Pass<'_> {
     fn count(&self, rows: usize, scratch: &Scratch, tally: &mut Tally) {
         let (inputs, outputs) = (self.inputs().len() as u64, self.outputs().len() as u64);
         let samples = rows as u64;
-        tally.dac_conversions += samples * inputs * self.outs.len() as u64;
+        // Slices of a crossbar share its word lines.
+        let crossbars = self.outs.len().div_ceil(if self.bars.transposed { 1 } else { self.bars.slices });
+        tally.dac_conversions += samples * inputs * crossbars as u64;
         tally.adc_conversions += samples * outputs;
         tally.cell_reads += samples * inputs * outputs * self.bars.periphery.devices_per_weight;
-        if self.b > 0 && self.attempt == 0 {
-            tally.digital_adds += samples * outputs;
-        }
         // Row 0 of the conductances is the sum over all output strips.
-        let line = if self.outs.len() == self.bars.strips().1.len() { 0 } else { 1 + self.outs.start };
+        let all = self.outs.len() == self.bars.strips().1.len();
+        let own = if all { 0..1 } else { 1 + self.outs.start..1 + self.outs.end };
         let terms = self.bars.response.map_or(1, |response| response.current.terms());
-        let lines = self.bars.strips().1.len() + 1;
+        let lines = self.bars.conductances.rows() / terms;
         let term = |k: usize| {
-            let conductances = &self.bars.conductances.row(k * lines + line)[self.inputs()];
-            let squares = scratch.dissipation[k * conductances.len()..].iter().zip(conductances);
-            squares.map(|(s, g)| f64::from(*s) * f64::from(*g)).sum::<f64>()
+            let along = |line: usize| {
+                let conductances = &self.bars.conductances.row(k * lines + line)[self.inputs()];
+                let squares = scratch.dissipation[k * conductances.len()..].iter().zip(conductances);
+                squares.map(|(s, g)| f64::from(*s) * f64::from(*g)).sum::<f64>()
+            };
+            own.clone().map(along).sum::<f64>()
         };
         let sum: f64 = (0..terms).map(term).sum();
         tally.add_energy_j(sum * f64::from(self.unit()).powi(2) * self.bars.periphery.volt2_second);

@@ -16,7 +16,7 @@ use neurohm_num::{Key, Rows, RowsMut};
 use rayon::prelude::*;
 
 use crate::adc::{Behind, Converters};
-use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
+use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, Resolution, UniformAdc};
 use crate::mapping::cuts;
 use crate::pass::{Batch, Pass, Scratch};
 use crate::response::Response;
@@ -29,16 +29,37 @@ pub(crate) struct Periphery {
     pub output: OutputSide,
     /// `V^2 t` of a full read voltage: times conductance it is energy, V^2 s.
     pub volt2_second: f64,
+    /// Devices behind one word line and one converter.
     pub devices_per_weight: u64,
 }
 
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct InputSide {
-    /// `None` for an ideal converter.
+    /// Of whole inputs; `None` for an ideal converter.
     pub largest_code: Option<f32>,
+    /// How they are presented digit by digit, where they are.
+    pub serial: Option<Serial>,
     pub noise: f32,
     /// Whether lowered voltages are chosen such that the largest input is a code exactly.
     pub whole: bool,
+}
+
+/// Inputs in digits.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Serial {
+    pub digit_bits: u32,
+    pub largest_digit: f32,
+    /// Digits of an input.
+    pub cycles: u32,
+    /// Reads of a digit.
+    pub phases: u32,
+}
+
+impl InputSide {
+    /// The code of the full read voltage.
+    pub(crate) fn full_code(&self) -> f32 {
+        self.serial.map(|serial| serial.largest_digit).or(self.largest_code).unwrap_or(1.0)
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -52,19 +73,31 @@ pub(crate) struct OutputSide {
 
 impl Periphery {
     pub(crate) fn new(chip: &ChipSpec) -> Self {
-        let largest_input = match &chip.dac {
-            Dac::Ideal {} => None,
-            Dac::Uniform(dac) => Some(dac.resolution.largest_code()),
+        let largest_input = chip.dac.resolution().map(Resolution::largest_code);
+        let serial = match &chip.dac {
+            Dac::BitSerial(dac) => Some(Serial {
+                digit_bits: dac.digit_bits,
+                largest_digit: dac.largest_digit(),
+                cycles: dac.cycles(),
+                phases: dac.phases(),
+            }),
+            _ => None,
         };
         let (largest_output, repeats) = match &chip.adc {
             Adc::Ideal {} => (None, 0),
             Adc::Uniform(adc) => (Some(adc.resolution.largest_code()), repeats(&adc.overflow, largest_input)),
         };
         Self {
-            input: InputSide { largest_code: largest_input, noise: chip.input_noise as f32, whole: false },
+            input: InputSide {
+                largest_code: largest_input,
+                serial,
+                noise: chip.input_noise as f32,
+                whole: false,
+            },
             output: OutputSide { largest_code: largest_output, noise: chip.output_noise as f32, repeats },
             volt2_second: chip.read.voltage_v.powi(2) * chip.read.integration_time_s,
-            devices_per_weight: 2 * u64::from(chip.mapping.devices_per_polarity),
+            devices_per_weight: u64::from(chip.mapping.devices_per_weight())
+                / u64::from(chip.mapping.conversions_per_output()),
         }
     }
 }
@@ -94,10 +127,8 @@ impl Ranges {
 
     /// What the description fixes; `None` where data must decide.
     pub(crate) fn fixed(chip: &ChipSpec, tiles: usize) -> Option<Self> {
-        let input = match &chip.dac {
-            Dac::Uniform(UniformDac { range: InputRange::Fixed { bound }, .. }) => {
-                Some(vec![*bound as f32; tiles])
-            }
+        let input = match chip.dac.range() {
+            Some(InputRange::Fixed { bound }) => Some(vec![*bound as f32; tiles]),
             _ => None,
         };
         (!chip.needs_calibration()).then(|| Self { input, output: Self::fixed_output(chip, tiles) })
@@ -161,9 +192,11 @@ pub(crate) struct Crossbars<'a> {
     pub variances: Option<Terms<'a>>,
     /// What cells that do not obey Ohm's law do; their weights and variances have its terms.
     pub response: Option<&'a Response>,
-    /// Where inputs and outputs are cut.
+    /// Where inputs and outputs are cut; of every output each slice has a column of its own.
     pub rows: &'a [Range<usize>],
     pub columns: &'a [Range<usize>],
+    /// Strips of columns, one behind the other, that are slices of one crossbar.
+    pub slices: usize,
     /// Digital factor of each row strip (row) and output (column).
     pub gains: Rows<'a>,
     /// Whether that factor is one number for each crossbar.
@@ -266,7 +299,7 @@ impl Crossbars<'_> {
             let tallies = parts.into_par_iter().map(|(place, mut part)| one(place, &mut part));
             tallies.try_reduce(Tally::default, |a, b| Ok(a + b))?
         };
-        tally.macs = x.rows() as u64 * inputs as u64 * outputs as u64;
+        tally.macs = x.rows() as u64 * inputs as u64 * outputs as u64 / self.slices as u64;
         Ok(tally)
     }
 
@@ -285,12 +318,14 @@ impl Crossbars<'_> {
         }
         for (b, span) in into.iter().enumerate() {
             let batch = Batch { x: x.columns(span.start, span.len()), place, first_sample, samples: None };
-            if self.share_inputs() {
-                self.strip(batch, y, b, 0..out.len(), scratch, &mut tally)?;
-            } else {
-                for o in 0..out.len() {
-                    self.strip(batch, y, b, o..o + 1, scratch, &mut tally)?;
-                }
+            // Slices of a crossbar hang on the same word lines.
+            let together = match (self.share_inputs(), self.transposed) {
+                (true, _) => out.len().max(1),
+                (false, true) => 1,
+                (false, false) => self.slices,
+            };
+            for o in (0..out.len()).step_by(together) {
+                self.strip(batch, y, b, o..o + together, scratch, &mut tally)?;
             }
         }
         Ok(tally)
@@ -370,6 +405,7 @@ pub fn product(
         response: None,
         rows: &cuts(inputs, inputs),
         columns: &cuts(outputs, outputs),
+        slices: 1,
         gains: Rows::new(&ones, 1, outputs)?,
         gain_per_tile: true,
         conductances: Rows::new(&zeros, 2, inputs)?,

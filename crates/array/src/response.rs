@@ -131,10 +131,7 @@ struct Grid {
 
 impl Grid {
     fn of(dac: &Dac, input_noise: f64, pieces: usize) -> Self {
-        let largest = match dac {
-            Dac::Uniform(dac) => Some(f64::from(dac.resolution.largest_code())),
-            Dac::Ideal {} => None,
-        };
+        let largest = dac.largest_drive().map(f64::from);
         let full = largest.unwrap_or(1.0);
         match largest {
             Some(levels) if levels as usize <= MOST_LEVELS && input_noise == 0.0 => {

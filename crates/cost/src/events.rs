@@ -38,14 +38,17 @@ impl Events {
     pub fn of_layer(layer: &Layer, fabric: &Fabric) -> Self {
         let matrices = layer.groups * layer.products;
         let (strips_in, strips_out) = strips(layer, fabric);
-        let reads = matrices * layer.rows * layer.columns * u64::from(fabric.lines_per_weight);
+        let word_lines = fabric.word_lines(layer);
+        let turns = u64::from(fabric.reads);
+        let reads = matrices * word_lines * layer.columns * u64::from(fabric.lines_per_weight) * turns;
         let mut tally = Tally::default();
         tally.macs = layer.macs();
-        tally.dac_conversions = matrices * layer.rows * strips_out;
-        tally.adc_conversions = matrices * layer.columns * strips_in;
+        tally.dac_conversions = matrices * word_lines * strips_out * turns;
+        let conversions = strips_in * u64::from(fabric.conversions_per_output) * turns;
+        tally.adc_conversions = matrices * layer.columns * conversions;
         tally.cell_reads = reads;
         tally.cell_read_energy = (reads as f64 * fabric.cell_read_j() / ENERGY_QUANTUM_J) as u128;
-        tally.digital_adds = matrices * layer.columns * (strips_in - 1);
+        tally.digital_adds = matrices * layer.columns * (conversions - 1);
         let read = (matrices * layer.rows) as f64 * f64::from(fabric.input_bits);
         let written = layer.values_out() as f64 * f64::from(fabric.input_bits);
         Self { activations: layer.values_out() as f64, buffer_bits: read + written, ..Self::of(tally) }
@@ -59,7 +62,10 @@ impl Events {
 
 /// Crossbars that a group's matrix takes: along its inputs and along its outputs.
 pub(crate) fn strips(layer: &Layer, fabric: &Fabric) -> (u64, u64) {
-    (layer.rows.div_ceil(u64::from(fabric.rows)), layer.columns.div_ceil(u64::from(fabric.columns)))
+    (
+        fabric.word_lines(layer).div_ceil(u64::from(fabric.rows)),
+        layer.columns.div_ceil(u64::from(fabric.columns)),
+    )
 }
 
 /// Energy of events, by component, J.
@@ -77,7 +83,7 @@ pub fn energy(events: &Events, fabric: &Fabric, technology: &Technology) -> Bill
             t.cell_reads as f64 * turns * read_j
         }
         Array::Ohmic(a) => {
-            let square = fabric.activity.mean_square_input;
+            let square = fabric.mean_square_drive;
             let (cells, lines) =
                 if fabric.turns > 1 { (turns * 0.5 / square, turns * 0.5) } else { (1.0, square) };
             let line_j =
@@ -85,8 +91,10 @@ pub fn energy(events: &Events, fabric: &Fabric, technology: &Technology) -> Bill
             t.cell_read_energy_j() * cells + dac * lines * line_j
         }
     };
-    let input_j = technology.input_register.bit_j() * f64::from(fabric.input_bits);
-    let output_j = technology.output_register.bit_j() * f64::from(fabric.output_bits);
+    // Each bit of an input leaves its register once, and each value enters its own when all of its conversions are added.
+    let input_j = technology.input_register.bit_j() * f64::from(fabric.input_bits) / f64::from(fabric.reads);
+    let output_j =
+        technology.output_register.bit_j() * f64::from(fabric.output_bits) / fabric.conversions_per_value();
     let registers = technology.input_register.each.known().max(technology.output_register.each.known());
     let conversions_j = adc * turns * fabric.conversion.energy_j;
     let part = |component, energy_j: f64, known| (component, energy_j, known);
@@ -102,7 +110,7 @@ pub fn energy(events: &Events, fabric: &Fabric, technology: &Technology) -> Bill
         part(Component::Redundancy, conversions_j * fabric.redundant, fabric.conversion.known),
         part(
             Component::ShiftAdd,
-            (adc * turns + t.digital_adds as f64) * technology.shift_add.operation().energy_j,
+            shift_adds(t, fabric) * technology.shift_add.operation().energy_j,
             technology.shift_add.known(),
         ),
         part(Component::Registers, dac * input_j + adc * output_j, registers),
@@ -136,6 +144,14 @@ pub fn energy(events: &Events, fabric: &Fabric, technology: &Technology) -> Bill
     bill
 }
 
+/// Every conversion is shifted and added, and so are values of several crossbars. The tally counts additions of digits and slices
+/// too, which are those of their conversions.
+fn shift_adds(tally: &Tally, fabric: &Fabric) -> f64 {
+    let adc = tally.adc_conversions as f64;
+    let once = adc * (1.0 - 1.0 / fabric.conversions_per_value());
+    adc * f64::from(fabric.turns) + (tally.digital_adds as f64 - once).max(0.0)
+}
+
 /// What a tally costs on so many crossbars: energy of its events, area of these crossbars with all that belongs to them,
 /// and the time that each part is busy, its units sharing the work evenly. The total time is that of parts which work one
 /// after the other: an upper bound, which a [mapping](crate::Mapping) replaces by a pipeline's.
@@ -158,7 +174,7 @@ pub fn price(tally: &Tally, crossbars: u64, fabric: &Fabric, technology: &Techno
         ),
         (Component::Adc, converting_s * (1.0 - fabric.redundant)),
         (Component::Redundancy, converting_s * fabric.redundant),
-        (Component::ShiftAdd, (adc + tally.digital_adds as f64) / adders * technology.shift_add.time_s.value),
+        (Component::ShiftAdd, shift_adds(tally, fabric) / adders * technology.shift_add.time_s.value),
     ];
     for (component, latency_s) in busy.into_iter().filter(|(_, s)| *s > 0.0) {
         bill.add(component, Cost { latency_s, ..Cost::default() }, crate::Known::Published);

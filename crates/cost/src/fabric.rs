@@ -1,10 +1,10 @@
 //! The crossbars of a chip, as far as they are priced.
 
-use neurohm_array::{Adc, ChipSpec, Dac, Resolution, UniformAdc};
+use neurohm_array::{Adc, Bias, ChipSpec, Dac, InputSign, Resolution, UniformAdc};
 use serde::Serialize;
 
 use crate::component::{Conversion, Operation};
-use crate::{CostError, Technology};
+use crate::{CostError, Layer, Technology};
 
 /// What a network's inputs and weights are like, where only its shapes are known. Printed with results that use it.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]
@@ -33,8 +33,12 @@ pub struct Fabric {
     pub rows: u32,
     /// Weights of a row.
     pub columns: u32,
-    /// Bit lines that a weight takes: the two sides of a pair, times the devices of a side.
+    /// Bit lines that a weight takes: the two sides of a pair, times the devices of a side, times the slices.
     pub lines_per_weight: u32,
+    /// Conversions of each output of a crossbar: one for each slice of weights, where slices are added behind converters.
+    pub conversions_per_output: u32,
+    /// Whether biases take a word line.
+    pub bias_line: bool,
     /// Bits of an input.
     pub input_bits: u32,
     /// Bits of a conversion.
@@ -46,8 +50,12 @@ pub struct Fabric {
     pub measurements: u64,
     /// Converters behind a crossbar that differ, by the chip's `columns_per_converter`; 0 where all are alike.
     pub converters: u64,
-    /// Turns in which an input comes: `ceil(input bits / DAC bits)`.
+    /// Reads of a product that the chip's description has, digit by digit: its tally counts each.
+    pub reads: u32,
+    /// Turns in which the bits of a read come where the technology's DAC has fewer: `ceil(bits / DAC bits)`.
     pub turns: u32,
+    /// Mean square of the voltages of a read, in units of the largest.
+    pub mean_square_drive: f64,
     /// Read voltage, V.
     pub read_v: f64,
     /// Mean conductance of a cell, S.
@@ -83,9 +91,16 @@ impl Fabric {
         technology.check()?;
         let device =
             chip.device.statistics().map_err(|e| CostError::mismatch("chip.device", e.to_string()))?;
-        let input_bits = match &chip.dac {
-            Dac::Ideal {} => activity.input_bits,
-            Dac::Uniform(dac) => bits(dac.resolution),
+        let input_bits = chip.dac.resolution().map_or(activity.input_bits, bits);
+        // Of a read: all bits of an input, or those of a digit; digits are evenly spread.
+        let reads = chip.dac.reads();
+        let (read_bits, mean_square_drive) = match &chip.dac {
+            Dac::BitSerial(dac) => {
+                let most = 2f64.powi(dac.digit_bits as i32) - 1.0;
+                let signs = if dac.sign == InputSign::TwoPhases { 0.5 } else { 1.0 };
+                (dac.digit_bits, signs * (2.0 * most + 1.0) / (6.0 * most))
+            }
+            _ => (input_bits, activity.mean_square_input),
         };
         let output_bits = match &chip.adc {
             Adc::Ideal {} => technology.adc.own_bits()?.unwrap_or(activity.output_bits),
@@ -114,8 +129,10 @@ impl Fabric {
         let (redundancy, measurements, converters) = match &chip.adc {
             Adc::Uniform(UniformAdc { mismatch: Some(m), .. }) => {
                 let averages = m.calibration.as_ref().map_or(0, |c| u64::from(c.averages));
-                let converters = chip.tile.columns.div_ceil(m.columns_per_converter.max(1));
-                (m.redundancy, averages * u64::from(output_bits + m.redundancy + 1), u64::from(converters))
+                // Neighbouring columns of a slice share one.
+                let of_slice = chip.tile.columns.div_ceil(m.columns_per_converter.max(1));
+                let converters = u64::from(of_slice) * u64::from(chip.mapping.conversions_per_output());
+                (m.redundancy, averages * u64::from(output_bits + m.redundancy + 1), converters)
             }
             _ => (0, 0, 0),
         };
@@ -125,7 +142,8 @@ impl Fabric {
         let stretch = 1.0 + f64::from(redundancy) / periods;
         conversion.energy_j *= stretch;
         conversion.time_s *= stretch;
-        let lines_per_weight = 2 * chip.mapping.devices_per_polarity;
+        let lines_per_weight = chip.mapping.devices_per_weight();
+        let conversions_per_output = chip.mapping.conversions_per_output();
         let organisation = &technology.organisation;
         let read_s = technology.array.read_s(crate::component::ReadCell {
             rows,
@@ -136,12 +154,16 @@ impl Fabric {
             rows,
             columns: chip.tile.columns,
             lines_per_weight,
+            conversions_per_output,
+            bias_line: matches!(chip.mapping.bias, Bias::WordLine { .. }),
             input_bits,
             output_bits,
             redundancy,
             measurements,
             converters,
-            turns: input_bits.div_ceil(dac.bits).max(1),
+            reads,
+            turns: read_bits.div_ceil(dac.bits).max(1),
+            mean_square_drive,
             dac: dac.operation(),
             read_v: chip.read.voltage_v,
             cell_s,
@@ -152,6 +174,17 @@ impl Fabric {
             adcs: f64::from(organisation.adcs_per_core) / f64::from(organisation.crossbars_per_core),
             activity,
         })
+    }
+
+    /// Word lines that each matrix of a layer takes.
+    pub fn word_lines(&self, layer: &Layer) -> u64 {
+        layer.rows + u64::from(self.bias_line && layer.bias)
+    }
+
+    /// Cells that a layer takes.
+    pub fn cells_of(&self, layer: &Layer) -> u64 {
+        let lines = self.word_lines(layer).saturating_mul(layer.columns).saturating_mul(layer.groups);
+        lines.saturating_mul(u64::from(self.lines_per_weight))
     }
 
     /// Bit lines of a crossbar.
@@ -166,7 +199,8 @@ impl Fabric {
 
     /// Time that the converters of a crossbar need for one turn of `columns` weights, s.
     pub fn scan_s(&self, columns: u64) -> f64 {
-        (columns as f64 / self.adcs).ceil() * self.conversion.time_s
+        let conversions = columns as f64 * f64::from(self.conversions_per_output);
+        (conversions / self.adcs).ceil() * self.conversion.time_s
     }
 
     /// Time from one turn to the next, s: reads and conversions overlap, so the slower of both.
@@ -174,9 +208,14 @@ impl Fabric {
         self.read_s.max(self.scan_s(columns))
     }
 
+    /// Conversions that make one value: those of every digit of an input and of every slice of a weight.
+    pub fn conversions_per_value(&self) -> f64 {
+        f64::from(self.reads) * f64::from(self.conversions_per_output)
+    }
+
     /// Energy of the cells' reads, J, where only their number is known: `G (V x)^2 t` on average.
     pub fn cell_read_j(&self) -> f64 {
-        self.cell_s * self.read_v.powi(2) * self.activity.mean_square_input * self.integration_s
+        self.cell_s * self.read_v.powi(2) * self.mean_square_drive * self.integration_s
     }
 }
 

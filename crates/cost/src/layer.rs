@@ -21,13 +21,24 @@ pub struct Layer {
     pub values_in: u64,
     /// The layers, by number, whose outputs it reads; none where it reads the network's input.
     pub after: Vec<usize>,
+    /// Whether it has biases, which take a word line of each matrix where the chip keeps them on devices.
+    pub bias: bool,
 }
 
 impl Layer {
     /// A dense layer that reads the one before it.
     pub fn dense(name: &str, rows: u64, columns: u64, after: Option<usize>) -> Self {
         let after = after.into_iter().collect();
-        Self { name: name.to_owned(), rows, columns, groups: 1, products: 1, values_in: rows, after }
+        Self {
+            name: name.to_owned(),
+            rows,
+            columns,
+            groups: 1,
+            products: 1,
+            values_in: rows,
+            after,
+            bias: false,
+        }
     }
 
     /// Weights.
@@ -131,6 +142,7 @@ pub fn parse_layers(text: &str) -> Result<Vec<Layer>, CostError> {
             products,
             values_in: rows.saturating_mul(groups).saturating_mul(products),
             after: layers.len().checked_sub(1).into_iter().collect(),
+            bias: false,
         });
     }
     check(&layers)?;

@@ -1,6 +1,6 @@
 //! Events that follow from shapes are those that the analog product counts; parts of a bill sum to its total.
 
-use neurohm_array::{AnalogMatrix, ChipSpec, chip_preset};
+use neurohm_array::{AnalogMatrix, ChipSpec, chip_preset, presets_only};
 use neurohm_cost::{Activity, Component, Events, Fabric, Layer, energy, map, price, technology};
 use neurohm_num::{Key, Rows, RowsMut};
 use proptest::prelude::*;
@@ -13,9 +13,14 @@ fn chip(rows: u32, columns: u32) -> ChipSpec {
 
 /// A product of one sample on real crossbars.
 fn counted(chip: &ChipSpec, rows: usize, columns: usize) -> neurohm_array::Tally {
+    counted_with(chip, rows, columns, false)
+}
+
+fn counted_with(chip: &ChipSpec, rows: usize, columns: usize, bias: bool) -> neurohm_array::Tally {
     let weights: Vec<f32> = (0..rows * columns).map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0).collect();
-    let mut matrix =
-        AnalogMatrix::program(Rows::new(&weights, rows, columns).unwrap(), chip, Key::root(3)).unwrap();
+    let bias = bias.then_some(&weights[..columns]);
+    let view = Rows::new(&weights, rows, columns).unwrap();
+    let mut matrix = AnalogMatrix::program_with_bias(view, bias, chip, Key::root(3)).unwrap();
     matrix.read().unwrap();
     let x: Vec<f32> = (0..rows).map(|i| (i * 29 % 64) as f32 / 63.0).collect();
     let x = Rows::new(&x, 1, rows).unwrap();
@@ -29,13 +34,26 @@ proptest! {
 
     #[test]
     fn a_layers_events_are_those_that_the_product_counts(
-        rows in 1usize..70, columns in 1usize..40, tile_rows in 4u32..40, tile_columns in 3u32..30,
+        rows in 1usize..70, columns in 1usize..40, tile_rows in 4u32..40, tile_columns in 3u32..30, how in 0usize..6,
     ) {
-        let chip = chip(tile_rows, tile_columns);
+        let mut chip = chip(tile_rows, tile_columns);
+        let settings: &[(&str, &str)] = [
+            &[][..],
+            &[("mapping.bias", "word_line")],
+            &[("mapping.slices.digits.bits", "[1, 2, 2]"), ("mapping.devices_per_polarity", "2")],
+            &[("mapping.slices", "{digits.significance = [1.0, 0.2], combine = \"analog\"}")],
+            &[("dac", "{bit_serial = {resolution.bits = 8, digit_bits = 3, range.abs_max = {}}}")],
+            &[
+                ("dac", "{bit_serial = {resolution.bits = 6, sign = \"two_phases\", range.abs_max = {}}}"),
+                ("mapping.slices.digits.bits", "[2, 2]"),
+            ],
+        ][how];
+        settings.iter().for_each(|(path, value)| chip.set(path, value, &presets_only).unwrap());
         let isaac = technology("isaac_32nm").unwrap();
         let fabric = Fabric::new(&chip, &isaac, Activity::default()).unwrap();
-        let found = Events::of_layer(&Layer::dense("x", rows as u64, columns as u64, None), &fabric).tally;
-        let tally = counted(&chip, rows, columns);
+        let layer = Layer { bias: true, ..Layer::dense("x", rows as u64, columns as u64, None) };
+        let found = Events::of_layer(&layer, &fabric).tally;
+        let tally = counted_with(&chip, rows, columns, true);
         prop_assert_eq!(
             (found.macs, found.dac_conversions, found.adc_conversions, found.cell_reads, found.digital_adds),
             (tally.macs, tally.dac_conversions, tally.adc_conversions, tally.cell_reads, tally.digital_adds)
@@ -53,6 +71,34 @@ fn mean_cells_dissipate_what_cells_do_where_inputs_and_weights_are_even() {
     let counted = counted(&chip, 256, 200).cell_read_energy_j();
     // Programmed devices scatter and the first read of PCM is below its target; within a tenth.
     assert!((found / counted - 1.0).abs() < 0.1, "{found:e} {counted:e}");
+}
+
+/// A product of 8-bit inputs bit by bit costs the same whether the technology's DAC has one bit or the chip says that inputs
+/// come in bits: but for their sign, which is a bit of a whole input and a polarity of a digit.
+#[test]
+fn bits_cost_the_same_whoever_counts_them() {
+    let isaac = technology("isaac_32nm").unwrap();
+    let layer = Layer::dense("x", 128, 64, None);
+    let bill = |settings: &[(&str, &str)]| {
+        let mut chip = chip(128, 64);
+        settings.iter().for_each(|(path, value)| chip.set(path, value, &presets_only).unwrap());
+        let fabric = Fabric::new(&chip, &isaac, Activity::default()).unwrap();
+        let reads = fabric.reads * fabric.turns;
+        (reads, energy(&Events::of_layer(&layer, &fabric), &fabric, &isaac))
+    };
+    let (turns, whole) = bill(&[]);
+    let (reads, bits) = bill(&[("dac", "{bit_serial = {resolution.bits = 8, range.abs_max = {}}}")]);
+    assert_eq!((turns, reads), (8, 7));
+    for component in
+        [Component::Array, Component::Dac, Component::SampleHold, Component::Adc, Component::ShiftAdd]
+    {
+        let ratio = bits.of(component).energy_j / whole.of(component).energy_j;
+        assert!((ratio / (7.0 / 8.0) - 1.0).abs() < 1e-9, "{component:?}: {ratio}");
+    }
+    for component in [Component::Registers, Component::Buffer] {
+        let ratio = bits.of(component).energy_j / whole.of(component).energy_j;
+        assert!((ratio - 1.0).abs() < 1e-9, "{component:?}: {ratio}");
+    }
 }
 
 #[test]
@@ -124,7 +170,7 @@ proptest! {
             let fold = |n: u64| 1 + n % scale;
             let (rows, columns, products) = (fold(rows), fold(columns), fold(products));
             let after = i.checked_sub(1).into_iter().collect();
-            Layer { name: "x".into(), rows, columns, groups, products, values_in: rows, after }
+            Layer { name: "x".into(), rows, columns, groups, products, values_in: rows, after, bias: i % 2 == 1 }
         }).collect();
         let chip = if scale < 1 << 40 { chip(64, 32) } else { chip(tile.0, tile.1) };
         let Ok(fabric) = Fabric::new(&chip, &technology, Activity::default()) else { return Ok(()) };

@@ -5,7 +5,7 @@ use crate::exec::step::matrix;
 use crate::exec::{Executor, Factor, Products};
 use crate::graph::{Graph, Tensor};
 use crate::survey::WeightedLayer;
-use neurohm_array::{AnalogMatrix, ArrayError, ChipSpec, Tally, gemm};
+use neurohm_array::{AnalogMatrix, ArrayError, Bias, ChipSpec, SettingError, Tally, gemm};
 use neurohm_num::{Key, Rows, RowsMut, Unwatched, Watch};
 use rayon::prelude::*;
 use std::sync::{Mutex, PoisonError};
@@ -13,8 +13,8 @@ use std::sync::{Mutex, PoisonError};
 /// Rows of each layer's inputs that calibration keeps.
 const CALIBRATION_ROWS: u64 = 2048;
 
-/// Crossbars that hold the weighted layers of one graph; biases and all else stay digital. Hand it to an
-/// [`Executor`] of the same graph. Layers that it does not hold are computed exactly.
+/// Crossbars that hold the weighted layers of one graph, and their biases where the chip keeps these on devices
+/// ([`Bias::WordLine`](neurohm_array::Bias::WordLine)); all else stays digital. Hand it to an [`Executor`] of the same graph. Layers that it does not hold are computed exactly.
 #[derive(Debug)]
 pub struct AnalogNetwork {
     layers: Vec<AnalogLayer>,
@@ -97,7 +97,8 @@ impl AnalogNetwork {
     /// ([`Graph::fold_batch_norm`]). `watch` counts weights.
     ///
     /// # Errors
-    /// An invalid graph; a layer that the crossbars refuse, by name (a weight that is not finite).
+    /// An invalid graph; a layer that the crossbars refuse, by name (a weight that is not finite); a chip that keeps biases
+    /// on devices where no layer has any.
     pub fn program(graph: &Graph, chip: &ChipSpec, key: Key, watch: &dyn Watch) -> Result<Self, NnError> {
         Self::program_layers(graph, chip, key, &|_| true, watch)
     }
@@ -115,14 +116,25 @@ impl AnalogNetwork {
         watch: &dyn Watch,
     ) -> Result<Self, NnError> {
         graph.validate()?;
+        let layers = graph.weighted_layers();
+        if chip.mapping.bias != Bias::default()
+            && !layers.is_empty()
+            && layers.iter().all(|l| l.bias.is_none())
+        {
+            let why = "this has no effect: no layer of the network has a bias; take it out";
+            return Err(NnError::Chip(SettingError::value("mapping.bias", why)));
+        }
         let picked: Vec<(usize, WeightedLayer)> =
-            graph.weighted_layers().into_iter().enumerate().filter(|(_, l)| on_chip(l)).collect();
+            layers.into_iter().enumerate().filter(|(_, l)| on_chip(l)).collect();
         let program = |(ordinal, layer): (usize, WeightedLayer)| {
             let weights = matrix(&graph.params[layer.weight]);
             let key = key.child("layer", ordinal as u64);
+            let bias = layer.bias.map(|b| &graph.params[b].data[..]);
             let group = |g: usize| {
-                let weights = weights.columns(g * layer.outputs, layer.outputs);
-                AnalogMatrix::program(weights, chip, key.child("group", g as u64))
+                let columns = g * layer.outputs..(g + 1) * layer.outputs;
+                let bias = bias.and_then(|bias| bias.get(columns.clone()));
+                let weights = weights.columns(columns.start, layer.outputs);
+                AnalogMatrix::program_with_bias(weights, bias, chip, key.child("group", g as u64))
             };
             let matrices = (0..layer.groups).into_par_iter().map(group).collect::<Vec<_>>();
             let matrices =
@@ -278,7 +290,7 @@ impl Products for AnalogNetwork {
             return Ok(());
         };
         let mut tally = layer.matrices[of.group].forward(x, y, of.first_row).map_err(|e| layer.error(e))?;
-        if layer.layer.bias.is_some() {
+        if layer.layer.bias.is_some() && !self.adds_bias(of.node) {
             tally.digital_adds += (x.rows() * y.cols()) as u64;
         }
         // Counts are whole numbers: their sum does not depend on the order in which threads come by.
@@ -288,6 +300,10 @@ impl Products for AnalogNetwork {
 
     fn exact(&self, node: usize) -> bool {
         self.held(node).is_none()
+    }
+
+    fn adds_bias(&self, node: usize) -> bool {
+        self.held(node).is_some_and(|layer| layer.matrices.iter().all(AnalogMatrix::holds_bias))
     }
 }
 

@@ -51,6 +51,9 @@ pub enum NnError {
     /// The data do not fit the network or one another.
     #[error("training data: {0}")]
     Data(String),
+    /// A setting of the chip that makes no sense for this network.
+    #[error("chip.{0}")]
+    Chip(neurohm_array::SettingError),
     /// A setting that makes no sense.
     #[error("training setting {name}: {detail}")]
     Setting {

@@ -58,9 +58,10 @@ impl Crossbars {
         // A network that exceeds the chip is written anew for every batch; its weights then come over the link.
         let weights: f64 = layers.iter().map(|l| l.weights() as f64).sum();
         let again = mapping.reload.as_ref().map_or(0.0, |r| 1.0 / r.batch as f64);
-        let cells: f64 = mapping.layers.iter().map(|l| (l.layer.weights() * l.copies) as f64).sum();
+        let cells: f64 =
+            mapping.layers.iter().map(|l| fabric.cells_of(&l.layer) as f64 * l.copies as f64).sum();
         let used = mapping.layers.iter().map(|l| l.crossbars * l.copies).sum();
-        let writing = program(cells * f64::from(fabric.lines_per_weight), used, fabric, technology);
+        let writing = program(cells, used, fabric, technology);
         Ok(Placed {
             energy_j: efficiency.energy_j,
             latency_s: efficiency.latency_s,

@@ -97,6 +97,9 @@ impl Study for Mvm {
     fn uses(&self, _config: &MvmConfig) -> &'static [&'static str] {
         crate::ALL_SECTIONS
     }
+    fn idle(&self, _config: &MvmConfig) -> &'static [(&'static str, &'static str)] {
+        &[("mapping.bias", "the matrix of this study has no biases")]
+    }
     fn full(&self) -> MvmConfig {
         let day_by_day = [60.0, 600.0, 6.0 * 3_600.0, 7.0 * DAY, 180.0 * DAY];
         let mut times: Vec<f64> = TIMES.into_iter().chain(day_by_day).collect();

@@ -28,6 +28,7 @@ pub fn shapes(graph: &Graph) -> Vec<Layer> {
             products: found.rows_per_sample as u64,
             values_in: values_in as u64,
             after: before.into_iter().collect(),
+            bias: found.bias.is_some(),
         });
     }
     layers

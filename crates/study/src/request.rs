@@ -288,7 +288,8 @@ pub fn find<'s>(studies: &[&'s dyn AnyStudy], name: &str) -> Result<&'s dyn AnyS
 /// configured, never looks at, or one that this chip makes idle.
 pub fn no_effect(study: &dyn AnyStudy, request: &Request) -> Result<(), StudyError> {
     let uses = study.uses(&request.config)?;
-    let idle = request.chip.without_effect();
+    let mut idle = request.chip.without_effect();
+    idle.extend(study.idle(&request.config)?);
     for (path, origin) in &request.chip_settings {
         let section = path.split('.').next().unwrap_or(path);
         let within =

@@ -50,6 +50,10 @@ pub trait Study: Sync {
     fn target(&self, merit: &str, ideal: f64) -> f64;
     /// The chip's sections that can matter under `config`; a setting in another one is refused.
     fn uses(&self, config: &Self::Config) -> &'static [&'static str];
+    /// Settings within these sections that change nothing here, by path, each with the reason.
+    fn idle(&self, _config: &Self::Config) -> &'static [(&'static str, &'static str)] {
+        &[]
+    }
     /// The configuration of a thorough run.
     fn full(&self) -> Self::Config;
     /// The least that exercises every part.
@@ -144,6 +148,8 @@ pub trait AnyStudy: Sync {
     fn check(&self, config: &Value) -> Result<(), Box<SettingError>>;
     /// The chip's sections that can matter.
     fn uses(&self, config: &Value) -> Result<&'static [&'static str], StudyError>;
+    /// Settings within these sections that change nothing here, by path, each with the reason.
+    fn idle(&self, config: &Value) -> Result<&'static [(&'static str, &'static str)], StudyError>;
     /// The longest time after programming at which devices are read, in s.
     fn horizon_s(&self, config: &Value) -> Result<Option<f64>, StudyError>;
     /// Prepares trials.
@@ -233,6 +239,9 @@ impl<S: Study> AnyStudy for S {
     }
     fn uses(&self, config: &Value) -> Result<&'static [&'static str], StudyError> {
         Ok(Study::uses(self, &typed::<S>(config)?))
+    }
+    fn idle(&self, config: &Value) -> Result<&'static [(&'static str, &'static str)], StudyError> {
+        Ok(Study::idle(self, &typed::<S>(config)?))
     }
     fn horizon_s(&self, config: &Value) -> Result<Option<f64>, StudyError> {
         Ok(Study::horizon_s(self, &typed::<S>(config)?))

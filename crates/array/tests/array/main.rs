@@ -2,11 +2,14 @@
 //!
 //! One program: linking one a file took longer than the tests.
 
+mod bias;
+mod bit_serial;
 mod cells;
 mod chip;
 mod damaged_chips;
 mod drift;
 mod dynamic;
 mod product;
+mod slices;
 mod spice;
 mod wires;

@@ -238,7 +238,7 @@ impl Attempt<'_> {
                 copies: copies[i],
                 strips: shape.strips,
                 crossbars: shape.crossbars,
-                utilisation: layer.weights() as f64 * f64::from(self.fabric.lines_per_weight)
+                utilisation: self.fabric.cells_of(layer) as f64
                     / (shape.crossbars as f64 * self.fabric.cells() as f64),
                 round: pieces.first().map_or(0, |p| p.round),
                 interval_s: shape.interval_s(copies[i]),
@@ -263,10 +263,10 @@ impl Attempt<'_> {
         let periods =
             interval_s / router.each.time_s.value * tiles.div_ceil(u64::from(o.tiles_per_router)) as f64;
         traffic.injection = traffic.bits / f64::from(router.width_bits) / periods.max(f64::MIN_POSITIVE);
-        let weights: f64 = layers.iter().map(|l| (l.layer.weights() * l.copies) as f64).sum();
+        let used: f64 = layers.iter().map(|l| self.fabric.cells_of(&l.layer) as f64 * l.copies as f64).sum();
         let cells = (tiles * per_tile) as f64 * self.fabric.cells() as f64 * self.rounds.len() as f64;
         Mapping {
-            utilisation: weights * f64::from(self.fabric.lines_per_weight) / cells,
+            utilisation: used / cells,
             layers,
             crossbars,
             room: self.room,
@@ -314,14 +314,13 @@ impl Attempt<'_> {
     }
 
     fn reload(&self) -> Reload {
-        let per_weight = u64::from(self.fabric.lines_per_weight);
         let mut whole = Programming::default();
         for round in self.rounds {
             let crossbars: u64 = round.iter().map(|share| share.crossbars.end - share.crossbars.start).sum();
             let cells = round.iter().map(|share| {
                 let part = (share.crossbars.end - share.crossbars.start) as f64
                     / self.shapes[share.layer].crossbars as f64;
-                self.layers[share.layer].weights() as f64 * per_weight as f64 * part
+                self.fabric.cells_of(&self.layers[share.layer]) as f64 * part
             });
             whole += program(cells.sum(), crossbars, self.fabric, self.technology);
         }

@@ -80,7 +80,7 @@ pub(crate) fn shapes(layers: &[Layer], fabric: &Fabric) -> Result<Vec<Shape>, Co
             crossbars,
             products: layer.products,
             widest,
-            product_s: f64::from(fabric.turns) * fabric.turn_s(widest),
+            product_s: f64::from(fabric.reads) * f64::from(fabric.turns) * fabric.turn_s(widest),
         })
     };
     layers.iter().enumerate().map(cut).collect()

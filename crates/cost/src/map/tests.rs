@@ -20,6 +20,7 @@ fn layer(i: usize, rows: u64, columns: u64, groups: u64, products: u64) -> Layer
         products,
         values_in: rows * groups * products,
         after: i.checked_sub(1).into_iter().collect(),
+        bias: false,
     }
 }
 

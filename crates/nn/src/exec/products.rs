@@ -17,13 +17,18 @@ pub struct Factor {
 
 /// Computes the matrix products of a network's weighted layers.
 pub trait Products: Sync {
-    /// `y = x W`, without bias. `weights` are the graph's (inputs x outputs); a crossbar that holds its own ignores
+    /// `y = x W`, with the layer's bias only where [`adds_bias`](Self::adds_bias) says so. `weights` are the graph's (inputs x outputs); a crossbar that holds its own ignores
     /// them. The rows of `x` are samples or patches of them: noise keyed by their ordinals makes results independent
     /// of how a batch is split.
     fn product(&self, of: Factor, weights: Rows, x: Rows, y: &mut RowsMut) -> Result<(), NnError>;
 
     /// Whether the layer's products are exact, so that the executor may compute them without patches.
     fn exact(&self, _node: usize) -> bool {
+        false
+    }
+
+    /// Whether the layer's products contain its bias, so that the executor must not add it.
+    fn adds_bias(&self, _node: usize) -> bool {
         false
     }
 }

@@ -110,12 +110,13 @@ pub fn run(
             let mut y = RowsMut::new(out, rows, weights.cols()).expect("a validated output");
             let first = chunk.first.wrapping_mul((rows / n) as u64);
             products.product(Factor { node: index, group: 0, first_row: first }, weights, x, &mut y)?;
-            if let Some(bias) = bias {
+            if let Some(bias) = bias.as_ref().filter(|_| !products.adds_bias(index)) {
                 norm::add_bias(out, bias);
             }
         }
         (Op::Conv { weight, groups, .. }, Ready::Conv(bias, patches)) => {
             let weights = matrix(&graph.params[*weight]);
+            let bias = bias.as_ref().filter(|_| !products.adds_bias(index));
             let finish = |y: &mut [f32]| {
                 if let Some(bias) = bias {
                     norm::add_bias(y, bias);

@@ -1,6 +1,6 @@
 //! Properties of running and training: independence of splits and threads, buffers, errors.
 
-use neurohm_array::{ChipSpec, chip_preset};
+use neurohm_array::{ChipSpec, chip_preset, presets_only};
 use neurohm_nn::graph::{Activation, Binary, Graph, Op, Tensor};
 use neurohm_nn::models::{self, Builder};
 use neurohm_nn::train::{Hardware, Optimiser, train_on};
@@ -100,6 +100,62 @@ fn the_ideal_chip_is_the_digital_run() {
     let none = AnalogNetwork::program_layers(&graph, &chip, Key::root(9), &|_| false, &Unwatched).unwrap();
     assert_eq!(run(&graph, &[images(5)], &none, 0, &Unwatched).unwrap(), analog);
     assert_eq!((none.devices(), none.tiles()), (0, 0));
+}
+
+/// Biases on devices: products contain them and the executor adds none.
+#[test]
+fn biases_on_devices_are_added_once() {
+    let mut graph = small_resnet();
+    graph.fold_batch_norm();
+    // Folded norms of an untrained network shift nothing.
+    for layer in graph.weighted_layers() {
+        let bias = layer.bias.expect("folding leaves a bias");
+        let shape = graph.params[bias].data.len();
+        graph.params[bias].data = draw(shape, bias as u64);
+    }
+    let digital = run(&graph, &[images(5)], &Digital, 0, &Unwatched).unwrap();
+    let mut chip = ChipSpec::ideal();
+    let mut program = |path: &str, value: &str| {
+        chip.set(path, value, &presets_only).unwrap();
+        let mut network = AnalogNetwork::program(&graph, &chip, Key::root(9), &Unwatched).unwrap();
+        network.read().unwrap();
+        (run(&graph, &[images(5)], &network, 0, &Unwatched).unwrap(), network)
+    };
+    let (plain, before) = program("mapping.bias", "digital");
+    let (exact, after) = program("mapping.bias", "word_line");
+    assert_eq!((&plain, &exact), (&digital, &digital));
+    let biases: usize = graph.weighted_layers().iter().map(|l| l.outputs * l.groups).sum();
+    assert_eq!(after.devices(), before.devices() + 2 * biases as u64);
+    // No scaling behind the converters is one for the bias.
+    assert!(after.tally().digital_adds < before.tally().digital_adds);
+    // Through conductances and converters of 22 bits.
+    let (analog, _) = program("dac", "{uniform = {resolution.bits = 22, range.abs_max = {}}}");
+    let scale = digital[0].data.iter().fold(0.0f32, |m, v| m.max(v.abs()));
+    for (a, d) in analog[0].data.iter().zip(&digital[0].data) {
+        assert!((a - d).abs() < 1e-5 * scale, "{a} {d}");
+    }
+}
+
+/// V. Joshi et al. 2020 (Nature Communications 11, 2473): 361 722 weights on 723 444 devices. Weights alone are ten fewer: the
+/// biases of the last layer are among them. Batch norms are digital.
+#[test]
+fn the_residual_network_of_the_review_takes_its_published_number_of_devices() {
+    let graph = models::by_name("resnet32", &[32, 32, 3], 10, Key::root(1)).unwrap();
+    let mut chip = chip_preset("default").unwrap();
+    let mut devices = |bias: &str| {
+        chip.set("mapping.bias", bias, &presets_only).unwrap();
+        AnalogNetwork::program(&graph, &chip, Key::root(9), &Unwatched).unwrap().devices()
+    };
+    assert_eq!((devices("digital"), devices("word_line")), (723_424, 723_444));
+    // Without any bias there is nothing to put on devices.
+    let mut bare = graph.clone();
+    for node in &mut bare.nodes {
+        if let Op::Dense { bias, .. } | Op::Conv { bias, .. } = &mut node.op {
+            *bias = None;
+        }
+    }
+    let said = AnalogNetwork::program(&bare, &chip, Key::root(9), &Unwatched).unwrap_err().to_string();
+    assert!(said.contains("mapping.bias") && said.contains("no effect"), "{said}");
 }
 
 #[test]

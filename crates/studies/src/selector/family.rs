@@ -2,7 +2,7 @@
 
 use libm::{expm1, sinh};
 use neurohm_array::wires::{Access, Conduction};
-use neurohm_array::{Cells, ChipSpec, Dac, Drive};
+use neurohm_array::{Cells, ChipSpec, Drive};
 use neurohm_study::StudyError;
 use neurohm_study::record::Cell;
 use schemars::JsonSchema;
@@ -46,8 +46,7 @@ pub(super) const TRANSISTOR: Family =
 
 /// Whether the chip's inputs are few levels, with nothing in between.
 pub(super) fn has_levels(chip: &ChipSpec) -> bool {
-    matches!(&chip.dac, Dac::Uniform(dac) if dac.resolution.largest_code() <= 127.0)
-        && chip.input_noise == 0.0
+    chip.dac.largest_drive().is_some_and(|levels| levels <= 127.0) && chip.input_noise == 0.0
 }
 
 pub(super) fn families(c: &SelectorConfig, chip: &ChipSpec) -> Vec<Family> {

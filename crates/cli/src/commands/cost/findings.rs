@@ -100,8 +100,8 @@ impl Found<'_> {
             Higher,
             "Cells of these tiles that hold weights".into(),
         );
-        let cells: f64 = m.layers.iter().map(|l| (l.layer.weights() * l.copies) as f64).sum();
-        let cells = cells * f64::from(self.fabric.lines_per_weight);
+        let cells: f64 =
+            m.layers.iter().map(|l| self.fabric.cells_of(&l.layer) as f64 * l.copies as f64).sum();
         let written = program(
             cells,
             m.layers.iter().map(|l| l.crossbars * l.copies).sum(),
@@ -410,7 +410,7 @@ impl Found<'_> {
         found.info(format!(
             "Inputs come in {} turns; their mean square is taken for {:.3} of the largest and the mean magnitude of weights \
              for {:.2}, a mean conductance of {}.",
-            self.fabric.turns,
+            self.fabric.reads * self.fabric.turns,
             a.mean_square_input,
             a.mean_weight,
             quantity(self.fabric.cell_s, None, "S")
