@@ -34,7 +34,6 @@ keras_timed_tf2onnx
 keras_upsampling_export
 rnn_gru_after
 rnn_gru_both
-rnn_gru_layout1
 rnn_gru_reverse
 rnn_lstm_coupled
 rnn_lstm_functions

@@ -116,6 +116,55 @@ fn recurrent_layers_say_what_they_lack() {
     assert_snapshot!(one(&["t", "w", "bad"], &[bad], &[]), @r#"LSTM "memory": "bad" holds inf (element 0 of shape [1, 8, 2]); export the model from weights that are finite"#);
 }
 
+/// onnxruntime runs layout 0 only, so layout 1 is held against it: the same numbers with the axes where that puts them.
+#[test]
+fn both_layouts_say_the_same() {
+    let number = |i: usize| ((i * 37 + 11) % 23) as f32 / 23.0 - 0.5;
+    let draw = |n: usize, from: usize| (from..from + n).map(number).collect::<Vec<f32>>();
+    let state = draw(4, 7);
+    let network = |batch_first: bool| {
+        let mut graph = vec![
+            input("x", &[-1, 5, 3]),
+            floats("w", &[2, 8, 3], &draw(48, 0)),
+            floats("r", &[2, 8, 2], &draw(32, 50)),
+            floats("b", &[2, 16], &draw(32, 90)),
+            output("y"),
+            output("h"),
+            output("c"),
+        ];
+        let mut attributes = vec![text("direction", "bidirectional")];
+        if batch_first {
+            graph.push(floats("s", &[1, 2, 2], &state));
+            attributes.push(integer("layout", 1));
+            graph.push(node(
+                "LSTM",
+                "memory",
+                &["x", "w", "r", "b", "", "s", "s"],
+                &["y", "h", "c"],
+                &attributes,
+            ));
+        } else {
+            graph.push(floats("s", &[2, 1, 2], &state));
+            graph.push(node("Transpose", "t", &["x"], &["t"], &[ints("perm", &[1, 0, 2])]));
+            graph.push(node(
+                "LSTM",
+                "memory",
+                &["t", "w", "r", "b", "", "s", "s"],
+                &["a", "d", "e"],
+                &attributes,
+            ));
+            graph.push(node("Transpose", "ty", &["a"], &["y"], &[ints("perm", &[2, 0, 1, 3])]));
+            graph.push(node("Transpose", "th", &["d"], &["h"], &[ints("perm", &[1, 0, 2])]));
+            graph.push(node("Transpose", "tc", &["e"], &["c"], &[ints("perm", &[1, 0, 2])]));
+        }
+        read(&graph, &[]).unwrap().graph
+    };
+    let x = [Tensor { shape: vec![3, 5, 3], data: draw(45, 200) }];
+    let (first, second) = (run(&network(true), &x).unwrap(), run(&network(false), &x).unwrap());
+    assert_eq!(first, second);
+    assert_eq!([&first[0].shape[..], &first[2].shape], [&[3, 5, 2, 2][..], &[3, 2, 2]]);
+}
+
 #[test]
 fn what_transformers_are_refused_for_is_named_at_once() {
     let graph = [
