@@ -29,6 +29,8 @@ for model in sorted(written.glob("*.onnx")):
         if not inputs:
             continue
         try:
+            kinds = [i.type.tensor_type.elem_type for i in onnx.load(str(model)).graph.input]
+            inputs = [x.astype(np.int64) if kind == onnx.TensorProto.INT64 else x for x, kind in zip(inputs, kinds)]
             got = run(model, inputs)
         except Exception as error:
             wrong.append(f"{model.stem}: {str(error)[:200]}")

@@ -1,5 +1,5 @@
-"""Copies small cases into the tests: usage: python fixtures.py FOLDER, which half_cases.py, keras_cases.py and torch_cases.py
-filled.
+"""Copies small cases into the tests: usage: python fixtures.py FOLDER [--only PART], which half_cases.py, keras_cases.py,
+recurrent_cases.py, sequence_cases.py and torch_cases.py filled.
 
 Only the batch of 3 goes along, so that all of it stays far below a megabyte.
 """
@@ -32,6 +32,38 @@ keras_resnet8_tf2onnx_static
 keras_squeeze_excite_export
 keras_timed_tf2onnx
 keras_upsampling_export
+rnn_gru_after
+rnn_gru_both
+rnn_gru_reverse
+rnn_lstm_coupled
+rnn_lstm_functions
+rnn_lstm_peepholes_clip
+rnn_lstm_short
+rnn_lstm_state
+rnn_lstm_steps_first
+rnn_rnn_functions
+rnn_rnn_lens
+seq_bert_mask_dynamo
+seq_causal_dynamo
+seq_conv_gru_script
+seq_decoder_script
+seq_ds_cnn_script
+seq_einsum_dynamo
+seq_encoder_steps_first_script
+seq_filled_script
+seq_gru_steps_first_script
+seq_lstm_deep_script
+seq_lstm_states_script
+seq_m5_script
+seq_mobile_script
+seq_multihead_dynamo
+seq_multihead_weights_script
+seq_rms_norm_dynamo
+seq_rnn_dynamo
+seq_signal_decoder_script
+seq_tokens_masked_script
+seq_vit_script
+seq_words_lstm_script
 torch_act15_softplus_dynamo_static1
 torch_audio_script
 torch_dense_block_script_static3
@@ -61,6 +93,8 @@ torch_shuffle_dynamo
 torch_shuffle_script_op9
 """.split()
 
+ONLY = sys.argv[sys.argv.index("--only") + 1] if "--only" in sys.argv else ""
+NAMES = [name for name in NAMES if name.startswith(ONLY)]
 for name in NAMES:
     source, target = pathlib.Path(sys.argv[1]) / name, TESTS / name
     shutil.rmtree(target, ignore_errors=True)

@@ -69,7 +69,10 @@ def export(op, directions=1, first="batch", outputs=(0, 1, 2), initial=None, bia
             if not layout:
                 nodes.append(helper.make_node("Transpose", [name], [name + "t"], perm=order))
                 name += "t"
-        results.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, [None] * (4 if i == 0 else 3)))
+        lengths = [None] * (4 if i == 0 else 3)
+        if first == "steps":
+            lengths[2 if i == 0 else 1] = batch
+        results.append(helper.make_tensor_value_info(name, TensorProto.FLOAT, lengths))
     shape = [batch, STEPS, INPUTS] if first == "batch" else [STEPS, batch, INPUTS]
     graph = helper.make_graph(
         nodes, "recurrent", [helper.make_tensor_value_info("x", TensorProto.FLOAT, shape)], results, tensors)

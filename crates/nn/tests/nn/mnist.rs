@@ -48,3 +48,11 @@ fn a_convolutional_network_learns_digits() {
         assert!(accuracy > 0.93, "{accuracy}");
     }
 }
+
+#[test]
+fn a_recurrent_network_learns_digits_from_their_rows() {
+    if let Some(accuracy) = trained("lstm", 4096, 3, 1000) {
+        println!("{accuracy}");
+        assert!(accuracy > 0.8, "{accuracy}");
+    }
+}

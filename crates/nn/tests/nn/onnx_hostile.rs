@@ -89,7 +89,8 @@ proptest! {
     #[test]
     fn any_numbers_in_attributes_do_no_harm(
         op in prop::sample::select(vec!["Conv", "MaxPool", "AveragePool", "Pad", "Slice", "Split", "Transpose",
-            "ReduceSum", "Squeeze", "Unsqueeze", "Flatten", "Softmax", "Gather", "DepthToSpace", "SpaceToDepth"]),
+            "ReduceSum", "Squeeze", "Unsqueeze", "Flatten", "Softmax", "Gather", "DepthToSpace", "SpaceToDepth",
+            "ConvTranspose", "Trilu"]),
         values in prop::collection::vec(prop::sample::select(vec![
             0, 1, 2, 3, -1, -2, 7, 1 << 20, 1 << 31, 1 << 40, i64::MAX, i64::MIN, i64::MIN + 1]), 0..9),
         other in prop::collection::vec(prop::sample::select(vec![0, 1, 2, -1, 1 << 31, i64::MAX, i64::MIN]), 0..5),
@@ -99,9 +100,11 @@ proptest! {
         let attributes = [
             ("pads", &values), ("strides", &other), ("dilations", &other), ("kernel_shape", &values[..values.len().min(2)].to_vec()),
             ("axes", &other), ("starts", &values), ("ends", &values), ("split", &values), ("perm", &other),
+            ("output_padding", &other),
         ].map(|(name, v)| (name, ints(name, v)));
         let allowed: &[&str] = match op {
             "Conv" => &["pads", "strides", "dilations"],
+            "ConvTranspose" => &["pads", "strides", "dilations", "output_padding"],
             "MaxPool" | "AveragePool" => &["pads", "strides", "dilations", "kernel_shape"],
             "Pad" => &["pads"],
             "Slice" => &["starts", "ends", "axes"],
@@ -115,12 +118,15 @@ proptest! {
         match op {
             "Flatten" | "Softmax" | "Gather" | "Split" => list.push(integer("axis", one)),
             "DepthToSpace" | "SpaceToDepth" => list.push(integer("blocksize", one)),
-            "Conv" => list.push(integer("group", one)),
+            "Conv" | "ConvTranspose" => list.push(integer("group", one)),
+            "Trilu" => list.push(integer("upper", one & 1)),
             "MaxPool" | "AveragePool" => list.push(integer("ceil_mode", one & 1)),
             _ => {}
         }
         let inputs: &[&str] = match op {
             "Conv" => &["x", "w"],
+            "ConvTranspose" => &["x", "v"],
+            "Trilu" => &["x", "i"],
             "Gather" => &["x", "i"],
             "Slice" if opset_inputs => &["x", "i", "j", "k", "k"],
             "Pad" | "Squeeze" | "Unsqueeze" | "ReduceSum" | "Split" if opset_inputs => &["x", "i"],
@@ -130,6 +136,7 @@ proptest! {
             input("x", &[-1, 4, 6, 5]),
             output("y"),
             floats("w", &[2, 2, 3, 3], &[0.1; 36]),
+            floats("v", &[4, 2, 3, 3], &[0.1; 72]),
             longs("i", &values),
             longs("j", &values),
             longs("k", &other),

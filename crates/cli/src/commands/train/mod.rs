@@ -34,7 +34,7 @@ Noise on weights is new at every step: forward and backward products see it, the
 weights. After every epoch the run is kept in FILE.onnx.checkpoint; --resume goes on from there to the same
 bits. Ctrl-C ends the training; the network of the best epoch that was finished is written all the same.")]
 pub struct Options {
-    /// The network: mlp, cnn, resnet8 or resnet32, or an ONNX file that is trained further
+    /// The network: mlp, cnn, resnet8, resnet32, lstm or gru, or an ONNX file that is trained further
     model: String,
     /// Samples: mnist:DIR, cifar10:DIR, folder:DIR, npz:FILE (x_train, y_train, x_test, y_test) or strokes
     #[arg(long, value_name = "DATA")]

@@ -59,6 +59,9 @@ pub(super) fn einsum(b: &mut Builder, call: &Call<'_>) -> Step<Known> {
         terms.push(term);
     }
     let out = spelled_out(out, rest);
+    if (1..out.len()).any(|i| out[..i].contains(&out[i])) {
+        refuse!("\"{equation}\" makes a diagonal, which is not supported");
+    }
     let mut lengths: BTreeMap<char, usize> = BTreeMap::new();
     let mut batch = None;
     for term in &terms {

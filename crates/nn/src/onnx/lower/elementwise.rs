@@ -1,6 +1,6 @@
 //! Functions element by element.
 
-use crate::graph::{Activation, Binary};
+use crate::graph::{Activation, Binary, Op};
 
 use super::super::build::{Builder, Val};
 use super::super::constant::Constant;
@@ -30,7 +30,7 @@ pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             let sum = fold(b, call, Binary::Add)?;
             return b.with_number("mean", Binary::Div, &sum, call.inputs.len() as f32);
         }
-        "Swish" | "Mish" | "Celu" => call.computed(0)?.clone(),
+        "Celu" | "Mish" | "Sign" | "Swish" => call.computed(0)?.clone(),
         _ => refuse!("{} of a computed value is not supported", call.op),
     };
     let alpha = call.attributes.float("alpha", 1.0);
@@ -45,6 +45,13 @@ pub(super) fn lower(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
             let soft = b.activate("softplus", Activation::Softplus, &x)?;
             let gate = b.activate("tanh", Activation::Tanh, &soft)?;
             b.binary("", Binary::Mul, &x, &gate)
+        }
+        "Sign" => {
+            let above = b.with_number("above", Binary::Greater, &x, 0.0)?;
+            let param = b.param(&[], vec![0.0])?;
+            let below = Op::BinaryConst { how: Binary::Greater, param, constant_first: true };
+            let below = b.keep("below", below, &x)?;
+            b.binary("", Binary::Sub, &above, &below)
         }
         // max(0, x) + min(0, alpha (e^(x / alpha) - 1)) = alpha elu(x / alpha)
         _ => {

@@ -52,7 +52,7 @@ const BROADCAST: [&str; 16] = [
     "Sum",
 ];
 /// Operators on each element alone.
-const ELEMENTWISE: [&str; 32] = [
+const ELEMENTWISE: [&str; 33] = [
     "Abs",
     "Cast",
     "CastLike",
@@ -77,6 +77,7 @@ const ELEMENTWISE: [&str; 32] = [
     "Relu",
     "Selu",
     "Sigmoid",
+    "Sign",
     "Softplus",
     "Softsign",
     "Sqrt",
@@ -93,6 +94,11 @@ pub(super) fn moved(b: &mut Builder, call: &Call<'_>) -> Step<Option<Vec<Known>>
         Known::Moved(v, place) => Some((v.clone(), *place)),
         _ => None,
     });
+    if let (None, place @ 1..) = (&found, ahead(b, call)) {
+        let rank = call.inputs.iter().flatten().map(|k| rank_of(b, k)).max().unwrap_or(0);
+        let inputs = brought(b, &call.inputs, place, rank)?;
+        return again(b, call, inputs, place, None).map(Some);
+    }
     let (v, place) = match (found, call.inputs.first()) {
         (Some(found), _) => found,
         (None, Some(Some(Known::Computed(v)))) => (v.clone(), 0),
@@ -162,7 +168,8 @@ pub(super) fn moved(b: &mut Builder, call: &Call<'_>) -> Step<Option<Vec<Known>>
                 mistake!("axis is missing");
             }
             let axis = axis(0)?;
-            again(b, call, brought(b, &inputs, place, rank)?, place, Some(axis))?
+            let inputs = brought(b, &inputs, place, rank)?;
+            again(b, call, inputs, place, Some(axis))?
         }
         "Softmax" | "LogSoftmax" if call.opset >= 13 => {
             let axis = axis(-1)?;
@@ -178,7 +185,8 @@ pub(super) fn moved(b: &mut Builder, call: &Call<'_>) -> Step<Option<Vec<Known>>
         "MatMul" => matmul(b, call, place)?,
         op if BROADCAST.contains(&op) || ELEMENTWISE.contains(&op) => {
             let rank = inputs.iter().flatten().map(|k| rank_of(b, k)).max().unwrap_or(rank);
-            again(b, call, brought(b, &inputs, place, rank)?, place, None)?
+            let inputs = brought(b, &inputs, place, rank)?;
+            again(b, call, inputs, place, None)?
         }
         op => refuse!("{op} of a value whose batch is axis {place}, not the first, is not supported"),
     };
@@ -194,11 +202,16 @@ fn rank_of(b: &Builder, known: &Known) -> usize {
 }
 
 /// Inputs that broadcast to `rank` axes, their axis `place` brought to the front.
-fn brought(b: &Builder, inputs: &[Option<Known>], place: usize, rank: usize) -> Step<Vec<Option<Known>>> {
-    let one = |known: &Option<Known>| {
+fn brought(b: &mut Builder, inputs: &[Option<Known>], place: usize, rank: usize) -> Step<Vec<Option<Known>>> {
+    let mut one = |known: &Option<Known>| {
         Ok(Some(match known {
             None => return Ok(None),
             Some(Known::Moved(v, p)) if *p == place && b.rank(v) == rank => Known::Computed(v.clone()),
+            // Aligned at the end, its batch stands in the same place.
+            Some(Known::Computed(v)) if v.merged == 0 && b.rank(v) + place == rank => {
+                let shape: Vec<usize> = std::iter::repeat_n(1, place).chain(b.shape(v)).collect();
+                Known::Computed(reshape::regroup(b, v, &shape, 0)?)
+            }
             // What does not reach the batch's axis from the end is the same before and after.
             Some(Known::Constant(c)) if c.shape.len() + place < rank => Known::Constant(c.clone()),
             Some(Known::Constant(c)) => {
@@ -217,7 +230,23 @@ fn brought(b: &Builder, inputs: &[Option<Known>], place: usize, rank: usize) -> 
             Some(_) => refuse!("values whose batch axes differ do not meet"),
         }))
     };
-    inputs.iter().map(one).collect()
+    inputs.iter().map(&mut one).collect()
+}
+
+/// How many axes a constant puts before the batch of the values that it meets.
+fn ahead(b: &Builder, call: &Call<'_>) -> usize {
+    if !BROADCAST.contains(&call.op) {
+        return 0;
+    }
+    let (mut values, mut constants) = (0, 0);
+    for known in call.inputs.iter().flatten() {
+        match known {
+            Known::Computed(v) => values = values.max(b.rank(v)),
+            Known::Constant(c) => constants = constants.max(c.shape.len()),
+            _ => return 0,
+        }
+    }
+    if values == 0 { 0 } else { constants.saturating_sub(values) }
 }
 
 /// `Transpose` of any value that still has a batch: renames axes, moves nothing.
@@ -380,10 +409,14 @@ fn reshaped(
         Some(batch) if t.batch == 0 => Some(t.fixed) == batch.checked_mul(lead as i64),
         _ => *t == Int::batches(lead as i64),
     });
-    if let (None, true, 0) = (found, joins, v.merged) {
+    // As the file has it, but for the batch itself: [before, merged, behind].
+    let order: Vec<usize> =
+        (v.merged..v.merged + place).chain(0..v.merged).chain(v.merged + place..shape.len()).collect();
+    let plain = Val { merged: 0, ..renamed(v, &order) };
+    if found.is_none() && joins {
         let mut lengths = vec![lead];
         lengths.extend(target[1..].iter().map(number).collect::<Step<Vec<_>>>()?);
-        let y = reshape::regroup(b, v, &lengths, 0)?;
+        let y = reshape::regroup(b, &plain, &lengths, 0)?;
         return Ok(vec![Known::Folded(Val { merged: 1, ..y })]);
     }
     let Some((to, rows)) = found else {
@@ -393,10 +426,6 @@ fn reshaped(
     };
     let before: Vec<usize> = target[..to].iter().map(number).collect::<Step<_>>()?;
     let behind: Vec<usize> = target[to + 1..].iter().map(number).collect::<Step<_>>()?;
-    // As the file has it, but for the batch itself: [before, merged, behind].
-    let order: Vec<usize> =
-        (v.merged..v.merged + place).chain(0..v.merged).chain(v.merged + place..shape.len()).collect();
-    let plain = Val { merged: 0, ..renamed(v, &order) };
     let merged = usize::from(rows != 1);
     let lengths: Vec<usize> =
         before.iter().copied().chain((merged == 1).then_some(rows)).chain(behind.iter().copied()).collect();

@@ -85,7 +85,7 @@ pub(super) fn conv(b: &mut Builder, call: &Call<'_>) -> Step<Val> {
         (window.kernel[axis], window.dilation[axis]) = (kernel[a], dilations[a]);
         let reach = dilations[a] * (kernel[a] - 1);
         // Zeros behind the last element that spreading has put there already.
-        let spare = if stride > 1 { stride - 1 } else { 0 };
+        let spare = stride - 1;
         let before = reach as i64 - pads[a] as i64;
         let after = (reach + more[a]) as i64 - (pads[spatial + a] + spare) as i64;
         window.pad[axis] = usize::try_from(before).unwrap_or(0);

@@ -91,3 +91,15 @@ pub fn input(name: &str, dims: &[i64]) -> Vec<u8> {
 pub fn output(name: &str) -> Vec<u8> {
     bytes(12, bytes(1, name))
 }
+
+/// Float values whose lengths may be open and named: a name with -1, or any name with a fixed length.
+pub fn named_input(name: &str, dims: &[(&str, i64)]) -> Vec<u8> {
+    let dim = |&(name, d): &(&str, i64)| bytes(1, if d < 0 { bytes(2, name) } else { int(1, d) });
+    let shape: Vec<u8> = dims.iter().flat_map(dim).collect();
+    bytes(11, [bytes(1, name), bytes(2, bytes(1, [int(1, 1), bytes(2, shape)].concat()))].concat())
+}
+
+/// An attribute of several texts.
+pub fn texts(name: &str, values: &[&str]) -> Vec<u8> {
+    [bytes(1, name), values.iter().flat_map(|v| bytes(9, v)).collect(), int(20, 8)].concat()
+}
