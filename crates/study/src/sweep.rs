@@ -50,6 +50,9 @@
 //! whoever comes second replaces it by the same points, equal to the bit. Nothing else is truth: no lock, no queue, no index.
 //! What there is is found out by looking.
 //!
+//! A search that looks at results before it asks for more writes a plan a generation: results do not name the plan that asked
+//! for them.
+//!
 //! An [`Engine`] spreads chunks over machines. It may run a chunk twice, lose it or leave it half done; what it must do in the
 //! end is call [`Job::chunk`] or the command `neurohm sweep work DIR --chunk N`, which is the same.
 

@@ -15,6 +15,8 @@ use crate::request::{AxisPlace, Layer, Origin};
 /// Digits of a value within a range: more than anybody sets, fewer than rounding errors show in, or what powers differ by
 /// from one machine's library to another's.
 const DIGITS: usize = 12;
+/// Digits of such a value that people are shown.
+const FEW: usize = 4;
 /// Most values of an axis.
 const MOST: usize = 1_000_000;
 
@@ -43,8 +45,8 @@ pub(crate) struct Part {
 enum Values {
     /// A list as it was written.
     List(Vec<Value>),
-    /// A range divided into values.
-    Divided(Vec<Value>),
+    /// A range divided into values, and the same values in fewer digits, for people.
+    Divided(Vec<Value>, Vec<Value>),
     /// A range of which any value may be drawn.
     Span(Span),
 }
@@ -118,8 +120,16 @@ impl Axis {
         self.parts.iter().all(|part| part.path == "seed")
     }
 
-    /// A value in words.
+    /// A value in words, in as many digits as tell the values of a range apart.
     pub(crate) fn shown(&self, at: At) -> String {
+        match at {
+            At::Level(level) if !self.names.is_empty() => self.names[level as usize].clone(),
+            at => shown(&self.parts[0].short(at)),
+        }
+    }
+
+    /// A value as it is set; a name, where it has one.
+    pub(crate) fn exactly(&self, at: At) -> String {
         match at {
             At::Level(level) if !self.names.is_empty() => self.names[level as usize].clone(),
             at => shown(&self.parts[0].value(at)),
@@ -194,9 +204,13 @@ impl Part {
                 return Err(wrong(".points", problem.into()));
             }
             Some(span) if drawn => Values::Span(span),
-            Some(span) => Values::Divided(span.divide(settings.points).map_err(|p| wrong(".points", p))?),
+            Some(span) => {
+                let values = span.divide(settings.points).map_err(|p| wrong(".points", p))?;
+                let short = span.short(&values);
+                Values::Divided(values, short)
+            }
         };
-        if let Values::List(values) | Values::Divided(values) = &values {
+        if let Values::List(values) | Values::Divided(values, _) = &values {
             let mut seen = HashMap::new();
             for (n, value) in values.iter().enumerate() {
                 if let Some(same) = seen.insert(value.to_string(), n) {
@@ -212,7 +226,7 @@ impl Part {
     /// How many values it has; none where any value of a range may be drawn.
     pub(crate) fn levels(&self) -> Option<usize> {
         match &self.values {
-            Values::List(values) | Values::Divided(values) => Some(values.len()),
+            Values::List(values) | Values::Divided(values, _) => Some(values.len()),
             Values::Span(_) => None,
         }
     }
@@ -220,13 +234,24 @@ impl Part {
     /// The value at a place.
     pub(crate) fn value(&self, at: At) -> Value {
         match (&self.values, at) {
-            (Values::List(values) | Values::Divided(values), At::Level(level)) => {
+            (Values::List(values) | Values::Divided(values, _), At::Level(level)) => {
                 values.get(level as usize).cloned().unwrap_or(Value::Boolean(false))
             }
             (Values::Span(span), At::Part(part)) => span.written(span.at(part)),
             // Points are made from the same axes.
             (Values::Span(span), At::Level(_)) => span.written(span.from),
-            (Values::List(_) | Values::Divided(_), At::Part(_)) => Value::Boolean(false),
+            (Values::List(_) | Values::Divided(..), At::Part(_)) => Value::Boolean(false),
+        }
+    }
+
+    /// The value at a place in fewer digits, where it is one of a range.
+    fn short(&self, at: At) -> Value {
+        match (&self.values, at) {
+            (Values::Divided(_, short), At::Level(level)) => {
+                short.get(level as usize).cloned().unwrap_or(Value::Boolean(false))
+            }
+            (Values::Span(span), At::Part(part)) => span.written(rounded(span.at(part), FEW)),
+            _ => self.value(at),
         }
     }
 
@@ -234,7 +259,7 @@ impl Part {
     pub(crate) fn unit(&self) -> Option<&'static str> {
         match &self.values {
             Values::Span(span) => Some(span.dimension.map_or("", Dimension::symbol)),
-            Values::List(values) | Values::Divided(values) => unit(values),
+            Values::List(values) | Values::Divided(values, _) => unit(values),
         }
     }
 
@@ -292,7 +317,10 @@ impl Span {
                 (Some(from), Some(to)) => ([from, to], false, None),
                 (None, _) => return Err((".from", "a range begins with a number or a quantity".into())),
                 _ => {
-                    return Err((".to", "a range ends with a number, or a quantity as it begins with".into()));
+                    return Err((
+                        ".to",
+                        "a range ends with a number, or a quantity as it begins with".into(),
+                    ));
                 }
             },
         };
@@ -349,6 +377,22 @@ impl Span {
             self.written(if self.whole { value.round() } else { value })
         };
         Ok((0..points).map(value).collect())
+    }
+
+    /// Values of the range in as few digits as tell them apart.
+    fn short(&self, values: &[Value]) -> Vec<Value> {
+        let number = |value: &Value| match (value, self.dimension) {
+            (Value::String(text), Some(dimension)) => quantity::parse(text, dimension).ok(),
+            (value, _) => plain(value),
+        };
+        for digits in FEW..DIGITS {
+            let short = values.iter().map(|v| Some(self.written(rounded(number(v)?, digits))));
+            let Some(short) = short.collect::<Option<Vec<Value>>>() else { break };
+            if short.windows(2).all(|pair| pair[0] != pair[1]) {
+                return short;
+            }
+        }
+        values.to_vec()
     }
 
     /// A value as one writes it.

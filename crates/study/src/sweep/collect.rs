@@ -225,6 +225,11 @@ impl<'a> Gathered<'a> {
         &self.columns[column].about
     }
 
+    /// What a column is, in a word or two.
+    pub(crate) fn short(&self, column: usize) -> String {
+        self.columns[column].name.replace('_', " ")
+    }
+
     fn record(self, objectives: &[Objective], command: &str) -> Result<Collection, StudyError> {
         let plan = self.plan;
         let resolver = &plan.resolver;
@@ -436,7 +441,7 @@ impl<'a> Gathered<'a> {
     ) -> (Vec<crate::record::Column>, Vec<Vec<Cell>>) {
         let mut columns = vec![column("point", "")];
         columns.extend(self.axis_columns());
-        columns.extend(objectives.iter().map(|o| column(self.about(o.column), &self.columns[o.column].unit)));
+        columns.extend(objectives.iter().map(|o| column(&self.short(o.column), &self.columns[o.column].unit)));
         let row = |point: &usize| {
             let mut row = vec![Cell::Text(point.to_string())];
             row.extend(self.axis_cells(*point));
@@ -491,7 +496,7 @@ impl<'a> Gathered<'a> {
         let on_front: Vec<usize> = front.iter().map(|n| points[*n]).collect();
         let (columns, rows) = self.rows_of(&on_front, objectives);
         let names: Vec<&str> = objectives.iter().map(|o| self.about(o.column)).collect();
-        let caption = format!("Points that no other beats in all of: {}", names.join("; "));
+        let caption = format!("The Pareto front: points that no other beats in all of {}", names.join("; "));
         found.tables.push(Table { name: "front".into(), caption, columns, rows });
     }
 

@@ -80,7 +80,8 @@ pub fn run(engine: &dyn Engine, job: &Job<'_>, watch: &dyn Watch) -> Result<Stat
     if !open.is_empty() {
         job.prepare(watch)?;
         let points = open.iter().map(|chunk| plan.of_chunk(*chunk).len()).sum::<usize>();
-        watch.begin(&format!("{} of {} points", points, plan.points()), Some(points as u64));
+        let what = format!("sweep of {}, {points} of {} points", plan.study().name(), plan.points());
+        watch.begin(&what, Some(points as u64));
         // Two runs at once begin in different places, and meet what the other has done.
         let start = std::process::id() as usize * 0x9e37_79b1 % open.len();
         open.rotate_left(start);

@@ -138,7 +138,7 @@ pub(crate) fn marginals(all: &Gathered<'_>, objective: Objective, found: &mut Fi
                 let rows =
                     at.iter().zip(&groups).map(|(at, group)| vec![Cell::Text(at.words.clone()), cell(group)]);
                 let unit = &all.columns[objective.column].unit;
-                let columns = vec![column(&axis.label, ""), column(all.about(objective.column), unit)];
+                let columns = vec![column(&axis.label, ""), column(&all.short(objective.column), unit)];
                 found.tables.push(Table { name, caption, columns, rows: rows.collect() });
             }
         }
@@ -157,7 +157,7 @@ fn curve(
     let mut order: Vec<usize> = (0..x.len()).collect();
     order.sort_by(|a, b| x[*a].total_cmp(&x[*b]));
     let of = |value: &dyn Fn(usize) -> f64| order.iter().map(|n| value(*n)).collect::<Vec<f64>>();
-    let mut line = Line::new(all.about(objective.column), of(&|n| x[n]), of(&|n| groups[n].value));
+    let mut line = Line::new(all.short(objective.column), of(&|n| x[n]), of(&|n| groups[n].value));
     if groups.iter().all(|group| group.ci95.is_some()) {
         let end = |n: usize, end: usize| groups[n].ci95.map_or(f64::NAN, |ends| ends[end]);
         (line.low, line.high) = (of(&|n| end(n, 0)), of(&|n| end(n, 1)));
@@ -170,7 +170,7 @@ fn curve(
             unit: if unit.is_empty() { "1" } else { unit }.into(),
             log: axis.is_log(),
         },
-        y: record::Axis::linear(all.about(objective.column), &all.columns[objective.column].unit),
+        y: record::Axis::linear(all.short(objective.column), &all.columns[objective.column].unit),
         lines: vec![line],
     }
 }
@@ -278,7 +278,7 @@ fn map(all: &Gathered<'_>, objective: Objective, (down, across): (usize, usize),
         rows,
         cols,
         values: groups.iter().map(value).collect(),
-        label: about.to_string(),
+        label: all.short(objective.column),
         unit: all.columns[objective.column].unit.clone(),
         diverging: false,
         axes: Some(MapAxes {
@@ -300,7 +300,7 @@ pub(crate) fn front(
     places: [usize; 2],
     front: &[usize],
 ) -> Series {
-    let axis = |o: Objective| record::Axis::linear(all.about(o.column), &all.columns[o.column].unit);
+    let axis = |o: Objective| record::Axis::linear(all.short(o.column), &all.columns[o.column].unit);
     let of = |rows: &[usize], n: usize| rows.iter().map(|row| values[*row][places[n]]).collect::<Vec<f64>>();
     let every = values.len().div_ceil(CLOUD).max(1);
     let cloud: Vec<usize> = (0..values.len()).step_by(every).collect();

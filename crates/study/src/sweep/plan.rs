@@ -318,10 +318,15 @@ impl<'s> Plan<'s> {
         self.resolver.words(point)
     }
 
-    /// Where a point stands, axis by axis, in words.
+    /// The name of the sweep's file.
+    pub fn origin(&self) -> &str {
+        &self.file.origin
+    }
+
+    /// Where a point stands, axis by axis, as it is set.
     pub fn settings(&self, point: usize) -> impl Iterator<Item = (&str, String)> {
         let axes = self.resolver.description().axes.iter().enumerate();
-        axes.map(move |(n, axis)| (axis.label.as_str(), axis.shown(self.resolver.points.at(point, n))))
+        axes.map(move |(n, axis)| (axis.label.as_str(), axis.exactly(self.resolver.points.at(point, n))))
     }
 
     /// The points of a chunk.

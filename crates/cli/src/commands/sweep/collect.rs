@@ -30,7 +30,8 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     let plan = open(&options.dir)?;
     let name = format!("{}-collected", carry_out::stem(&options.dir.display().to_string()));
     let folder = carry_out::folder(options.out.as_deref(), &name, terminal)?;
-    let collection = sweep::collect(&plan, &options.dir, &options.objectives, &command(&options))?;
+    let collection =
+        sweep::collect(&plan, &options.dir, &options.objectives, &command(&options, plan.origin()))?;
     let record = collection.finding.record.clone();
     let page = neurohm::report::html(std::slice::from_ref(&record), &record.title)?;
     // What is not whole must not take the place of what is.
@@ -60,10 +61,12 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     }
 }
 
-/// The command, as it would be typed again.
-fn command(options: &Options) -> String {
-    let mut words = ["neurohm", "sweep", "collect"].map(str::to_string).to_vec();
-    words.push(options.dir.display().to_string());
+/// The commands, as they would be typed again.
+fn command(options: &Options, file: &str) -> String {
+    let dir = options.dir.display().to_string();
+    let plan = quoted(["neurohm", "sweep", "plan", file, "-o", &dir]);
+    let run = quoted(["neurohm", "sweep", "run", &dir]);
+    let mut words = ["neurohm", "sweep", "collect", &dir].map(str::to_string).to_vec();
     words.extend(options.objectives.iter().flat_map(|name| ["--objective".to_string(), name.clone()]));
-    quoted(words)
+    format!("{plan} && {run} && {}", quoted(words))
 }
