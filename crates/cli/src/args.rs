@@ -41,6 +41,8 @@ pub enum Command {
     Eval(commands::eval::Options),
     /// Run one study
     Run(commands::run::Options),
+    /// Run one study at many points: grids, random designs, seeds
+    Sweep(commands::sweep::Options),
     /// Train a small network and write it as ONNX
     Train(commands::train::Options),
     /// Price a network on a chip: energy, time and area by component, beside other machines

@@ -103,15 +103,17 @@ pub(crate) fn behind(series: &Series) -> Result<TableView, ReportError> {
         _ => Cell::Number(line.y[i]),
     };
     let column = |name: &str, unit: &str| Column { name: name.into(), unit: unit.into() };
-    let shared = series.lines.windows(2).all(|pair| pair[0].x == pair[1].x);
+    // Clouds of points are too many to read: they stand in the figure's CSV.
+    let lines: Vec<&Line> = series.lines.iter().filter(|line| !line.scattered).collect();
+    let shared = lines.windows(2).all(|pair| pair[0].x == pair[1].x);
     let points = |line: &Line| line.x.len().min(line.y.len());
     let (mut columns, mut rows) = (Vec::new(), Vec::new());
-    if shared && let Some(first) = series.lines.first() {
+    if shared && let Some(first) = lines.first() {
         columns.push(column(&series.x.label, &series.x.unit));
-        columns.extend(series.lines.iter().map(|line| column(&line.name, &series.y.unit)));
-        let most = series.lines.iter().map(points).min().unwrap_or(0);
+        columns.extend(lines.iter().map(|line| column(&line.name, &series.y.unit)));
+        let most = lines.iter().map(|line| points(line)).min().unwrap_or(0);
         for i in 0..most {
-            let values = series.lines.iter().map(|line| cell(line, i));
+            let values = lines.iter().map(|line| cell(line, i));
             rows.push([Cell::Number(first.x[i])].into_iter().chain(values).collect());
         }
     } else {
@@ -120,7 +122,7 @@ pub(crate) fn behind(series: &Series) -> Result<TableView, ReportError> {
             column(&series.x.label, &series.x.unit),
             column(&series.y.label, &series.y.unit),
         ];
-        for line in &series.lines {
+        for line in lines {
             rows.extend(
                 (0..points(line))
                     .map(|i| vec![Cell::Text(line.name.clone()), Cell::Number(line.x[i]), cell(line, i)]),

@@ -143,6 +143,9 @@ impl Study for Inference {
     fn horizon_s(&self, c: &InferenceConfig) -> Option<f64> {
         Some(c.times.iter().copied().fold(c.at, f64::max))
     }
+    fn prepares_by_seed(&self) -> bool {
+        false
+    }
     fn deterministic(&self, _config: &InferenceConfig, chip: &ChipSpec) -> bool {
         chip.nonidealities().is_empty()
     }

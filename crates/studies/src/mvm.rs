@@ -144,6 +144,9 @@ impl Study for Mvm {
     fn horizon_s(&self, c: &MvmConfig) -> Option<f64> {
         Some(c.times.iter().copied().fold(c.at, f64::max))
     }
+    fn prepares_by_seed(&self) -> bool {
+        false
+    }
     fn work(&self, c: &MvmConfig, _shared: &(), _chip: &ChipSpec, merit_only: bool) -> u64 {
         let figures = if merit_only { 0 } else { c.bits.len() + c.sizes.len() };
         (crate::instants(c.at, &c.times, merit_only).len() + figures) as u64

@@ -26,47 +26,94 @@ pub(crate) fn resolve(
     layers: &[Layer],
     inputs: &dyn Inputs,
 ) -> Result<(ChipSpec, Vec<(String, Origin)>), StudyError> {
-    let mut preset = None;
-    let mut touched = Vec::new();
-    let mut tables = Vec::new();
-    for layer in layers {
-        let mut table = layer.table.clone();
-        let mut written_out = false;
-        if let Some(name) = table.remove("preset") {
-            let name = layer.text("chip.preset", &name)?;
-            written_out = name == WRITTEN_OUT;
-            preset = Some(name);
+    Base::new(chip, device, layers, inputs)?.read()
+}
+
+/// A chip whose settings are laid over one another and not yet read.
+#[derive(Clone)]
+pub(crate) struct Base {
+    whole: ChipLayers,
+    /// Which settings were made.
+    touched: Vec<(String, Origin)>,
+    /// The layers, to say which of them is at fault.
+    tables: Vec<Layer>,
+}
+
+impl Base {
+    /// Lays `layers` over the chip and the device of these names, which win over those in layers.
+    pub(crate) fn new(
+        chip: Option<&str>,
+        device: Option<&str>,
+        layers: &[Layer],
+        inputs: &dyn Inputs,
+    ) -> Result<Self, StudyError> {
+        let mut preset = None;
+        let mut touched = Vec::new();
+        let mut tables = Vec::new();
+        for layer in layers {
+            let mut table = layer.table.clone();
+            let mut written_out = false;
+            if let Some(name) = table.remove("preset") {
+                let name = layer.text("chip.preset", &name)?;
+                written_out = name == WRITTEN_OUT;
+                preset = Some(name);
+            }
+            if device.is_some() {
+                drop_device_name(&mut table);
+            }
+            if !written_out {
+                touch(&mut touched, &table, &layer.origin);
+            }
+            tables.push(Layer { origin: layer.origin.clone(), table });
         }
-        if device.is_some() {
-            drop_device_name(&mut table);
+        let preset = chip.map(str::to_string).or(preset);
+        let mut chip = match preset.as_deref() {
+            Some(WRITTEN_OUT) | None => chip_preset(DEFAULT)?,
+            Some(name) => named_chip(name, inputs)?,
+        };
+        if let Some(name) = device {
+            touched.push(("device".to_string(), Origin::Option(format!("device {name}"))));
+            chip.device = named_device(name, inputs)?;
         }
-        // A chip that is written out in full is no wish for its every section to matter.
-        for (key, value) in table.iter().filter(|(k, _)| !written_out && !WORDS.contains(&k.as_str())) {
-            leaves(key, value, &mut |path| touched.push((path.to_string(), layer.origin.clone())));
+        let whole = ChipLayers::over(&chip)?;
+        let mut base = Self { whole, touched, tables: Vec::new() };
+        for layer in tables {
+            base.merge(layer, inputs)?;
         }
-        tables.push(Layer { origin: layer.origin.clone(), table });
+        Ok(base)
     }
-    let preset = chip.map(str::to_string).or(preset);
-    let mut chip = match preset.as_deref() {
-        Some(WRITTEN_OUT) | None => chip_preset(DEFAULT)?,
-        Some(name) => named_chip(name, inputs)?,
-    };
-    if let Some(name) = device {
-        touched.push(("device".to_string(), Origin::Option(format!("device {name}"))));
-        chip.device = named_device(name, inputs)?;
+
+    /// Lays one more layer over, which names no chip.
+    pub(crate) fn lay(&mut self, layer: Layer, inputs: &dyn Inputs) -> Result<(), StudyError> {
+        touch(&mut self.touched, &layer.table, &layer.origin);
+        self.merge(layer, inputs)
     }
-    let find = |name: &str| match is_path(name) {
-        true => named_device(name, inputs).map_err(|e| e.to_string()),
-        // Empty: the array's own message about presets is the better one.
-        false => Err(String::new()),
-    };
-    let mut whole = ChipLayers::over(&chip)?;
-    for layer in &tables {
-        whole.lay(layer.table.clone(), &find).map_err(|e| layer.origin.locate(e, "chip"))?;
+
+    fn merge(&mut self, layer: Layer, inputs: &dyn Inputs) -> Result<(), StudyError> {
+        let find = |name: &str| match is_path(name) {
+            true => named_device(name, inputs).map_err(|e| e.to_string()),
+            // Empty: the array's own message about presets is the better one.
+            false => Err(String::new()),
+        };
+        self.whole.lay(layer.table.clone(), &find).map_err(|e| layer.origin.locate(e, "chip"))?;
+        self.tables.push(layer);
+        Ok(())
     }
-    // Read once all are there, since one setting may need another.
-    let chip = whole.read().map_err(|e| blame(&tables, e, "chip"))?;
-    Ok((chip, touched))
+
+    /// The chip, and which settings were made.
+    pub(crate) fn read(self) -> Result<(ChipSpec, Vec<(String, Origin)>), StudyError> {
+        // Read once all are there, since one setting may need another.
+        let chip = self.whole.read().map_err(|e| blame(&self.tables, e, "chip"))?;
+        Ok((chip, self.touched))
+    }
+}
+
+/// Notes the settings that a layer makes, but for what a chip says about itself. A chip that is written out in full is no
+/// wish for its every section to matter.
+fn touch(touched: &mut Vec<(String, Origin)>, table: &Table, origin: &Origin) {
+    for (key, value) in table.iter().filter(|(k, _)| !WORDS.contains(&k.as_str())) {
+        leaves(key, value, &mut |path| touched.push((path.to_string(), origin.clone())));
+    }
 }
 
 /// Calls `each` with the path of every setting in `value`, which stands at `path`.

@@ -5,6 +5,7 @@
 //! nothing. Variants of a chip (ideal, ablated) use the same keys: they differ by what was changed alone,
 //! and a handful of chips shows small costs.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Instant;
 
@@ -81,10 +82,43 @@ pub(crate) fn carry_out(
 ) -> Result<Finding, StudyError> {
     let started = Instant::now();
     no_effect(study, request)?;
-    let inputs = Witness::new(inputs);
-    let shared = Run::new(Key::root(request.seed).child("shared", 0), 0, watch);
-    let trials = study.prepare(&request.config, &inputs, &shared)?;
+    let prepared = prepare(study, &request.config, request.seed, inputs, watch)?;
+    carry_on(study, request, &prepared, watch, compare, started)
+}
 
+/// What all chips of a request share, and requests that differ in their chip alone.
+pub(crate) struct Prepared<'s> {
+    /// The trials.
+    pub trials: Box<dyn Trials + 's>,
+    /// Digests of the files that were read, by name.
+    pub files: BTreeMap<String, String>,
+}
+
+/// Prepares trials. Where the study says that the seed plays no part in it, it is kept out of reach, so that one
+/// preparation can stand for all seeds.
+pub(crate) fn prepare<'s>(
+    study: &'s dyn AnyStudy,
+    config: &Value,
+    seed: u64,
+    inputs: &dyn Inputs,
+    watch: &dyn Watch,
+) -> Result<Prepared<'s>, StudyError> {
+    let inputs = Witness::new(inputs);
+    let root = Key::root(if study.prepares_by_seed() { seed } else { 0 });
+    let trials = study.prepare(config, &inputs, &Run::new(root.child("shared", 0), 0, watch))?;
+    Ok(Prepared { trials, files: inputs.digests() })
+}
+
+/// [`carry_out`] from a preparation on.
+pub(crate) fn carry_on(
+    study: &dyn AnyStudy,
+    request: &Request,
+    prepared: &Prepared<'_>,
+    watch: &dyn Watch,
+    compare: bool,
+    started: Instant,
+) -> Result<Finding, StudyError> {
+    let Prepared { trials, files } = prepared;
     let ideal_chip = ChipSpec { device: request.chip.device.idealised(), ..request.chip.clone() };
     let variant = |chip: &ChipSpec| Variant { chip: chip.clone(), merit_only: false, chips: request.chips };
     let mut variants = vec![variant(&request.chip)];
@@ -135,7 +169,7 @@ pub(crate) fn carry_out(
     if let Some(ideal) = &ideal {
         draw_ideal(&mut summary.series, &ideal.series);
     }
-    let files = serde_json::json!(inputs.digests());
+    let files = serde_json::json!(files);
     let merit = trials.merit();
     let mut record = record(study, &request, merit, summary.clone(), ideal, ablated, &files, started)?;
     if !asked {

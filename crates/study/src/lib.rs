@@ -21,6 +21,7 @@ mod request;
 mod run;
 mod score;
 mod study;
+pub mod sweep;
 
 pub use arrays::{ArrayFile, Arrays};
 pub use chip::{named_chip, named_device};

@@ -122,19 +122,28 @@ pub struct Line {
     /// A variant of the line before it: drawn in its colour, dashed.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub variant: bool,
+    /// Points that no line joins.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub scattered: bool,
 }
 
 impl Line {
     /// A line of what was found, without intervals.
     pub fn new(name: impl Into<String>, x: Vec<f64>, y: Vec<f64>) -> Line {
         let (low, high) = (Vec::new(), Vec::new());
-        Line { name: name.into(), x, y, low, high, reference: false, variant: false }
+        Line { name: name.into(), x, y, low, high, reference: false, variant: false, scattered: false }
     }
 
     /// The same as a reference, drawn dashed.
     #[must_use]
     pub fn dashed(self) -> Line {
         Line { reference: true, ..self }
+    }
+
+    /// The same as points that no line joins.
+    #[must_use]
+    pub fn scattered(self) -> Line {
+        Line { scattered: true, ..self }
     }
 
     /// The same as a variant of the line before it, drawn in its colour.

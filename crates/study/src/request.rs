@@ -79,7 +79,7 @@ pub struct Request {
     pub command: Option<String>,
 }
 
-const KEYS: [&str; 6] = ["study", "seed", "chips", "ablate", "chip", "config"];
+pub(crate) const KEYS: [&str; 6] = ["study", "seed", "chips", "ablate", "chip", "config"];
 
 /// Where settings come from, to point there in errors.
 #[derive(Clone, Debug)]
@@ -92,6 +92,37 @@ pub enum Origin {
     Option(String),
     /// An option of the command line that stands for a setting: its own name says more than the setting's path.
     Named(String),
+    /// An axis of a sweep.
+    Axis(Arc<AxisPlace>),
+}
+
+/// Where a sweep's description names a setting and one of its values.
+#[derive(Clone, Debug)]
+pub struct AxisPlace {
+    /// The description.
+    pub(crate) document: Arc<Document>,
+    /// The setting, as a request's file would name it.
+    pub(crate) path: String,
+    /// Where the description names it.
+    pub(crate) name_at: String,
+    /// Where its value stands.
+    pub(crate) value_at: String,
+}
+
+impl AxisPlace {
+    /// The error, at the name that the axis gives to a setting if that is what is wrong, else at the value.
+    fn locate(&self, error: SettingError) -> SettingError {
+        let last = error.path.rsplit('.').next().unwrap_or_default();
+        let within = self.path.strip_prefix(&error.path);
+        let named = within.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+            && error.message.contains(&format!("`{last}`"))
+            && !error.allowed.is_empty();
+        let at = if named { &self.name_at } else { &self.value_at };
+        let mut found = self.document.locate(SettingError::value(at, ""));
+        let mut error = error;
+        (error.origin, error.place) = (found.origin.take(), found.place);
+        error
+    }
 }
 
 impl Origin {
@@ -113,12 +144,14 @@ impl Origin {
                 error.origin.get_or_insert_with(|| text.clone());
                 error
             }
+            Origin::Axis(place) => place.locate(error),
         }
         .into()
     }
 }
 
 /// A table of settings and where it comes from.
+#[derive(Clone)]
 pub(crate) struct Layer {
     pub origin: Origin,
     pub table: Table,
@@ -162,7 +195,7 @@ impl Layer {
         text.ok_or_else(|| self.wrong(path, "a name in quotes is needed"))
     }
 
-    fn whole(&self, path: &str, value: &toml::Value) -> Result<u64, StudyError> {
+    pub(crate) fn whole(&self, path: &str, value: &toml::Value) -> Result<u64, StudyError> {
         let number = match value {
             toml::Value::Integer(i) => u64::try_from(*i).ok(),
             // TOML integers end at 2^63 - 1; a seed above is written as text.
@@ -202,38 +235,8 @@ impl Draft {
         studies: &[&'s dyn AnyStudy],
         inputs: &dyn Inputs,
     ) -> Result<(&'s dyn AnyStudy, Request), StudyError> {
-        let layers = self.layers()?;
-        let mut name = None;
-        let (mut seed, mut chips, mut ablate) = (1, None, true);
-        let mut chip_layers = Vec::new();
-        let mut config_layers = Vec::new();
-        for layer in &layers {
-            for (key, value) in &layer.table {
-                match key.as_str() {
-                    "study" => name = Some(layer.text(key, value)?),
-                    "seed" => seed = layer.whole(key, value)?,
-                    "chips" => chips = Some(layer.whole(key, value)?),
-                    "ablate" => {
-                        let truth =
-                            value.as_bool().ok_or_else(|| layer.wrong(key, "true or false is needed"));
-                        ablate = truth?;
-                    }
-                    "chip" => chip_layers.push(Layer {
-                        origin: layer.origin.clone(),
-                        table: layer.table(key, value)?.clone(),
-                    }),
-                    "config" => config_layers.push(Layer {
-                        origin: layer.origin.clone(),
-                        table: layer.table(key, value)?.clone(),
-                    }),
-                    _ => {
-                        let allowed = KEYS.map(str::to_string).to_vec();
-                        let what = "unknown setting (of the chip they begin with `chip.`, of the study with `config.`)";
-                        return Err(layer.origin.locate(SettingError::name(key, what, key, allowed), ""));
-                    }
-                }
-            }
-        }
+        let Split { name, seed, chips, ablate, chip: chip_layers, config: mut config_layers } =
+            split(&self.layers()?)?;
         let name = self.study.clone().or(name);
         let name = name.ok_or_else(|| {
             StudyError::Invalid("the request names no study; write study = \"NAME\"".to_string())
@@ -254,10 +257,7 @@ impl Draft {
         study.check(&config).map_err(|e| blame(&config_layers, *e, "config"))?;
 
         let chips = self.chips.map(|c| c as u64).or(chips);
-        let chips = chips.map_or(study.chips(self.effort), |c| usize::try_from(c).unwrap_or(usize::MAX));
-        if !(1..=100_000).contains(&chips) {
-            return Err(StudyError::Invalid(format!("chips = {chips} is outside 1 to 100000")));
-        }
+        let chips = check_chips(chips.unwrap_or(study.chips(self.effort) as u64))?;
         let (chip, chip_settings) =
             chip::resolve(self.chip.as_deref(), self.device.as_deref(), &chip_layers, inputs)?;
         let request = Request {
@@ -275,6 +275,54 @@ impl Draft {
     }
 }
 
+/// Layers taken apart by what they are about; later ones win.
+pub(crate) struct Split {
+    pub name: Option<String>,
+    pub seed: u64,
+    pub chips: Option<u64>,
+    pub ablate: bool,
+    pub chip: Vec<Layer>,
+    pub config: Vec<Layer>,
+}
+
+pub(crate) fn split(layers: &[Layer]) -> Result<Split, StudyError> {
+    let (chip, config) = (Vec::new(), Vec::new());
+    let mut split = Split { name: None, seed: 1, chips: None, ablate: true, chip, config };
+    for layer in layers {
+        let table_of = |key: &str, value: &toml::Value| -> Result<Layer, StudyError> {
+            Ok(Layer { origin: layer.origin.clone(), table: layer.table(key, value)?.clone() })
+        };
+        for (key, value) in &layer.table {
+            match key.as_str() {
+                "study" => split.name = Some(layer.text(key, value)?),
+                "seed" => split.seed = layer.whole(key, value)?,
+                "chips" => split.chips = Some(layer.whole(key, value)?),
+                "ablate" => {
+                    let truth = value.as_bool().ok_or_else(|| layer.wrong(key, "true or false is needed"));
+                    split.ablate = truth?;
+                }
+                "chip" => split.chip.push(table_of(key, value)?),
+                "config" => split.config.push(table_of(key, value)?),
+                _ => {
+                    let allowed = KEYS.map(str::to_string).to_vec();
+                    let what =
+                        "unknown setting (of the chip they begin with `chip.`, of the study with `config.`)";
+                    return Err(layer.origin.locate(SettingError::name(key, what, key, allowed), ""));
+                }
+            }
+        }
+    }
+    Ok(split)
+}
+
+/// How many chips a request may ask for.
+pub(crate) fn check_chips(chips: u64) -> Result<usize, StudyError> {
+    match usize::try_from(chips) {
+        Ok(chips) if (1..=100_000).contains(&chips) => Ok(chips),
+        _ => Err(StudyError::Invalid(format!("chips = {chips} is outside 1 to 100000"))),
+    }
+}
+
 /// The study of that name.
 pub fn find<'s>(studies: &[&'s dyn AnyStudy], name: &str) -> Result<&'s dyn AnyStudy, StudyError> {
     studies.iter().find(|s| s.name() == name).copied().ok_or_else(|| StudyError::UnknownStudy {
@@ -288,17 +336,35 @@ pub fn find<'s>(studies: &[&'s dyn AnyStudy], name: &str) -> Result<&'s dyn AnyS
 /// configured, never looks at, or one that this chip makes idle.
 pub fn no_effect(study: &dyn AnyStudy, request: &Request) -> Result<(), StudyError> {
     let uses = study.uses(&request.config)?;
+<<<<<<< HEAD
     let mut idle = request.chip.without_effect();
     idle.extend(study.idle(&request.config)?);
     for (path, origin) in &request.chip_settings {
+=======
+    match idle(&request.study, uses, &request.chip, &request.chip_settings).into_iter().next() {
+        None => Ok(()),
+        Some((n, error)) => Err(request.chip_settings[n].1.locate(error, "chip")),
+    }
+}
+
+/// Which of the settings that the user made of a chip change nothing, by their number, and why.
+pub(crate) fn idle(
+    study: &str,
+    uses: &[&str],
+    chip: &ChipSpec,
+    settings: &[(String, Origin)],
+) -> Vec<(usize, SettingError)> {
+    let idle = chip.without_effect();
+    let mut found = Vec::new();
+    for (n, (path, _)) in settings.iter().enumerate() {
+>>>>>>> sweep
         let section = path.split('.').next().unwrap_or(path);
         let within =
             |whole: &str| path.strip_prefix(whole).is_some_and(|r| r.is_empty() || r.starts_with('.'));
         let (path, message) = if !uses.contains(&section) {
             let message = format!(
-                "this has no effect in the study `{}` as configured, which uses {} of a chip; take it out, or change \
+                "this has no effect in the study `{study}` as configured, which uses {} of a chip; take it out, or change \
                  the configuration so that it matters",
-                request.study,
                 uses.join(", ")
             );
             (section, message)
@@ -310,9 +376,9 @@ pub fn no_effect(study: &dyn AnyStudy, request: &Request) -> Result<(), StudyErr
         } else {
             continue;
         };
-        return Err(origin.locate(SettingError::value(path, message), "chip"));
+        found.push((n, SettingError::value(path, message)));
     }
-    Ok(())
+    found
 }
 
 impl Request {
@@ -336,30 +402,74 @@ impl Request {
 
     /// The stable id of the description, given the digests of the files that it names.
     pub fn id(&self, study: &dyn AnyStudy, files: &Value) -> Result<String, StudyError> {
-        let mut chip = json(&self.chip)?;
-        let mut default = json(&ChipSpec::ideal())?;
-        // Words about a chip or a device change nothing that is computed.
-        const PROSE: [&str; 7] = ["name", "title", "class", "source", "differences", "valid_range", "valid"];
-        for whole in [&mut chip, &mut default] {
-            let Value::Object(chip) = whole else { continue };
-            PROSE.iter().for_each(|p| drop(chip.remove(*p)));
-            if let Some(Value::Object(device)) = chip.get_mut("device") {
-                PROSE.iter().for_each(|p| drop(device.remove(*p)));
-            }
-        }
-        let config = study.config(Effort::Quick)?;
-        let mut out = serde_json::json!({ "study": self.study, "revision": study.revision() });
-        let mut put = |key: &str, value: Option<Value>| {
-            if let (Value::Object(map), Some(value)) = (&mut out, value) {
-                map.insert(key.to_string(), value);
-            }
-        };
-        put("chip", id::pruned(&chip, &default));
-        put("config", id::pruned(&self.config, &config));
-        put("seed", id::pruned(&self.seed.into(), &1.into()));
-        put("chips", id::pruned(&self.chips.into(), &study.chips(Effort::Quick).into()));
-        put("files", id::pruned(files, &Value::Object(Map::new())));
-        Ok(id::digest(&out))
+        let pruned = Pruned::new(study)?;
+        let (chip, config) = (pruned.chip(&self.chip)?, pruned.config(&self.config));
+        let files = id::pruned(files, &Value::Object(Map::new())).map(|files| files.to_string());
+        Ok(pruned.id(chip.as_deref(), config.as_deref(), files.as_deref(), self.seed, self.chips))
+    }
+}
+
+/// Ids of requests to one study, from parts that many of them share.
+pub(crate) struct Pruned<'s> {
+    study: &'s dyn AnyStudy,
+    ideal: Value,
+    config: Value,
+    chips: usize,
+}
+
+impl<'s> Pruned<'s> {
+    pub(crate) fn new(study: &'s dyn AnyStudy) -> Result<Self, StudyError> {
+        let mut ideal = json(&ChipSpec::ideal())?;
+        without_prose(&mut ideal);
+        Ok(Self { study, ideal, config: study.config(Effort::Quick)?, chips: study.chips(Effort::Quick) })
+    }
+
+    /// What of a chip differs from the ideal one, as text.
+    pub(crate) fn chip(&self, chip: &ChipSpec) -> Result<Option<String>, StudyError> {
+        let mut chip = json(chip)?;
+        without_prose(&mut chip);
+        Ok(id::pruned(&chip, &self.ideal).map(|chip| chip.to_string()))
+    }
+
+    /// What of a configuration differs from the default, as text.
+    pub(crate) fn config(&self, config: &Value) -> Option<String> {
+        id::pruned(config, &self.config).map(|config| config.to_string())
+    }
+
+    /// The id of the whole: the digest of an object in JSON, its keys sorted, whose parts are there already.
+    pub(crate) fn id(
+        &self,
+        chip: Option<&str>,
+        config: Option<&str>,
+        files: Option<&str>,
+        seed: u64,
+        chips: usize,
+    ) -> String {
+        let seed = (seed != 1).then(|| seed.to_string());
+        let chips = (chips != self.chips).then(|| chips.to_string());
+        let revision = self.study.revision().to_string();
+        let name = Value::from(self.study.name()).to_string();
+        let parts = [
+            ("chip", chip),
+            ("chips", chips.as_deref()),
+            ("config", config),
+            ("files", files),
+            ("revision", Some(&revision)),
+            ("seed", seed.as_deref()),
+            ("study", Some(&name)),
+        ];
+        let parts = parts.into_iter().filter_map(|(key, part)| Some(format!("\"{key}\":{}", part?)));
+        id::hex(format!("{{{}}}", parts.collect::<Vec<_>>().join(",")).as_bytes())
+    }
+}
+
+/// Takes out words about a chip or a device, which change nothing that is computed.
+fn without_prose(chip: &mut Value) {
+    const PROSE: [&str; 7] = ["name", "title", "class", "source", "differences", "valid_range", "valid"];
+    let Value::Object(chip) = chip else { return };
+    PROSE.iter().for_each(|p| drop(chip.remove(*p)));
+    if let Some(Value::Object(device)) = chip.get_mut("device") {
+        PROSE.iter().for_each(|p| drop(device.remove(*p)));
     }
 }
 

@@ -66,6 +66,11 @@ pub trait Study: Sync {
     fn ablates(&self) -> bool {
         true
     }
+    /// Whether `prepare` draws from the key of its run. A study that says no is given the same key for every seed, and a
+    /// sweep over seeds prepares once.
+    fn prepares_by_seed(&self) -> bool {
+        true
+    }
     /// Chips that are simulated where the request does not say.
     fn chips(&self, effort: Effort) -> usize {
         match effort {
@@ -107,7 +112,7 @@ pub trait Study: Sync {
 }
 
 /// Trials of a study whose configuration and shared parts are fixed.
-pub trait Trials: Sync {
+pub trait Trials: Send + Sync {
     /// Units of work in a trial on `chip`.
     fn work(&self, chip: &ChipSpec, merit_only: bool) -> u64;
     /// Simulates one chip.
@@ -136,6 +141,8 @@ pub trait AnyStudy: Sync {
     fn of_a_card(&self) -> Result<Value, StudyError>;
     /// Whether switching non-idealities off in turn tells anything.
     fn ablates(&self) -> bool;
+    /// Whether `prepare` draws from the key of its run.
+    fn prepares_by_seed(&self) -> bool;
     /// Chips that are simulated where the request does not say.
     fn chips(&self, effort: Effort) -> usize;
     /// JSON Schema of the configuration.
@@ -212,6 +219,9 @@ impl<S: Study> AnyStudy for S {
     }
     fn ablates(&self) -> bool {
         Study::ablates(self)
+    }
+    fn prepares_by_seed(&self) -> bool {
+        Study::prepares_by_seed(self)
     }
     fn chips(&self, effort: Effort) -> usize {
         Study::chips(self, effort)

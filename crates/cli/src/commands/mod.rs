@@ -13,6 +13,7 @@ pub mod run;
 pub mod schema;
 pub mod score;
 pub mod studies;
+pub mod sweep;
 pub mod train;
 
 mod carry_out;
@@ -27,6 +28,7 @@ pub fn run(command: Command, terminal: &Terminal) -> Result<(), Failure> {
         Command::Score(options) => score::run(options, terminal),
         Command::Eval(options) => eval::run(options, terminal),
         Command::Run(options) => run::run(options, terminal),
+        Command::Sweep(options) => sweep::run(options, terminal),
         Command::Train(options) => train::run(options, terminal),
         Command::Cost(options) => cost::run(options, terminal),
         Command::Converter(options) => converter::run(options, terminal),

@@ -14,6 +14,7 @@ mod fit;
 #[cfg(unix)]
 mod interrupt;
 mod margin;
+mod sweep;
 mod train;
 mod write;
 
@@ -279,7 +280,7 @@ fn small_commands_answer_in_both_forms() {
         let json = run(dir.path(), args.iter().copied().chain(["--json"]));
         serde_json::from_slice::<Value>(&json.stdout).unwrap();
     }
-    for of in ["device", "chip", "technology", "mvm", "inference"] {
+    for of in ["device", "chip", "technology", "sweep", "mvm", "inference"] {
         let schema: Value = serde_json::from_slice(&run(dir.path(), ["schema", of]).stdout).unwrap();
         assert!(schema["$schema"].is_string() && schema["properties"].is_object(), "{of}");
     }

@@ -35,7 +35,10 @@ pub(crate) fn lines(series: &Series, id: &str) -> Drawn {
     let mut drawn = Drawing { coloured: 0, references: 0, apart: references <= GREYS };
     let mut classes: Vec<String> = series.lines.iter().map(|line| drawn.class(line)).collect();
     for n in 1..classes.len() {
-        if !series.lines[n].reference && (0..n).any(|before| hides(&points[n], &points[before])) {
+        if !series.lines[n].reference
+            && !series.lines[n].scattered
+            && (0..n).any(|before| hides(&points[n], &points[before]))
+        {
             classes[n] += " over";
         }
     }
@@ -44,9 +47,17 @@ pub(crate) fn lines(series: &Series, id: &str) -> Drawn {
         band(&mut svg, &frame, line, class);
     }
     // What has an interval, such as a mean, lies on top of single devices.
+    // Clouds lie below everything.
     let all = || series.lines.iter().zip(&classes).zip(&points);
-    let behind = all().filter(|((line, _), _)| line.low.is_empty());
-    for ((line, class), points) in behind.chain(all().filter(|((line, _), _)| !line.low.is_empty())) {
+    let depth = |line: &Line| (!line.scattered, !line.low.is_empty());
+    let mut layered: Vec<_> = all().collect();
+    layered.sort_by_key(|((line, _), _)| depth(line));
+    for ((line, class), points) in layered {
+        if line.scattered {
+            // Many points: what each of them is stands in the numbers.
+            points.iter().flatten().for_each(|point| svg.circle(&format!("dot {class}"), *point, 2.2, ""));
+            continue;
+        }
         svg.path(&format!("line {class}"), &runs(points), false);
         if points.len() <= MARKED && !line.reference {
             // Where a line lies on another, its marks leave a ring of those below.
@@ -60,7 +71,8 @@ pub(crate) fn lines(series: &Series, id: &str) -> Drawn {
     }
     svg.raw("</g>");
     for ((line, class), _) in all() {
-        legend.push(Key { class: class.clone(), name: line.name.clone() });
+        let class = if line.scattered { format!("dot {class}") } else { class.clone() };
+        legend.push(Key { class, name: line.name.clone() });
     }
     Drawn { svg: svg.finish(), legend }
 }
@@ -177,6 +189,14 @@ mod tests {
         let drawn = drawn(vec![line("a", flat), line("b", up), line("c", bent), line("d", down)]);
         assert_eq!(classes(&drawn), ["c1", "c2", "c3 over", "c4"]);
         assert!(drawn.svg.contains("line c3 over") && drawn.svg.contains("r=\"1.7\""), "{}", drawn.svg);
+    }
+
+    #[test]
+    fn a_cloud_has_no_line_and_lies_below() {
+        let drawn = drawn(vec![line("front", [1.0, 2.0, 3.0, 4.0, 5.0]), line("all", [5.0; 5]).scattered()]);
+        assert_eq!(classes(&drawn), ["c1", "dot c2"]);
+        let (dots, marks) = (drawn.svg.find("dot c2").unwrap(), drawn.svg.find("line c1").unwrap());
+        assert!(dots < marks && drawn.svg.matches("dot c2").count() == 5 && !drawn.svg.contains("line c2"));
     }
 
     #[test]

@@ -14,6 +14,11 @@ use crate::svg::{Anchor, Svg, width};
 /// Pixels of a side beyond which neighbours are averaged: more than any screen shows in this column.
 const MOST: usize = 1024;
 
+/// Rows beyond which a table of results has no numbers in its cells.
+const WRITTEN: usize = 16;
+/// Height of a table of results without numbers.
+const TALL: f64 = 320.0;
+
 /// Draws a map as crossbars are drawn: word lines, the rows, run across, row 0 at the top; columns count from the left. Values
 /// that are not finite stay empty.
 ///
@@ -28,7 +33,6 @@ pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
         return grid(map, axes, id);
     }
     let range = range(map);
-    let axis = Axis::linear(&map.label, &map.unit);
     let (across, down) = (map.cols.min(MOST), map.rows.min(MOST));
     let pixels = pixels(map, (across, down), &range);
 
@@ -61,7 +65,23 @@ pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
         ));
     }
 
-    bar(&mut svg, map.diverging, [right + 16.0, top], [14.0, shown_height])?;
+    key(&mut svg, map, &range, right, [top, bottom])?;
+    if range.clipped {
+        svg.text("tick", [WIDTH, bottom + 17.0], Anchor::End, "ends are clipped");
+    }
+    Ok(Drawn { svg: svg.finish(), legend: Vec::new() })
+}
+
+/// The bar of colours to the right of a picture, with ticks and the label of what the values are.
+fn key(
+    svg: &mut Svg,
+    map: &Map,
+    range: &Range,
+    right: f64,
+    [top, bottom]: [f64; 2],
+) -> Result<(), ReportError> {
+    let (axis, shown_height) = (Axis::linear(&map.label, &map.unit), bottom - top);
+    bar(svg, map.diverging, [right + 16.0, top], [14.0, shown_height])?;
     svg.rect("frame", [right + 16.0, top], [right + 30.0, bottom], "");
     let plain = Axis { unit: "-".into(), ..axis.clone() };
     let base = range.base();
@@ -81,10 +101,7 @@ pub(crate) fn map(map: &Map, id: &str) -> Result<Drawn, ReportError> {
             svg.text("tick", [right + 35.0, bottom - at * shown_height + 4.0], Anchor::Start, label);
         }
     }
-    if range.clipped {
-        svg.text("tick", [WIDTH, bottom + 17.0], Anchor::End, "ends are clipped");
-    }
-    Ok(Drawn { svg: svg.finish(), legend: Vec::new() })
+    Ok(())
 }
 
 /// A map that is a table of results: names along its sides, and each cell's value in it.
@@ -93,14 +110,30 @@ fn grid(map: &Map, axes: &MapAxes, id: &str) -> Result<Drawn, ReportError> {
         let (rows, cols, values) = (axes.row_names.len(), axes.column_names.len(), map.values.len());
         return Err(ReportError::MapShape { name: map.name.clone(), rows, cols, values });
     }
-    const CELL: f64 = 42.0;
     // Nothing is clipped: each cell is a result.
     let shown = map.values.iter().copied().filter(|v| v.is_finite());
     let (low, high) = shown.fold((f32::INFINITY, f32::NEG_INFINITY), |(l, h), v| (l.min(v), h.max(v)));
     let range = if low < high { Range { low, high, clipped: false } } else { range(map) };
     let names = axes.row_names.iter().map(|name| width(name, SMALL)).fold(0.0, f64::max);
-    let (left, right, top) = (names + 12.0, WIDTH - MARGIN, 34.0);
-    let (shown_width, shown_height) = (right - left, CELL * map.rows as f64);
+    let (left, top) = (names + 12.0, 34.0);
+    let said = |value: f32, half: Option<&f32>| {
+        let ci95 = half.map(|half| [value - half, value + half].map(f64::from));
+        number::quantity(f64::from(value), ci95, "1")
+    };
+    let half_of = |said: &number::Shown| match said.half.as_str() {
+        "" => String::new(),
+        half => format!("± {half}"),
+    };
+    // Numbers are written into cells that have room for them; else colours have a key.
+    let widest = map.values.iter().enumerate().map(|(i, value)| {
+        let said = said(*value, map.half.get(i));
+        width(&said.value, SMALL).max(width(&half_of(&said), SMALL))
+    });
+    let room = (WIDTH - MARGIN - left) / map.cols as f64;
+    let written = map.rows <= WRITTEN && room > widest.fold(0.0, f64::max) + 4.0;
+    let right = WIDTH - if written { MARGIN } else { 74.0 };
+    let cell = if written { 42.0 } else { (TALL / map.rows as f64).clamp(6.0, 42.0) };
+    let (shown_width, shown_height) = (right - left, cell * map.rows as f64);
     let bottom = top + shown_height;
     let ends = [range.low, range.high].map(|v| number::quantity(f64::from(v), None, &map.unit));
     let [low, high] = &ends;
@@ -110,29 +143,38 @@ fn grid(map: &Map, axes: &MapAxes, id: &str) -> Result<Drawn, ReportError> {
     picture(&mut svg, &drawn, (map.cols, map.rows), [left, top], [shown_width, shown_height])?;
     svg.rect("frame", [left, top], [right, bottom], "");
     let cell_width = shown_width / map.cols as f64;
-    for (i, value) in map.values.iter().enumerate() {
+    for (i, value) in map.values.iter().enumerate().filter(|(_, value)| written && value.is_finite()) {
         let (row, col) = (i / map.cols, i % map.cols);
-        let ci95 = map.half.get(i).map(|half| [value - half, value + half].map(f64::from));
-        let said = number::quantity(f64::from(*value), ci95, "1");
-        let [x, y] = [left + (col as f64 + 0.5) * cell_width, top + (row as f64 + 0.5) * CELL];
+        let said = said(*value, map.half.get(i));
+        let [x, y] = [left + (col as f64 + 0.5) * cell_width, top + (row as f64 + 0.5) * cell];
         // Black or white, whichever stands out: by the cell's luma (ITU-R BT.601).
         let [r, g, b] = [0, 1, 2].map(|c| f64::from(drawn[4 * i + c]));
         let class = if 0.299 * r + 0.587 * g + 0.114 * b > 140.0 { "on-light" } else { "on-dark" };
         let up = if said.half.is_empty() { -4.0 } else { 2.0 };
         svg.text(&format!("cell {class}"), [x, y - up], Anchor::Middle, &said.value);
         if !said.half.is_empty() {
-            let half = format!("± {}", said.half);
-            svg.text(&format!("half {class}"), [x, y + 12.0], Anchor::Middle, &half);
+            svg.text(&format!("half {class}"), [x, y + 12.0], Anchor::Middle, &half_of(&said));
         }
     }
-    for (row, name) in axes.row_names.iter().enumerate() {
-        svg.text("tick", [left - 7.0, top + (row as f64 + 0.5) * CELL + 4.0], Anchor::End, name);
+    // Names that would touch the one before are left out.
+    let every = (15.0 / cell).ceil().max(1.0) as usize;
+    for (row, name) in axes.row_names.iter().enumerate().step_by(every) {
+        svg.text("tick", [left - 7.0, top + (row as f64 + 0.5) * cell + 4.0], Anchor::End, name);
     }
+    let mut end = f64::NEG_INFINITY;
     for (col, name) in axes.column_names.iter().enumerate() {
-        svg.text("tick", [left + (col as f64 + 0.5) * cell_width, bottom + 18.0], Anchor::Middle, name);
+        let (x, half) = (left + (col as f64 + 0.5) * cell_width, 0.5 * width(name, SMALL));
+        if x - half > end + 4.0 {
+            svg.text("tick", [x, bottom + 18.0], Anchor::Middle, name);
+            end = x + half;
+        }
     }
     let unit = if map.unit == "1" { String::new() } else { format!(" ({})", map.unit) };
-    svg.text("label", [right, 14.0], Anchor::End, &format!("{}{unit}", super::capitalised(&map.label)));
+    if written {
+        svg.text("label", [right, 14.0], Anchor::End, &format!("{}{unit}", super::capitalised(&map.label)));
+    } else {
+        key(&mut svg, map, &range, right, [top, bottom])?;
+    }
     svg.text("label", [0.0, 14.0], Anchor::Start, &super::capitalised(&axes.rows));
     svg.text("label", [right, bottom + 38.0], Anchor::End, &super::capitalised(&axes.columns));
     Ok(Drawn { svg: svg.finish(), legend: Vec::new() })

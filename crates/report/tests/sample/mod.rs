@@ -23,7 +23,7 @@ fn line(name: &str, x: &[f64], y: Vec<f64>, half: Option<Vec<f64>>, reference: b
         half.iter().flat_map(|h| y.iter().zip(h).map(move |(y, h)| y + sign * h)).collect::<Vec<_>>()
     };
     let (low, high) = (ends(-1.0), ends(1.0));
-    Line { name: name.into(), x: x.to_vec(), y, low, high, reference, variant: false }
+    Line { name: name.into(), x: x.to_vec(), y, low, high, reference, variant: false, scattered: false }
 }
 
 fn note(level: Level, text: &str) -> Note {
