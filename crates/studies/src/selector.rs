@@ -188,14 +188,10 @@ impl Study for Selectors {
     fn horizon_s(&self, c: &SelectorConfig) -> Option<f64> {
         Some(c.at)
     }
-<<<<<<< HEAD
-    fn work(&self, c: &SelectorConfig, shared: &Material, chip: &ChipSpec, merit_only: bool) -> u64 {
-=======
     fn prepares_by_seed(&self) -> bool {
         false
     }
-    fn work(&self, c: &SelectorConfig, shared: &Shared, chip: &ChipSpec, merit_only: bool) -> u64 {
->>>>>>> sweep
+    fn work(&self, c: &SelectorConfig, shared: &Material, chip: &ChipSpec, merit_only: bool) -> u64 {
         let count = |family: &Family| strengths(c, family).len();
         let all: usize = if merit_only { c.parts.len() } else { families(c, chip).iter().map(count).sum() };
         let own = usize::from(!merit_only && !chip.cells.are_linear());

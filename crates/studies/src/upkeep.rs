@@ -205,6 +205,9 @@ impl Study for Upkeep {
     fn ablates(&self) -> bool {
         false
     }
+    fn prepares_by_seed(&self) -> bool {
+        false
+    }
     fn chips(&self, effort: neurohm_study::Effort) -> usize {
         match effort {
             neurohm_study::Effort::Smoke => 2,

@@ -141,14 +141,10 @@ impl Study for WireResistance {
     fn horizon_s(&self, c: &WiresConfig) -> Option<f64> {
         Some(c.at)
     }
-<<<<<<< HEAD
-    fn work(&self, c: &WiresConfig, shared: &Material, chip: &ChipSpec, merit_only: bool) -> u64 {
-=======
     fn prepares_by_seed(&self) -> bool {
         false
     }
-    fn work(&self, c: &WiresConfig, shared: &Shared, chip: &ChipSpec, merit_only: bool) -> u64 {
->>>>>>> sweep
+    fn work(&self, c: &WiresConfig, shared: &Material, chip: &ChipSpec, merit_only: bool) -> u64 {
         let each = c.segments.len() + 1;
         // The chip's own lines once, where it has any and they are asked for.
         let tiles = if merit_only { 1 } else { sizes(c, chip).len() };

@@ -335,29 +335,40 @@ pub fn find<'s>(studies: &[&'s dyn AnyStudy], name: &str) -> Result<&'s dyn AnyS
 /// Refuses a setting of the chip that the user made and that changes nothing: in a section that the study, as
 /// configured, never looks at, or one that this chip makes idle.
 pub fn no_effect(study: &dyn AnyStudy, request: &Request) -> Result<(), StudyError> {
-    let uses = study.uses(&request.config)?;
-<<<<<<< HEAD
-    let mut idle = request.chip.without_effect();
-    idle.extend(study.idle(&request.config)?);
-    for (path, origin) in &request.chip_settings {
-=======
-    match idle(&request.study, uses, &request.chip, &request.chip_settings).into_iter().next() {
+    let effects = Effects::of(study, &request.config)?;
+    match idle(&request.study, effects, &request.chip, &request.chip_settings).into_iter().next() {
         None => Ok(()),
         Some((n, error)) => Err(request.chip_settings[n].1.locate(error, "chip")),
+    }
+}
+
+/// What of a chip matters to a study as it is configured.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) struct Effects {
+    /// The sections that do.
+    uses: &'static [&'static str],
+    /// Settings within them that do not, each with the reason.
+    idle: &'static [(&'static str, &'static str)],
+}
+
+impl Effects {
+    /// Those of a study under a configuration.
+    pub(crate) fn of(study: &dyn AnyStudy, config: &Value) -> Result<Self, StudyError> {
+        Ok(Self { uses: study.uses(config)?, idle: study.idle(config)? })
     }
 }
 
 /// Which of the settings that the user made of a chip change nothing, by their number, and why.
 pub(crate) fn idle(
     study: &str,
-    uses: &[&str],
+    effects: Effects,
     chip: &ChipSpec,
     settings: &[(String, Origin)],
 ) -> Vec<(usize, SettingError)> {
-    let idle = chip.without_effect();
+    let uses = effects.uses;
+    let idle: Vec<_> = chip.without_effect().into_iter().chain(effects.idle.iter().copied()).collect();
     let mut found = Vec::new();
     for (n, (path, _)) in settings.iter().enumerate() {
->>>>>>> sweep
         let section = path.split('.').next().unwrap_or(path);
         let within =
             |whole: &str| path.strip_prefix(whole).is_some_and(|r| r.is_empty() || r.starts_with('.'));

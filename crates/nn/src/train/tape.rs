@@ -328,12 +328,8 @@ pub fn trained(graph: &Graph) -> Vec<Option<bool>> {
                 trained[r.weight] = Some(true);
                 r.bias.into_iter().chain(r.peepholes).for_each(|p| trained[p] = Some(false));
             }
-<<<<<<< HEAD
-            Op::Embed { table } => trained[table] = Some(true),
-            Op::Range { bound, .. } => trained[bound] = Some(false),
-=======
             Op::Embed { table } => trained[table] = Some(false),
->>>>>>> ops
+            Op::Range { bound, .. } => trained[bound] = Some(false),
             Op::BatchNorm { gamma, beta, .. } => {
                 trained[gamma] = Some(false);
                 trained[beta] = Some(false);

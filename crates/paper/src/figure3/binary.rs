@@ -306,7 +306,13 @@ mod tests {
 
     #[test]
     fn parts_that_do_not_scatter_give_cells_that_are_alike() {
-        let setting = Setting { effort: Effort::Quick, seed: 1, watch: &neurohm_num::Unwatched };
+        let setting = Setting {
+            effort: Effort::Quick,
+            seed: 1,
+            data: None,
+            inputs: &neurohm_study::Disk,
+            watch: &neurohm_num::Unwatched,
+        };
         let lives = lives(0.0, 2, 2, &setting).unwrap();
         let all: Vec<&Life> = lives.iter().collect();
         for state in [State::Set, State::Reset] {

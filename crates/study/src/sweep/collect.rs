@@ -441,7 +441,8 @@ impl<'a> Gathered<'a> {
     ) -> (Vec<crate::record::Column>, Vec<Vec<Cell>>) {
         let mut columns = vec![column("point", "")];
         columns.extend(self.axis_columns());
-        columns.extend(objectives.iter().map(|o| column(&self.short(o.column), &self.columns[o.column].unit)));
+        columns
+            .extend(objectives.iter().map(|o| column(&self.short(o.column), &self.columns[o.column].unit)));
         let row = |point: &usize| {
             let mut row = vec![Cell::Text(point.to_string())];
             row.extend(self.axis_cells(*point));

@@ -14,7 +14,7 @@ use crate::error::StudyError;
 use crate::folder::{RunFolder, write_file};
 use crate::id::{digest, hex};
 use crate::inputs::Inputs;
-use crate::request::idle;
+use crate::request::{Effects, idle};
 use crate::study::AnyStudy;
 
 /// Counts changes of what lies on the disk.
@@ -171,7 +171,7 @@ fn grouped(resolver: &Resolver<'_>, section: &str) -> (Vec<u32>, Vec<Vec<u32>>) 
 /// What of a configuration decides ids and which settings have an effect.
 struct Config {
     pruned: Option<String>,
-    uses: &'static [&'static str],
+    effects: Effects,
 }
 
 /// A setting without effect at a point.
@@ -189,8 +189,8 @@ fn ids(resolver: &Resolver<'_>) -> Result<(Vec<String>, Vec<IdleSetting>), Study
     let (config_of, config_groups) = grouped(resolver, "config");
     let config = |points: &Vec<u32>| -> Result<Config, StudyError> {
         let config = resolver.config(points[0] as usize)?;
-        let uses = resolver.study.uses(&config)?;
-        Ok(Config { pruned: resolver.pruned.config(&config), uses })
+        let effects = Effects::of(resolver.study, &config)?;
+        Ok(Config { pruned: resolver.pruned.config(&config), effects })
     };
     // Both stop at the first point that is wrong, whatever thread comes to it first.
     let configs = first_error(config_groups.par_iter().map(config).collect())?;
@@ -202,11 +202,11 @@ fn ids(resolver: &Resolver<'_>) -> Result<(Vec<String>, Vec<IdleSetting>), Study
         let pruned = resolver.pruned.chip(&chip)?;
         let mut without = Vec::new();
         let mut ids = Vec::with_capacity(points.len());
-        let mut asked: Option<(&[&str], Vec<(usize, SettingError)>)> = None;
+        let mut asked: Option<(Effects, Vec<(usize, SettingError)>)> = None;
         for point in *points {
             let config = &configs[config_of[*point as usize] as usize];
-            if asked.as_ref().is_none_or(|(uses, _)| *uses != config.uses) {
-                asked = Some((config.uses, idle(resolver.study.name(), config.uses, &chip, &made)));
+            if asked.as_ref().is_none_or(|(effects, _)| *effects != config.effects) {
+                asked = Some((config.effects, idle(resolver.study.name(), config.effects, &chip, &made)));
             }
             let found = asked.iter().flat_map(|(_, found)| found);
             without.extend(found.map(|(n, error)| Without {

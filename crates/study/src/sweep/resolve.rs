@@ -16,7 +16,7 @@ use crate::chip::Base;
 use crate::error::StudyError;
 use crate::inputs::Inputs;
 use crate::request::{
-    Layer, Origin, Pruned, Request, Split, blame, check_chips, find, idle, split, to_table,
+    Effects, Layer, Origin, Pruned, Request, Split, blame, check_chips, find, idle, split, to_table,
 };
 use crate::study::{AnyStudy, Effort};
 
@@ -202,8 +202,8 @@ impl<'s> Resolver<'s> {
         let config = self.config(point)?;
         let (chip, mut chip_settings) = self.chip(point)?;
         if self.description.options.idle == Idle::Allow {
-            let uses = self.study.uses(&config)?;
-            let idle = idle(self.study.name(), uses, &chip, &chip_settings);
+            let effects = Effects::of(self.study, &config)?;
+            let idle = idle(self.study.name(), effects, &chip, &chip_settings);
             for (n, _) in idle.into_iter().rev() {
                 chip_settings.remove(n);
             }
