@@ -3,7 +3,7 @@
 use neurohm::array::ChipSpec;
 use neurohm::cost::map::{Bottleneck, Mapping};
 use neurohm::cost::standby::{Bursts, Waiting, break_even_s};
-use neurohm::cost::{Baseline, Bill, Fabric, Known, Technology, calibrating, program};
+use neurohm::cost::{Baseline, Bill, Events, Fabric, Known, Technology, calibrating, energy, program};
 use neurohm::report::number::{percent, quantity};
 use neurohm::study::experiment::{Findings, plain};
 use neurohm::study::record::{Axis, Better, Cell, Column, Line, Record, Series, Table};
@@ -185,25 +185,35 @@ impl Found<'_> {
                 text(&l.layer.name),
                 text(format!("{} x {}", l.layer.rows, l.layer.columns * l.layer.groups)),
                 Cell::Number(l.layer.products as f64),
+                Cell::Number(l.layer.macs() as f64),
+                Cell::Number(self.fabric.cells_of(&l.layer) as f64),
                 Cell::Number(l.crossbars as f64),
                 Cell::Number(l.copies as f64),
                 text(at),
                 Cell::Number(l.utilisation * 100.0),
                 Cell::Number(l.interval_s),
+                Cell::Number(
+                    energy(&Events::of_layer(&l.layer, self.fabric), self.fabric, self.technology)
+                        .total()
+                        .energy_j,
+                ),
             ]
         });
         Table {
             name: "layers".into(),
-            caption: "Layers on the chip".into(),
+            caption: "Layers on the chip; devices of one copy, energy without what goes between tiles".into(),
             columns: vec![
                 column("layer", ""),
                 column("weights", ""),
                 column("products", ""),
+                column("multiply-accumulates", ""),
+                column("devices", ""),
                 column("crossbars", ""),
                 column("copies", ""),
                 column("tiles", ""),
                 column("used", "%"),
                 column("time a sample", "s"),
+                column("energy a sample", "J"),
             ],
             rows: rows.collect(),
         }
