@@ -15,7 +15,7 @@ use crate::cells::{Cells, Drive};
 use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
 use crate::converter::{not_negative, positive};
 use crate::lines::Lines;
-use crate::mapping::{Bias, Mapping, Per, Scale, Tile};
+use crate::mapping::{Bias, FaultMapping, Mapping, Per, Remap, Scale, Tile};
 use crate::wires::{Access, Conduction};
 
 /// Everything that decides what a matrix product on this chip gives.
@@ -164,6 +164,7 @@ impl ChipSpec {
                 scale: Scale::Maximum {},
                 bias: Bias::default(),
                 slices: None,
+                faults: FaultMapping::default(),
             },
             wires: Lines::Ideal {},
             cells: Cells::default(),
@@ -212,13 +213,27 @@ impl ChipSpec {
         !self.nonidealities().iter().any(|n| moves.iter().any(|m| n.path.starts_with(m)))
     }
 
+    /// How weights are laid around stuck cells, where any are.
+    pub(crate) fn remap(&self) -> Option<&Remap> {
+        let FaultMapping::Remap(remap) = &self.mapping.faults else { return None };
+        let faults = self.device.cell.as_ref().and_then(|cell| cell.faults.as_ref());
+        faults.is_some_and(|faults| faults.stuck() > 0.0).then_some(remap)
+    }
+
+    /// Columns of weights that each crossbar has beyond those of its tile.
+    pub fn spare_columns(&self) -> u32 {
+        self.remap().map_or(0, |remap| remap.spare_columns)
+    }
+
     /// Settings that can change nothing on this chip, by path, each with the reason. A user who wrote one of them meant
     /// something by it.
     pub fn without_effect(&self) -> Vec<(&'static str, &'static str)> {
         if self.is_exact() {
             // Products are computed from the weights themselves.
             let why = "nothing on this chip is less than ideal, so no cell is looked at";
-            return ["read", "drift_compensation", "device.cell"].map(|p| (p, why)).to_vec();
+            return ["read", "drift_compensation", "device.cell", "mapping.faults"]
+                .map(|p| (p, why))
+                .to_vec();
         }
         let has = |path: &str| self.nonidealities().iter().any(|n| n.path.starts_with(path));
         let mut list = Vec::new();
@@ -227,6 +242,9 @@ impl ChipSpec {
                 "cells.drive",
                 "the currents of the cells are in proportion to their voltages as they are",
             ));
+        }
+        if !has("device.faults") {
+            list.push(("mapping.faults", "no cell of the device is stuck"));
         }
         if !has("device.noise") {
             list.push(("read.noise", "the device has no read noise that could be split"));

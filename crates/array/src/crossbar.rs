@@ -9,8 +9,11 @@ use rayon::prelude::*;
 
 use crate::chip::ReadNoise;
 use crate::lines::Behind;
+use crate::mapping::faults::{Known, Order};
 use crate::response::{Curve, Response};
 use crate::{ArrayError, ChipSpec, kernel};
+
+mod around;
 
 /// Cells of a plane that are written or read at once: with its targets or conductances they fill a part of the
 /// second-level cache. Which rows go together never changes a result but the last bits of sums along columns.
@@ -23,7 +26,12 @@ const ROWS: usize = 16;
 #[derive(Clone, Debug)]
 pub(crate) struct Crossbar {
     planes: Vec<Plane>,
+    /// Of weights, spare ones included.
     columns: usize,
+    /// Of weights that are wanted.
+    outputs: usize,
+    /// What is known of stuck cells, and where rows and columns of weights stand because of them.
+    around: Option<(Known, Order)>,
     lines: Option<Behind>,
     g_min_s: f32,
     g_max_s: f32,
@@ -42,6 +50,7 @@ struct Plane {
 
 /// A crossbar's rows as they are being read.
 pub(crate) struct Reading<'a> {
+    order: Option<&'a Order>,
     /// Of each group of rows, each plane's sign, factor from conductance to weight, and cells.
     groups: Vec<Vec<(f32, Observation<'a>)>>,
     columns: usize,
@@ -58,6 +67,7 @@ pub(crate) struct Held {
     /// Variances of reads, S^2; empty where there are none.
     noise: Vec<Vec<f32>>,
     columns: usize,
+    order: Option<Order>,
 }
 
 /// What a read of a crossbar writes: its rows of the weights, and of their variances where there are any.
@@ -90,6 +100,8 @@ impl Crossbar {
         };
         let cell = chip.device.statistics()?;
         let polarities = chip.mapping.devices_per_polarity;
+        let outputs = columns;
+        let columns = columns + chip.spare_columns() as usize;
         let plane = |number: u32| {
             let mut cells = CellArray::new(cell, rows * columns, key.child("plane", number.into()))?;
             cells.set_read_window(window_s);
@@ -101,19 +113,33 @@ impl Crossbar {
         let planes = planes.map(plane).collect::<Result<_, ArrayError>>()?;
         let range_s = (cell.g_max_s - cell.g_min_s) as f32;
         let lines = chip.wires.resistive().map(Behind::new);
-        Ok(Self {
+        let mut crossbar = Self {
             planes,
             columns,
+            outputs,
+            around: None,
             lines,
             g_min_s: cell.g_min_s as f32,
             g_max_s: cell.g_max_s as f32,
             range_s,
-        })
+        };
+        if let Some(remap) = chip.remap() {
+            let known = crossbar.look_for_stuck(rows, remap.rows)?;
+            let order = Order { rows: (0..rows).collect(), columns: (0..outputs).collect() };
+            crossbar.around = Some((known, order));
+        }
+        Ok(crossbar)
     }
 
     /// Programs all planes of a slice to `weights`, one scale a column.
-    pub(crate) fn program(&mut self, slice: usize, weights: Rows, scales: &[f32]) {
+    ///
+    /// # Errors
+    /// None for weights of its size.
+    pub(crate) fn program(&mut self, slice: usize, weights: Rows, scales: &[f32]) -> Result<(), ArrayError> {
         self.lines.iter_mut().for_each(Behind::forget);
+        if self.around.is_some() {
+            return self.program_around(weights, scales);
+        }
         let (columns, at_once) = (self.columns, rows_at_once(self.columns));
         let (g_min, g_max) = (self.g_min_s, self.g_max_s);
         let planes = self.planes.iter_mut().filter(|p| p.slice == slice);
@@ -136,6 +162,7 @@ impl Crossbar {
                 }
             });
         });
+        Ok(())
     }
 
     /// What a read right after writing finds in a slice, in units of a full pair.
@@ -146,10 +173,18 @@ impl Crossbar {
         out.fill(0.0);
         let planes = self.planes.iter().filter(|p| p.slice == slice).count() / 2;
         let factor = 1.0 / (planes as f32 * self.range_s);
-        let mut g = vec![0.0; out.len()];
+        let cells = self.planes.first().map_or(0, |p| p.cells.len());
+        let (mut g, mut sum) = (vec![0.0; cells], vec![0.0; cells]);
         for plane in self.planes.iter_mut().filter(|p| p.slice == slice) {
             plane.cells.verify_into(&mut g)?;
-            kernel::add_scaled(&g, plane.sign * factor, true, out);
+            kernel::add_scaled(&g, plane.sign * factor, true, &mut sum);
+        }
+        match &self.around {
+            Some((_, order)) => {
+                let rows = out.chunks_exact_mut(self.outputs.max(1)).collect();
+                order.gather(&sum, self.columns, rows);
+            }
+            None => out.copy_from_slice(&sum),
         }
         Ok(())
     }
@@ -180,7 +215,8 @@ impl Crossbar {
         let cells = rows_at_once(columns) * columns;
         let factor = |p: &Plane| p.sign * p.significance / range;
         let planes = self.planes.iter_mut().map(|p| (factor(p), p.cells.observe_in(cells)));
-        Reading { groups: by_groups(planes), columns, range_s: range, lines: self.lines.as_mut() }
+        let order = self.around.as_ref().map(|(_, order)| order);
+        Reading { order, groups: by_groups(planes), columns, range_s: range, lines: self.lines.as_mut() }
     }
 
     /// Bytes of its devices' state.
@@ -222,7 +258,7 @@ impl Reading<'_> {
             }
             at = rows.end;
         }
-        Held { shares, g, noise, columns }
+        Held { shares, g, noise, columns, order: self.order.cloned() }
     }
 
     /// Reads all planes: writes the weights, and their variances if there are rows for them.
@@ -230,6 +266,25 @@ impl Reading<'_> {
     /// # Errors
     /// Lines that cannot be solved.
     pub(crate) fn read(mut self, targets: Targets) -> Result<LineSums, ArrayError> {
+        let Some(order) = self.order.take() else { return self.read_all(targets) };
+        let columns = self.columns;
+        let cells = targets.weights.len() * columns;
+        let mut weights = vec![0.0; cells];
+        let mut variances = vec![0.0; if targets.variances.is_empty() { 0 } else { cells }];
+        let all = Targets {
+            weights: weights.chunks_exact_mut(columns.max(1)).collect(),
+            variances: variances.chunks_exact_mut(columns.max(1)).collect(),
+        };
+        let sums = self.read_all(all)?;
+        order.gather(&weights, columns, targets.weights);
+        if !variances.is_empty() {
+            order.gather(&variances, columns, targets.variances);
+        }
+        Ok(order.of_lines(&sums))
+    }
+
+    /// The same of all physical rows and columns.
+    fn read_all(mut self, targets: Targets) -> Result<LineSums, ArrayError> {
         let (columns, at_once) = (self.columns, rows_at_once(self.columns));
         let Targets { mut weights, mut variances } = targets;
         let mut rows = vec![0.0; weights.len()];
@@ -268,6 +323,24 @@ impl Held {
         weights: TermRows,
         variances: TermRows,
     ) -> Vec<LineSums> {
+        let Some(order) = &self.order else { return self.respond_all(response, weights, variances) };
+        let cells = self.columns * weights.first().map_or(0, Vec::len);
+        let room = |terms: &TermRows| vec![vec![0.0f32; cells]; terms.len()];
+        let (mut all, mut noise) = (room(&weights), room(&variances));
+        fn rows(terms: &mut [Vec<f32>], columns: usize) -> TermRows<'_> {
+            terms.iter_mut().map(|term| term.chunks_exact_mut(columns.max(1)).collect()).collect()
+        }
+        let parts = [rows(&mut all, self.columns), rows(&mut noise, self.columns)];
+        let [of_weights, of_noise] = parts;
+        let sums = self.respond_all(response, of_weights, of_noise);
+        for (found, wanted) in all.iter().zip(weights).chain(noise.iter().zip(variances)) {
+            order.gather(found, self.columns, wanted);
+        }
+        sums.iter().map(|sums| order.of_lines(sums)).collect()
+    }
+
+    /// The same of all physical rows and columns.
+    fn respond_all(&self, response: &Response, weights: TermRows, variances: TermRows) -> Vec<LineSums> {
         let rows = weights.first().map_or(0, Vec::len);
         let read = |curve: &Curve, of: TermRows, each: &(dyn Fn(usize, usize) -> f32 + Sync), sums: bool| {
             let mut by_row: TermRows = (0..rows).map(|_| Vec::with_capacity(curve.terms())).collect();

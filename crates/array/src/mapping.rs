@@ -10,8 +10,10 @@ use crate::SettingError;
 use crate::converter::{percentage, positive};
 use crate::kernel;
 
+pub(crate) mod faults;
 mod slices;
 
+pub use faults::{FaultMapping, Remap};
 pub use slices::{Combine, Digits, Slices};
 
 /// Size of one crossbar in weights. A weight is a differential pair of devices, or of `N` devices each, or such a pair for each
@@ -42,6 +44,9 @@ pub struct Mapping {
     /// Digits of different significance, where a weight has several; without it a weight is one pair.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub slices: Option<Slices>,
+    /// What is done about cells that are stuck.
+    #[serde(default, skip_serializing_if = "FaultMapping::is_ignored")]
+    pub faults: FaultMapping,
 }
 
 /// Where biases of a layer are added.
@@ -124,7 +129,21 @@ impl Mapping {
         if let Bias::WordLine { input } = self.bias {
             positive("mapping.bias.word_line.input", input)?;
         }
-        self.slices.as_ref().map_or(Ok(()), Slices::check)
+        self.faults.check()?;
+        let Some(slices) = &self.slices else { return Ok(()) };
+        slices.check()?;
+        match &self.faults {
+            FaultMapping::Remap(_) if slices.combine == Combine::Analog => Err(SettingError::value(
+                "mapping.faults",
+                "slices that meet in front of one converter (mapping.slices.combine) are not laid around stuck cells; combine \
+                 them digitally",
+            )),
+            FaultMapping::Remap(Remap { rows: true, .. }) if slices.count() > 1 => Err(SettingError::value(
+                "mapping.faults.remap.rows",
+                "slices of a crossbar share its word lines and would each ask for another order of them; leave it out",
+            )),
+            _ => Ok(()),
+        }
     }
 
     /// Devices of a weight.

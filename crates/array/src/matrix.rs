@@ -148,6 +148,10 @@ impl AnalogMatrix {
         };
         if !chip.is_exact() {
             matrix.crossbars = matrix.blank()?;
+            if chip.remap().is_some() {
+                // Stuck cells were looked for.
+                matrix.events.cells_programmed += 2 * matrix.devices();
+            }
         }
         matrix.reprogram(weights)?;
         Ok(matrix)
@@ -431,7 +435,9 @@ impl AnalogMatrix {
     }
     /// Devices.
     pub fn devices(&self) -> u64 {
-        let weights = self.word_lines() as u64 * self.outputs as u64;
+        // Each crossbar has its spare columns.
+        let spare = self.chip.spare_columns() as usize * self.output_columns.len();
+        let weights = self.word_lines() as u64 * (self.outputs + spare) as u64;
         weights * u64::from(self.chip.mapping.devices_per_weight())
     }
     /// Crossbars.

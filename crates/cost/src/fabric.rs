@@ -33,6 +33,8 @@ pub struct Fabric {
     pub rows: u32,
     /// Weights of a row.
     pub columns: u32,
+    /// Columns of weights beyond these, which take the place of faulty ones.
+    pub spare_columns: u32,
     /// Bit lines that a weight takes: the two sides of a pair, times the devices of a side, times the slices.
     pub lines_per_weight: u32,
     /// Conversions of each output of a crossbar: one for each slice of weights, where slices are added behind converters.
@@ -153,6 +155,7 @@ impl Fabric {
         Ok(Self {
             rows,
             columns: chip.tile.columns,
+            spare_columns: chip.spare_columns(),
             lines_per_weight,
             conversions_per_output,
             bias_line: matches!(chip.mapping.bias, Bias::WordLine { .. }),
@@ -181,15 +184,17 @@ impl Fabric {
         layer.rows + u64::from(self.bias_line && layer.bias)
     }
 
-    /// Cells that a layer takes.
+    /// Cells that a layer takes, spare ones of its crossbars included.
     pub fn cells_of(&self, layer: &Layer) -> u64 {
-        let lines = self.word_lines(layer).saturating_mul(layer.columns).saturating_mul(layer.groups);
+        let spare = layer.columns.div_ceil(u64::from(self.columns)) * u64::from(self.spare_columns);
+        let columns = layer.columns.saturating_add(spare);
+        let lines = self.word_lines(layer).saturating_mul(columns).saturating_mul(layer.groups);
         lines.saturating_mul(u64::from(self.lines_per_weight))
     }
 
     /// Bit lines of a crossbar.
     pub fn bit_lines(&self) -> u64 {
-        u64::from(self.columns) * u64::from(self.lines_per_weight)
+        (u64::from(self.columns) + u64::from(self.spare_columns)) * u64::from(self.lines_per_weight)
     }
 
     /// Cells of a crossbar.

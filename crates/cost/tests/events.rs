@@ -13,10 +13,11 @@ fn chip(rows: u32, columns: u32) -> ChipSpec {
 
 /// A product of one sample on real crossbars.
 fn counted(chip: &ChipSpec, rows: usize, columns: usize) -> neurohm_array::Tally {
-    counted_with(chip, rows, columns, false)
+    counted_with(chip, rows, columns, false).0
 }
 
-fn counted_with(chip: &ChipSpec, rows: usize, columns: usize, bias: bool) -> neurohm_array::Tally {
+/// And its devices.
+fn counted_with(chip: &ChipSpec, rows: usize, columns: usize, bias: bool) -> (neurohm_array::Tally, u64) {
     let weights: Vec<f32> = (0..rows * columns).map(|i| ((i * 37 % 101) as f32 - 50.0) / 50.0).collect();
     let bias = bias.then_some(&weights[..columns]);
     let view = Rows::new(&weights, rows, columns).unwrap();
@@ -26,7 +27,8 @@ fn counted_with(chip: &ChipSpec, rows: usize, columns: usize, bias: bool) -> neu
     let x = Rows::new(&x, 1, rows).unwrap();
     matrix.calibrate(x).unwrap();
     let mut y = vec![0.0; columns];
-    matrix.forward(x, &mut RowsMut::new(&mut y, 1, columns).unwrap(), 0).unwrap()
+    let tally = matrix.forward(x, &mut RowsMut::new(&mut y, 1, columns).unwrap(), 0).unwrap();
+    (tally, matrix.devices())
 }
 
 proptest! {
@@ -34,7 +36,7 @@ proptest! {
 
     #[test]
     fn a_layers_events_are_those_that_the_product_counts(
-        rows in 1usize..70, columns in 1usize..40, tile_rows in 4u32..40, tile_columns in 3u32..30, how in 0usize..6,
+        rows in 1usize..70, columns in 1usize..40, tile_rows in 4u32..40, tile_columns in 3u32..30, how in 0usize..7,
     ) {
         let mut chip = chip(tile_rows, tile_columns);
         let settings: &[(&str, &str)] = [
@@ -47,13 +49,15 @@ proptest! {
                 ("dac", "{bit_serial = {resolution.bits = 6, sign = \"two_phases\", range.abs_max = {}}}"),
                 ("mapping.slices.digits.bits", "[2, 2]"),
             ],
+            &[("device.faults.stuck_low", "0.01"), ("mapping.faults.remap.spare_columns", "2")],
         ][how];
         settings.iter().for_each(|(path, value)| chip.set(path, value, &presets_only).unwrap());
         let isaac = technology("isaac_32nm").unwrap();
         let fabric = Fabric::new(&chip, &isaac, Activity::default()).unwrap();
         let layer = Layer { bias: true, ..Layer::dense("x", rows as u64, columns as u64, None) };
         let found = Events::of_layer(&layer, &fabric).tally;
-        let tally = counted_with(&chip, rows, columns, true);
+        let (tally, devices) = counted_with(&chip, rows, columns, true);
+        prop_assert_eq!(fabric.cells_of(&layer), devices);
         prop_assert_eq!(
             (found.macs, found.dac_conversions, found.adc_conversions, found.cell_reads, found.digital_adds),
             (tally.macs, tally.dac_conversions, tally.adc_conversions, tally.cell_reads, tally.digital_adds)

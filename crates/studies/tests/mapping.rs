@@ -26,8 +26,17 @@ fn biases_go_where_there_are_any() {
     assert!(asked("inference", &["chip.mapping.bias=word_line"]).is_ok());
 }
 
+#[test]
+fn faults_are_laid_around_where_there_are_any() {
+    let said = asked("mvm", &["chip.mapping.faults=remap"]).unwrap_err();
+    assert!(
+        said.starts_with("--set chip.mapping.faults=") && said.contains("no cell of the device"),
+        "{said}"
+    );
+}
+
 /// Settings of the mapping and of how inputs are presented, each with all that it needs to count.
-const CHANGES: [&[&str]; 8] = [
+const CHANGES: [&[&str]; 12] = [
     &["chip.mapping.slices.digits.bits=[2, 2]"],
     &["chip.mapping.slices.digits.bits=[2, 3]"],
     &["chip.mapping.slices.digits.significance=[1.0, 0.25]"],
@@ -36,6 +45,10 @@ const CHANGES: [&[&str]; 8] = [
     &["chip.dac={bit_serial = {resolution.bits = 8, range.abs_max = {}}}"],
     &["chip.dac={bit_serial = {resolution.bits = 8, digit_bits = 2, range.abs_max = {}}}"],
     &["chip.dac={bit_serial = {resolution.bits = 8, sign = \"two_phases\", range.abs_max = {}}}"],
+    &["chip.device=generic"],
+    &["chip.device=generic", "chip.mapping.faults=remap"],
+    &["chip.device=generic", "chip.mapping.faults.remap.spare_columns=4"],
+    &["chip.device=generic", "chip.mapping.faults.remap.rows=true"],
 ];
 
 #[test]

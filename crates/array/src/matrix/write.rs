@@ -58,10 +58,7 @@ impl AnalogMatrix {
             let scales = &scales[strip * width..][columns[tile * slices].clone()];
             let weights = part(&rows[strip], &output_columns[tile]);
             match &mapping.slices {
-                None => {
-                    crossbars[0].program(0, weights, scales);
-                    Ok(())
-                }
+                None => crossbars[0].program(0, weights, scales),
                 Some(slices) => write_slices(slices, crossbars, weights, scales),
             }
         })?;
@@ -116,7 +113,7 @@ fn write_slices(
         let targets: Vec<f32> = digits.iter().map(|digit| *digit as f32).collect();
         let (crossbar, slice) =
             if crossbars.len() > 1 { (&mut crossbars[k], 0) } else { (&mut crossbars[0], k) };
-        crossbar.program(slice, Rows::new(&targets, rows, columns)?, &ones);
+        crossbar.program(slice, Rows::new(&targets, rows, columns)?, &ones)?;
         if slices.verify && k + 1 < slices.count() {
             crossbar.verify(slice, &mut held)?;
             rest.iter_mut().zip(&held).for_each(|(rest, held)| *rest -= share * f64::from(*held));

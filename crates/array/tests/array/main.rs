@@ -9,6 +9,7 @@ mod chip;
 mod damaged_chips;
 mod drift;
 mod dynamic;
+mod faults;
 mod product;
 mod slices;
 mod spice;
