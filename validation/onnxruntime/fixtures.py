@@ -1,7 +1,7 @@
 """Copies small cases into the tests: usage: python fixtures.py FOLDER [--only PART], which half_cases.py, keras_cases.py,
 recurrent_cases.py, sequence_cases.py and torch_cases.py filled.
 
-Only the batch of 3 goes along, so that all of it stays far below a megabyte.
+Only the batch of 3 goes along, so that all of it stays below one and a half megabytes.
 """
 
 import pathlib
