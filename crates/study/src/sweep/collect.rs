@@ -441,7 +441,8 @@ impl<'a> Gathered<'a> {
     ) -> (Vec<crate::record::Column>, Vec<Vec<Cell>>) {
         let mut columns = vec![column("point", "")];
         columns.extend(self.axis_columns());
-        columns.extend(objectives.iter().map(|o| column(&self.short(o.column), &self.columns[o.column].unit)));
+        columns
+            .extend(objectives.iter().map(|o| column(&self.short(o.column), &self.columns[o.column].unit)));
         let row = |point: &usize| {
             let mut row = vec![Cell::Text(point.to_string())];
             row.extend(self.axis_cells(*point));
@@ -536,7 +537,7 @@ impl<'a> Gathered<'a> {
                 .iter()
                 .map(|c| column(&format!("{} ideal", self.columns[*c].name), &self.columns[*c].unit)),
         );
-        columns.extend([column("wall", "s"), column("error", "")]);
+        columns.extend([column("wall", "s"), column("failure", "")]);
         let reasons: HashMap<usize, &str> =
             self.failed.iter().map(|failed| (failed.point, failed.reason.as_str())).collect();
         let row = |point: usize| {
