@@ -251,11 +251,9 @@ fn mistakes_in_sweeps_are_explained() {
         "range.toml",
         &axis("config.at", "[\"1 day\"]").replace("values = [\"1 day\"]", "from = \"1 h\"\nto = \"1 day\""),
     );
-    file(
-        "idle.toml",
-        &axis("chip.drift_compensation", "[\"none\", \"global\"]")
-            .replace("chips = 2", "chips = 2\nchip.device = \"ideal\""),
-    );
+    let idle = axis("chip.drift_compensation", "[\"none\", \"global\"]");
+    let idle = idle.replace("chips = 2", "chips = 2\nchip.preset = \"ideal\"");
+    file("idle.toml", &format!("{idle}[[axis]]\npath = \"chip.output_noise\"\nvalues = [0.0, 0.01]\n"));
     file("good.toml", SWEEP);
     done(words(dir.path(), "sweep plan good.toml"));
     let mut shown = String::new();
@@ -293,6 +291,7 @@ fn results_that_cannot_be_written_are_told_and_the_rest_is_kept() {
         std::process::Command::new("sh").args(["-c", &script]).current_dir(dir.path()).output().unwrap();
     assert_eq!(out.status.code(), Some(1), "{}", text(&out.stderr));
     let said = text(&out.stderr).split_whitespace().collect::<Vec<_>>().join(" ");
+    let said = said.replace(" │", "");
     assert!(said.contains("cannot write s/results/") && said.contains("nothing was left behind"), "{said}");
     assert!(said.contains("1 of 18 points are kept in s; the same command goes on from there"), "{said}");
     assert_eq!(std::fs::read_dir(dir.path().join("s/results")).unwrap().count(), 1);

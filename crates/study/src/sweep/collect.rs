@@ -537,7 +537,7 @@ impl<'a> Gathered<'a> {
                 .iter()
                 .map(|c| column(&format!("{} ideal", self.columns[*c].name), &self.columns[*c].unit)),
         );
-        columns.extend([column("wall", "s"), column("error", "")]);
+        columns.extend([column("wall", "s"), column("failure", "")]);
         let reasons: HashMap<usize, &str> =
             self.failed.iter().map(|failed| (failed.point, failed.reason.as_str())).collect();
         let row = |point: usize| {

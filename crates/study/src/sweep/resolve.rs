@@ -233,6 +233,8 @@ impl<'s> Resolver<'s> {
     pub(crate) fn at(&self, point: usize, error: StudyError) -> StudyError {
         let words = format!(" (point {point}: {})", self.words(point));
         match error {
+            // A name that is wrong is so at every point.
+            StudyError::Setting(error) if names(&error) => StudyError::Setting(error),
             StudyError::Setting(mut error) => {
                 error.message.push_str(&words);
                 StudyError::Setting(error)
@@ -241,6 +243,12 @@ impl<'s> Resolver<'s> {
             other => other,
         }
     }
+}
+
+/// Whether an error is about the name of a setting, rather than its value.
+fn names(error: &SettingError) -> bool {
+    let last = error.path.rsplit('.').next().unwrap_or_default();
+    !error.allowed.is_empty() && error.message.contains(&format!("`{last}`"))
 }
 
 /// Whether values of a setting may be the names of files that are read when it is resolved.
