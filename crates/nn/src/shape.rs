@@ -214,7 +214,7 @@ impl Graph {
             }
             Op::Activate(_) => Ok(inputs[0].to_vec()),
             Op::Range { bound, levels } => {
-                if *levels != 0 && (levels % 2 == 0 || *levels < 3) {
+                if *levels != 0 && (levels.is_multiple_of(2) || *levels < 3) {
                     return Err(format!("{levels} levels: an odd number from 3 on is needed, or 0"));
                 }
                 param(*bound, "bound", &[1])?;

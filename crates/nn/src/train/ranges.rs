@@ -18,7 +18,7 @@ const SAMPLES: usize = 256;
 /// # Errors
 /// Samples that do not fit, an even number of levels.
 pub fn learn_ranges(graph: &mut Graph, x: Rows, levels: u32) -> Result<usize, NnError> {
-    if levels != 0 && (levels % 2 == 0 || levels < 3) {
+    if levels != 0 && (levels.is_multiple_of(2) || levels < 3) {
         let detail = format!("{levels} levels; allowed are odd numbers from 3 on (zero is a level), or 0");
         return Err(NnError::Setting { name: "inputs.levels", detail });
     }

@@ -175,7 +175,8 @@ impl Part {
             let problem = "not a path; write it such as `chip.adc.uniform.resolution.bits`";
             return Err(wrong(".path", problem.into()));
         }
-        if !(matches!(root, "chip" | "config") && path.contains('.')) && !matches!(&*path, "seed" | "chips") {
+        let whole = matches!(&*path, "seed" | "chips");
+        if !whole && !(matches!(root, "chip" | "config") && path.contains('.')) {
             let allowed = ["chip.…", "config.…", "seed", "chips"].map(str::to_string).to_vec();
             let what =
                 "the path of a setting begins with `chip.` or `config.`, or is `seed` or `chips`; found";
