@@ -101,6 +101,16 @@ pub struct EffortOptions {
     pub no_ablation: bool,
 }
 
+/// A length of a network's input: `NAME=N`.
+pub fn length(text: &str) -> Result<(String, usize), String> {
+    let wrong = || "write it such as width=224, or as input.2=224 where the axis has no name".to_string();
+    let (name, length) = text.split_once('=').ok_or_else(wrong)?;
+    match length.trim().parse() {
+        Ok(length) if length > 0 && !name.trim().is_empty() => Ok((name.trim().to_string(), length)),
+        _ => Err(wrong()),
+    }
+}
+
 /// Words quoted as a shell wants them.
 pub fn quoted<S: AsRef<str>>(words: impl IntoIterator<Item = S>) -> String {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_./=:,+@%".contains(c);

@@ -3,6 +3,8 @@
 //! The network's weighted layers go onto crossbars once; the same devices are then read at each time, so
 //! every curve is the life of one chip. Everything else (bias, activations, pooling) stays digital.
 
+use std::collections::BTreeMap;
+
 use neurohm_array::{ChipSpec, DriftCompensation, SettingError};
 use neurohm_device::Nonidealities;
 use neurohm_nn::Tensor;
@@ -56,6 +58,10 @@ pub struct InferenceConfig {
     /// `batch_norm = "digital"`.
     #[serde(default)]
     pub recalibrate: bool,
+    /// Lengths of the model's input that its file leaves open, by the dimension's name, or by `INPUT.AXIS` where it has none;
+    /// before those of the samples.
+    #[serde(default)]
+    pub lengths: BTreeMap<String, usize>,
 }
 
 impl Default for InferenceConfig {
@@ -72,13 +78,15 @@ impl Default for InferenceConfig {
             digital: Vec::new(),
             batch_norm: BatchNorm::Folded,
             recalibrate: false,
+            lengths: BTreeMap::new(),
         }
     }
 }
 
 impl InferenceConfig {
-    fn asked(&self) -> Asked<'_> {
+    fn asked<'a>(&'a self, lengths: &'a [(String, usize)]) -> Asked<'a> {
         Asked {
+            lengths,
             normalise: self.normalise.as_ref(),
             batch_norm: self.batch_norm,
             digital: &self.digital,
@@ -160,7 +168,8 @@ impl Study for Inference {
         inputs: &dyn Inputs,
         run: &Run<'_>,
     ) -> Result<Material, StudyError> {
-        let material = material::prepare(c.asked(), inputs, run)?;
+        let lengths: Vec<_> = c.lengths.iter().map(|(name, length)| (name.clone(), *length)).collect();
+        let material = material::prepare(c.asked(&lengths), inputs, run)?;
         if c.recalibrate && !material.has_batch_norms() {
             return Err(StudyError::Invalid(format!(
                 "the model {} has no batch norms to recalibrate; they may have been folded into its weights before it was \

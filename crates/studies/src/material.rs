@@ -53,13 +53,15 @@ pub(crate) struct Asked<'a> {
     pub batch_norm: BatchNorm,
     /// Layers whose weights stay off the chip.
     pub digital: &'a [String],
+    /// Open lengths of the model's input, by name.
+    pub lengths: &'a [(String, usize)],
 }
 
 impl<'a> Asked<'a> {
     /// A network as it is, wholly on the chip.
     pub fn new(model: &'a str, data: &'a str, images: usize, calibration: usize) -> Self {
-        let (normalise, batch_norm, digital) = (None, BatchNorm::Folded, &[][..]);
-        Self { model, data, images, calibration, normalise, batch_norm, digital }
+        let (normalise, batch_norm, digital, lengths) = (None, BatchNorm::Folded, &[][..], &[][..]);
+        Self { model, data, images, calibration, normalise, batch_norm, digital, lengths }
     }
 }
 
@@ -293,7 +295,8 @@ fn model(c: Asked, inputs: &dyn Inputs, sample: &[usize]) -> Result<(Graph, Stri
         None if is_path => {
             let bytes = inputs.bytes(c.model)?;
             let beside = |name: &str| inputs.beside(c.model, name).map_err(|e| e.to_string());
-            (onnx::read_for(&bytes, &beside, sample).map_err(refused)?, format!("The network is {}", c.model))
+            let open = onnx::Open { sample, lengths: c.lengths };
+            (onnx::read_with(&bytes, &beside, open).map_err(refused)?, format!("The network is {}", c.model))
         }
         None => {
             let names: Vec<&str> = NETWORKS.iter().map(|n| n.name).collect();

@@ -27,6 +27,18 @@ pub static NETWORKS: &[Network] = &[
         data: "strokes",
         onnx: include_bytes!("../assets/strokes-cnn.onnx"),
     },
+    Network {
+        name: "strokes-resnet8",
+        about: "a residual network of 8 layers, with batch norms, trained on drawn digits",
+        data: "strokes",
+        onnx: include_bytes!("../assets/strokes-resnet8.onnx"),
+    },
+    Network {
+        name: "strokes-resnet8-aware",
+        about: "the same, trained further with the errors that weights have on a chip of phase-change devices",
+        data: "strokes",
+        onnx: include_bytes!("../assets/strokes-resnet8-aware.onnx"),
+    },
 ];
 
 /// The embedded network of that name.

@@ -48,6 +48,9 @@ pub struct Options {
     /// Run at most so many samples [default: all]
     #[arg(long, value_name = "N")]
     images: Option<u32>,
+    /// Length of an axis of the network's input that its file leaves open, NAME=N or INPUT.AXIS=N; may be repeated
+    #[arg(long, value_name = "NAME=N", value_parser = crate::args::length)]
+    shape: Vec<(String, usize)>,
     /// Show at most so many training samples to converters that take their range from data, and to --recalibrate
     /// [default: 128]
     #[arg(long, value_name = "N")]
@@ -105,6 +108,12 @@ fn config(options: &Options) -> Vec<(String, Table)> {
     if let Some(at) = &options.at {
         put(format!("--at {at}"), vec![("at", text(at))]);
     }
+    if !options.shape.is_empty() {
+        let lengths = options.shape.iter().map(|(name, n)| (name.clone(), Value::Integer(*n as i64)));
+        let option = options.shape.iter().map(|(name, n)| format!("--shape {name}={n}"));
+        let option = option.collect::<Vec<_>>().join(" ");
+        put(option, vec![("lengths", Value::Table(lengths.collect()))]);
+    }
     if let Some(samples) = options.calibration {
         put(format!("--calibration {samples}"), vec![("calibration", Value::Integer(samples.into()))]);
     }
@@ -151,6 +160,7 @@ fn command(options: &Options) -> String {
     if let Some(images) = options.images {
         option("--images", images.to_string());
     }
+    options.shape.iter().for_each(|(name, n)| option("--shape", format!("{name}={n}")));
     if let Some(samples) = options.calibration {
         option("--calibration", samples.to_string());
     }

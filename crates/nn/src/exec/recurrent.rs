@@ -155,7 +155,7 @@ impl Walk<'_> {
             RowsMut::strided(&mut self.sums[group * own..], n, own, columns).expect("columns of a group");
         let first_row = (t as u64).wrapping_mul(STEP).wrapping_add(self.chunk.first);
         self.products.product(Factor { node: self.index, group, first_row }, weights, x, &mut y)?;
-        if let Some(bias) = self.r.bias {
+        if let Some(bias) = self.r.bias.filter(|_| !self.products.adds_bias(self.index)) {
             let bias = &self.graph.params[bias].data[group * own..][..own];
             for row in 0..n {
                 add(y.row_mut(row), bias);

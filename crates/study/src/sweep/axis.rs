@@ -176,7 +176,8 @@ impl Part {
             return Err(wrong(".path", problem.into()));
         }
         let whole = matches!(&*path, "seed" | "chips");
-        if !whole && !(matches!(root, "chip" | "config") && path.contains('.')) {
+        let setting = matches!(root, "chip" | "config") && path.contains('.');
+        if !(whole || setting) {
             let allowed = ["chip.…", "config.…", "seed", "chips"].map(str::to_string).to_vec();
             let what =
                 "the path of a setting begins with `chip.` or `config.`, or is `seed` or `chips`; found";

@@ -59,6 +59,9 @@ pub struct Options {
     /// Samples that share a loading of weights, where they are loaded
     #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u64).range(1..=1_000_000_000))]
     batch: u64,
+    /// Length of an axis of the network's input that its file leaves open, NAME=N or INPUT.AXIS=N; may be repeated
+    #[arg(long, value_name = "NAME=N", value_parser = crate::args::length)]
+    shape: Vec<(String, usize)>,
     /// List the technologies; with --json, all of their constants
     #[arg(long)]
     technologies: bool,
@@ -78,7 +81,8 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     if options.technologies {
         return list(terminal);
     }
-    let (name, layers) = network::layers(options.network.as_deref(), options.layers.as_deref())?;
+    let (name, layers) =
+        network::layers(options.network.as_deref(), options.layers.as_deref(), &options.shape)?;
     let (chip, technology) = described(&options)?;
     let folder_name = format!("cost-{}-{}", carry_out::stem(&name), carry_out::stem(&options.technology));
     let activity = Activity::default();
@@ -166,6 +170,7 @@ fn command(options: &Options) -> String {
     for set in &options.set {
         option("--set", set.clone());
     }
+    options.shape.iter().for_each(|(name, n)| option("--shape", format!("{name}={n}")));
     if let Some(area) = options.area {
         option("--area", format!("{area}mm2"));
     }

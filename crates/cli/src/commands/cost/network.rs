@@ -12,7 +12,11 @@ use crate::failure::Failure;
 const CLASSES: usize = 10;
 
 /// Name and layers of what the options ask for.
-pub fn layers(network: Option<&str>, table: Option<&str>) -> Result<(String, Vec<Layer>), Failure> {
+pub fn layers(
+    network: Option<&str>,
+    table: Option<&str>,
+    lengths: &[(String, usize)],
+) -> Result<(String, Vec<Layer>), Failure> {
     if let Some(path) = table {
         let text = String::from_utf8(Disk.bytes(path)?)
             .map_err(|_| Failure::request(format!("{path} is not text, and a table of layers is CSV")))?;
@@ -20,7 +24,7 @@ pub fn layers(network: Option<&str>, table: Option<&str>) -> Result<(String, Vec
         return Ok((path.to_owned(), layers));
     }
     let name = network.unwrap_or_default();
-    let mut graph = graph(name)?;
+    let mut graph = graph(name, lengths)?;
     graph.fold_batch_norm();
     let layers = shapes(&graph);
     if layers.is_empty() {
@@ -31,7 +35,7 @@ pub fn layers(network: Option<&str>, table: Option<&str>) -> Result<(String, Vec
     Ok((name.to_owned(), layers))
 }
 
-fn graph(name: &str) -> Result<Graph, Failure> {
+fn graph(name: &str, lengths: &[(String, usize)]) -> Result<Graph, Failure> {
     let refused = |e: onnx::OnnxError| Failure::request(format!("the model {name}: {e}"));
     if let Some(embedded) = NETWORKS.iter().find(|n| n.name == name) {
         let none = |file: &str| Err(format!("an embedded network names the file {file}"));
@@ -40,7 +44,11 @@ fn graph(name: &str) -> Result<Graph, Failure> {
     if name.contains(['/', '\\']) || name.ends_with(".onnx") {
         let bytes = Disk.bytes(name)?;
         let beside = |file: &str| Disk.beside(name, file).map_err(|e| e.to_string());
-        return Ok(onnx::read(&bytes, &beside).map_err(refused)?.graph);
+        let open = onnx::Open { sample: &[], lengths };
+        return Ok(onnx::read_with(&bytes, &beside, open).map_err(refused)?.graph);
+    }
+    if !lengths.is_empty() {
+        return Err(Failure::request(format!("--shape has no effect on {name}, which is no ONNX file")));
     }
     // Images as in the sets that these were made for: MNIST, and CIFAR-10 for the residual one.
     let shape: &[usize] = if name.starts_with("resnet") { &[32, 32, 3] } else { &[28, 28, 1] };
@@ -61,7 +69,7 @@ mod tests {
 
     #[test]
     fn a_residual_network_has_the_layers_and_paths_of_its_paper() {
-        let (_, layers) = layers(Some("resnet8"), None).unwrap();
+        let (_, layers) = layers(Some("resnet8"), None, &[]).unwrap();
         // One convolution, three blocks of two, two projections and the class scores.
         assert_eq!(layers.len(), 10);
         assert_eq!((layers[0].rows, layers[0].columns, layers[0].products), (27, 16, 1024));

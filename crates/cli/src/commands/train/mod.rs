@@ -42,6 +42,9 @@ pub struct Options {
     /// The file to write [default: MODEL-DATA.onnx]
     #[arg(short, long, value_name = "FILE.onnx")]
     out: Option<PathBuf>,
+    /// Length of an axis of the network's input that its file leaves open, NAME=N or INPUT.AXIS=N; may be repeated
+    #[arg(long, value_name = "NAME=N", value_parser = crate::args::length)]
+    shape: Vec<(String, usize)>,
     /// Times that every sample is seen
     #[arg(long, value_name = "N", default_value_t = 10, value_parser = clap::value_parser!(u32).range(1..=100_000))]
     epochs: u32,
@@ -98,6 +101,11 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     let stem = if file { super::carry_out::stem(&options.model).to_owned() } else { options.model.clone() };
     let kind = options.data.split(':').next().unwrap_or_default();
     let out = options.out.clone().unwrap_or_else(|| PathBuf::from(format!("{stem}-{kind}.onnx")));
+    if !file && !options.shape.is_empty() {
+        return Err(Failure::request(
+            "--shape has no effect on a network that is no ONNX file: it takes samples as they are",
+        ));
+    }
     writable(&out)?;
     if let Some(dir) = &options.report {
         RunFolder::open(dir)?;
@@ -111,7 +119,8 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
 
     let progress = Progress::new(terminal);
     let key = Key::root(options.seed);
-    let mut material = Material::load(&options.model, &options.data, key, options.validation, &progress)?;
+    let mut material =
+        Material::load(&options.model, &options.shape, &options.data, key, options.validation, &progress)?;
     if (options.shift > 0 || options.flip) && material.channels_first {
         return Err(Failure::request(
             "--shift and --flip need a network that takes channels last, and this one takes them first",
@@ -247,6 +256,7 @@ fn settings(options: &Options, material: &Material) -> BTreeMap<String, String> 
     ];
     let chosen = [
         ("clip", options.clip.map(|v| v.to_string())),
+        ("shape", (!options.shape.is_empty()).then(|| format!("{:?}", options.shape))),
         ("validation", options.validation.map(|v| v.to_string())),
         ("patience", options.patience.map(|v| v.to_string())),
     ];

@@ -40,6 +40,7 @@ impl Set {
 impl Material {
     pub fn load(
         model: &str,
+        lengths: &[(String, usize)],
         data: &str,
         key: Key,
         validation: Option<f64>,
@@ -57,7 +58,7 @@ impl Material {
         let (learn, learn_labels) = labelled(dataset.train, "training samples with labels")?;
         let (test, test_labels) = labelled(Some(dataset.test), "test samples with labels")?;
         let (graph, network) = if model.ends_with(".onnx") {
-            imported(model, &learn.shape)?
+            imported(model, &learn.shape, lengths)?
         } else {
             let graph = models::by_name(model, &learn.shape, classes, key.child("model", 0))
                 .map_err(|e| Failure::request(e.to_string()).help("a file to train further ends in .onnx"))?;
@@ -93,10 +94,10 @@ impl Material {
 }
 
 /// A network from a file, and what stands for it.
-fn imported(path: &str, sample: &[usize]) -> Result<(Graph, String), Failure> {
+fn imported(path: &str, sample: &[usize], lengths: &[(String, usize)]) -> Result<(Graph, String), Failure> {
     let bytes = Disk.bytes(path)?;
     let beside = |name: &str| Disk.beside(path, name).map_err(|e| e.to_string());
-    let read = onnx::read_for(&bytes, &beside, sample);
+    let read = onnx::read_with(&bytes, &beside, onnx::Open { sample, lengths });
     let graph = read.map_err(|e| Failure::request(format!("the model {path}: {e}")))?.graph;
     let name =
         Path::new(path).file_name().map_or_else(|| path.to_owned(), |n| n.to_string_lossy().into_owned());
