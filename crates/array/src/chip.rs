@@ -15,7 +15,7 @@ use crate::cells::{Cells, Drive};
 use crate::converter::{Adc, Dac, InputRange, OutputRange, Overflow, UniformAdc, UniformDac};
 use crate::converter::{not_negative, positive};
 use crate::lines::Lines;
-use crate::mapping::{Bias, FaultMapping, Mapping, Per, Remap, Scale, Tile};
+use crate::mapping::{Bias, FaultMapping, Mapping, Pair, Per, Remap, Scale, Tile};
 use crate::wires::{Access, Conduction};
 
 /// Everything that decides what a matrix product on this chip gives.
@@ -165,6 +165,7 @@ impl ChipSpec {
                 bias: Bias::default(),
                 slices: None,
                 faults: FaultMapping::default(),
+                pair: Pair::default(),
             },
             wires: Lines::Ideal {},
             cells: Cells::default(),
@@ -213,6 +214,12 @@ impl ChipSpec {
         !self.nonidealities().iter().any(|n| moves.iter().any(|m| n.path.starts_with(m)))
     }
 
+    /// Whether cells that are not stuck are ever read as something else than they were to be written to.
+    pub(crate) fn scatters_or_drifts(&self) -> bool {
+        let laws = ["device.write", "device.retention", "device.noise"];
+        self.device.nonidealities().iter().any(|n| laws.iter().any(|law| n.path.starts_with(law)))
+    }
+
     /// How weights are laid around stuck cells, where any are.
     pub(crate) fn remap(&self) -> Option<&Remap> {
         let FaultMapping::Remap(remap) = &self.mapping.faults else { return None };
@@ -231,7 +238,7 @@ impl ChipSpec {
         if self.is_exact() {
             // Products are computed from the weights themselves.
             let why = "nothing on this chip is less than ideal, so no cell is looked at";
-            return ["read", "drift_compensation", "device.cell", "mapping.faults"]
+            return ["read", "drift_compensation", "device.cell", "mapping.faults", "mapping.pair"]
                 .map(|p| (p, why))
                 .to_vec();
         }
@@ -241,6 +248,12 @@ impl ChipSpec {
             list.push((
                 "cells.drive",
                 "the currents of the cells are in proportion to their voltages as they are",
+            ));
+        }
+        if !self.scatters_or_drifts() {
+            list.push((
+                "mapping.pair",
+                "cells are read as they are written, so that all pairs of one difference are alike",
             ));
         }
         if !has("device.faults") {

@@ -2,6 +2,7 @@
 
 use std::cell::Cell;
 use std::ops::Range;
+use std::sync::Arc;
 
 use neurohm_device::{CellArray, Observation};
 use neurohm_num::{Key, Rows};
@@ -10,6 +11,7 @@ use rayon::prelude::*;
 use crate::chip::ReadNoise;
 use crate::lines::Behind;
 use crate::mapping::faults::{Known, Order};
+use crate::mapping::pair::Pairs;
 use crate::response::{Curve, Response};
 use crate::{ArrayError, ChipSpec, kernel};
 
@@ -32,6 +34,8 @@ pub(crate) struct Crossbar {
     outputs: usize,
     /// What is known of stuck cells, and where rows and columns of weights stand because of them.
     around: Option<(Known, Order)>,
+    /// Which pair of conductances stands for a weight, where that is not the one-sided one.
+    pairs: Option<Arc<Pairs>>,
     lines: Option<Behind>,
     g_min_s: f32,
     g_max_s: f32,
@@ -92,6 +96,7 @@ impl Crossbar {
         rows: usize,
         columns: usize,
         shares: &[f32],
+        pairs: Option<Arc<Pairs>>,
         key: Key,
     ) -> Result<Self, ArrayError> {
         let window_s = match chip.read.noise {
@@ -118,6 +123,7 @@ impl Crossbar {
             columns,
             outputs,
             around: None,
+            pairs,
             lines,
             g_min_s: cell.g_min_s as f32,
             g_max_s: cell.g_max_s as f32,
@@ -141,7 +147,8 @@ impl Crossbar {
             return self.program_around(weights, scales);
         }
         let (columns, at_once) = (self.columns, rows_at_once(self.columns));
-        let (g_min, g_max) = (self.g_min_s, self.g_max_s);
+        let (g_min, g_max, range) = (self.g_min_s, self.g_max_s, self.range_s);
+        let pairs = self.pairs.as_deref();
         let planes = self.planes.iter_mut().filter(|p| p.slice == slice);
         let planes = planes.map(|p| (p.sign, p.cells.program_in(at_once * columns)));
         by_groups(planes).into_par_iter().enumerate().for_each(|(group, planes)| {
@@ -149,14 +156,15 @@ impl Crossbar {
                 for (sign, cells) in planes {
                     let targets = &mut buffer[..cells.len()];
                     for (r, targets) in targets.chunks_exact_mut(columns).enumerate() {
-                        kernel::targets(
-                            weights.row(group * at_once + r),
-                            scales,
-                            sign,
-                            g_min,
-                            g_max,
-                            targets,
-                        );
+                        let weights = weights.row(group * at_once + r);
+                        let Some(pairs) = pairs else {
+                            kernel::targets(weights, scales, sign, g_min, g_max, targets);
+                            continue;
+                        };
+                        for ((target, w), s) in targets.iter_mut().zip(weights).zip(scales) {
+                            let u = pairs.of(w / s)[usize::from(sign < 0.0)];
+                            *target = (g_min + u * range).min(g_max);
+                        }
                     }
                     cells.write(targets);
                 }

@@ -53,7 +53,9 @@ pub use copper::{CopperLines, CopperWire};
 pub use error::ArrayError;
 pub use gemm::{BLOCK, gemm, gemm_wt, gemm_xt};
 pub use lines::{Lines, Placement, ResistiveLines};
-pub use mapping::{Bias, Combine, Digits, FaultMapping, Mapping, Per, Remap, Scale, Slices, Tile, cuts};
+pub use mapping::{
+    Bias, Combine, Digits, FaultMapping, Mapping, Pair, Per, Remap, Scale, Slices, Tile, cuts,
+};
 pub use matrix::AnalogMatrix;
 pub use mismatch::{Bin, Calibration, Linearity, SarConverter, SarSpec};
 pub use neurohm_device::overlay::{self, SettingError, SettingProblem};

@@ -11,9 +11,11 @@ use crate::converter::{percentage, positive};
 use crate::kernel;
 
 pub(crate) mod faults;
+pub(crate) mod pair;
 mod slices;
 
 pub use faults::{FaultMapping, Remap};
+pub use pair::Pair;
 pub use slices::{Combine, Digits, Slices};
 
 /// Size of one crossbar in weights. A weight is a differential pair of devices, or of `N` devices each, or such a pair for each
@@ -28,7 +30,7 @@ pub struct Tile {
 }
 
 /// How weights become conductances: `G+ - G- = w / scale x (g_max - g_min)`, the other device of the
-/// pair at `g_min`.
+/// pair at `g_min` unless pairs are optimised.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, JsonSchema)]
 #[serde(deny_unknown_fields)]
 pub struct Mapping {
@@ -47,6 +49,9 @@ pub struct Mapping {
     /// What is done about cells that are stuck.
     #[serde(default, skip_serializing_if = "FaultMapping::is_ignored")]
     pub faults: FaultMapping,
+    /// Which two conductances stand for a weight.
+    #[serde(default, skip_serializing_if = "Pair::is_one_sided")]
+    pub pair: Pair,
 }
 
 /// Where biases of a layer are added.
@@ -130,6 +135,7 @@ impl Mapping {
             positive("mapping.bias.word_line.input", input)?;
         }
         self.faults.check()?;
+        self.pair.check()?;
         let Some(slices) = &self.slices else { return Ok(()) };
         slices.check()?;
         match &self.faults {

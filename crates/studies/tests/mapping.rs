@@ -36,7 +36,7 @@ fn faults_are_laid_around_where_there_are_any() {
 }
 
 /// Settings of the mapping and of how inputs are presented, each with all that it needs to count.
-const CHANGES: [&[&str]; 12] = [
+const CHANGES: [&[&str]; 14] = [
     &["chip.mapping.slices.digits.bits=[2, 2]"],
     &["chip.mapping.slices.digits.bits=[2, 3]"],
     &["chip.mapping.slices.digits.significance=[1.0, 0.25]"],
@@ -45,6 +45,8 @@ const CHANGES: [&[&str]; 12] = [
     &["chip.dac={bit_serial = {resolution.bits = 8, range.abs_max = {}}}"],
     &["chip.dac={bit_serial = {resolution.bits = 8, digit_bits = 2, range.abs_max = {}}}"],
     &["chip.dac={bit_serial = {resolution.bits = 8, sign = \"two_phases\", range.abs_max = {}}}"],
+    &["chip.mapping.pair.optimised.at=[\"1 day\"]"],
+    &["chip.mapping.pair.optimised.at=[\"20 s\", \"1 year\"]"],
     &["chip.device=generic"],
     &["chip.device=generic", "chip.mapping.faults=remap"],
     &["chip.device=generic", "chip.mapping.faults.remap.spare_columns=4"],

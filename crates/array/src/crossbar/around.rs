@@ -45,7 +45,10 @@ impl Crossbar {
                 let place = (*physical_row, *physical);
                 let sides = match known.stuck.get(&place) {
                     Some(stuck) => around(*r, stuck, known.planes),
-                    None => [r.max(0.0), (-r).max(0.0)],
+                    None => match &self.pairs {
+                        Some(pairs) => pairs.of(*r),
+                        None => [r.max(0.0), (-r).max(0.0)],
+                    },
                 };
                 for (held, u) in held.iter_mut().zip(sides) {
                     held[place.0 * columns + place.1] = u;

@@ -9,6 +9,7 @@ use super::AnalogMatrix;
 use crate::ArrayError;
 use crate::crossbar::Crossbar;
 use crate::mapping::Slices;
+use crate::mapping::pair::Pairs;
 
 impl AnalogMatrix {
     /// Every crossbar, not yet programmed; of each slice one where slices have converters of their own.
@@ -17,11 +18,13 @@ impl AnalogMatrix {
             Some(slices) if self.slices() == 1 => slices.shares().into_iter().map(|s| s as f32).collect(),
             _ => vec![1.0],
         };
+        let pairs = Pairs::of_chip(&self.chip)?;
         let mut crossbars = Vec::with_capacity(self.rows.len() * self.columns.len());
         for rows in &self.rows {
             for columns in &self.columns {
                 let key = self.key.child("tile", crossbars.len() as u64);
-                crossbars.push(Crossbar::new(&self.chip, rows.len(), columns.len(), &shares, key)?);
+                let (rows, columns, pairs) = (rows.len(), columns.len(), pairs.clone());
+                crossbars.push(Crossbar::new(&self.chip, rows, columns, &shares, pairs, key)?);
             }
         }
         Ok(crossbars)

@@ -10,6 +10,7 @@ mod damaged_chips;
 mod drift;
 mod dynamic;
 mod faults;
+mod pair;
 mod product;
 mod slices;
 mod spice;
