@@ -57,14 +57,9 @@ fn pairs_chosen_for_a_day_are_no_worse_at_any_weight_on_fresh_chips() {
         let (plain, all) = errors(&chip, DAY_S, 1..7);
         let (chosen, all_chosen) = errors(&optimised(&chip, &[DAY_S]), DAY_S, 1..7);
         let ratios: Vec<f64> = chosen.iter().zip(&plain).map(|(c, p)| (c / p).sqrt()).collect();
-        println!(
-            "{device} x {devices}, {compensation}: r.m.s. error {:.4} -> {:.4}, by magnitude {ratios:.3?}",
-            all.sqrt(),
-            all_chosen.sqrt()
-        );
         // In a bin of a few hundred weights an r.m.s. is known to some hundredths, but both chips draw the same numbers.
         assert!(ratios.iter().all(|ratio| *ratio < 1.02), "{ratios:?}");
-        assert!(all_chosen <= all * 1.001, "{all_chosen} {all}");
+        assert!(all_chosen <= all * 1.001, "{device} x {devices}, {compensation}: {all_chosen} {all}");
     }
 }
 
