@@ -24,7 +24,7 @@ fn json(out: Output) -> Value {
     serde_json::from_str(&done(out)).unwrap()
 }
 
-fn words<'a>(dir: &Path, words: &'a str) -> Output {
+fn words(dir: &Path, words: &str) -> Output {
     run(dir, words.split(' '))
 }
 
