@@ -64,6 +64,7 @@ mod design;
 mod engine;
 mod figures;
 mod front;
+mod gathered;
 mod plan;
 mod preparations;
 mod resolve;

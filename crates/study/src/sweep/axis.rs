@@ -175,9 +175,9 @@ impl Part {
             let problem = "not a path; write it such as `chip.adc.uniform.resolution.bits`";
             return Err(wrong(".path", problem.into()));
         }
-        let whole = matches!(&*path, "seed" | "chips");
-        let setting = matches!(root, "chip" | "config") && path.contains('.');
-        if !(whole || setting) {
+        let known =
+            matches!(&*path, "seed" | "chips") || matches!(root, "chip" | "config") && path.contains('.');
+        if !known {
             let allowed = ["chip.…", "config.…", "seed", "chips"].map(str::to_string).to_vec();
             let what =
                 "the path of a setting begins with `chip.` or `config.`, or is `seed` or `chips`; found";

@@ -5,8 +5,9 @@ use std::collections::BTreeMap;
 use neurohm_num::stats;
 
 use super::axis::Axis;
-use super::collect::{Gathered, Objective, column};
+use super::collect::column;
 use super::design::{At, Design};
+use super::gathered::{Gathered, Objective};
 use crate::experiment::Findings;
 use crate::record::{self, Cell, Line, Map, MapAxes, Series, Table};
 
@@ -119,7 +120,7 @@ pub(crate) fn marginals(all: &Gathered<'_>, objective: Objective, found: &mut Fi
         }
         let what = if several { "Mean over all other settings" } else { "Each value" };
         let caption = format!(
-            "{} against {}. {what}. {}",
+            "{}, against {}. {what}. {}",
             capital(all.about(objective.column)),
             axis.label,
             all.over().words(several)
@@ -268,7 +269,7 @@ fn map(all: &Gathered<'_>, objective: Objective, (down, across): (usize, usize),
             all.columns[objective.column].name, axes[down].label, axes[across].label
         ),
         caption: format!(
-            "{} over {} and {}.{} {}",
+            "{}, over {} and {}.{} {}",
             capital(about),
             axes[down].label,
             axes[across].label,
@@ -315,7 +316,7 @@ pub(crate) fn front(
     Series {
         name: format!("front-{}-{}", names[0], names[1]),
         caption: format!(
-            "{} against {}. No point beats one of the front in {}.{shown}",
+            "{}, against {}. No point beats one of the front in {}.{shown}",
             capital(all.about(objectives[1].column)),
             all.about(objectives[0].column),
             if places[1] == 1 && objectives.len() == values.first().map_or(0, Vec::len) {

@@ -37,6 +37,8 @@ A sweep's file is a study's request with axes beside it:
   from = 1
   to = 20
 Settings that move together stand in one axis: together = [{ path = ..., values = [...] }, ...].
+[sweep] also takes chunk = 10 (points a file of results), ideal = true (run ideal devices beside each
+point) and idle = \"allow\" (run points at which a setting has no effect). `neurohm schema sweep` has all.
 
   neurohm sweep plan FILE.toml -o DIR && neurohm sweep run DIR && neurohm sweep collect DIR -o OUT")]
 pub struct Options {

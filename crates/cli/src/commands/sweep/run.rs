@@ -12,8 +12,8 @@ use crate::terminal::Terminal;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Ctrl-C keeps what is finished, and so does anything worse: the same command goes on from there, needs no option
-for it, and may run several times at once.")]
+Ctrl-C keeps what is finished, and so does anything worse: the same command goes on from there, needs
+no option for it, and may run several times at once.")]
 pub struct Options {
     /// Folder of a plan
     #[arg(value_name = "DIR")]

@@ -13,7 +13,8 @@ use crate::terminal::Terminal;
 
 #[derive(clap::Args)]
 #[command(after_help = "\
-Exit code 0 means that the chunk's result is in DIR, whoever computed it and whether points of it failed or not.
+Exit code 0 means that the chunk's result is in DIR, whoever computed it and whether points of it
+failed or not.
 
 Example, with Slurm:
   sbatch --array=0-99 --wrap 'neurohm sweep work DIR --chunk $SLURM_ARRAY_TASK_ID'")]
