@@ -16,10 +16,8 @@ pub(crate) const ENTRY: Entry = Entry {
     about: "A residual network is trained in floating point, and trained further with the errors that weights have on this chip. \
             Both are programmed onto the default chip of phase-change devices, two a weight, 256 x 256 crossbars and 8-bit \
             converters, with one scale for the weights of a crossbar as in the experiment, and read from 20 seconds to a year \
-            later with one factor a crossbar against drift; batch norms are digital. Quick runs take an embedded ResNet-8 and drawn \
-            digits. `--full --data folder:DIR` takes the embedded ResNet-32 and the images of CIFAR-10 as JPEG that it was \
-            trained on: lossy images, on which networks do not reach what they reach on the original ones, so that losses are \
-            compared and not accuracies.",
+            later with one factor a crossbar against drift; batch norms are digital. The networks are embedded ones, ResNet-8 on \
+            drawn digits: losses are compared, not accuracies.",
     claims: &[
         Claim {
             key: "weights",
@@ -88,14 +86,17 @@ pub(crate) const ENTRY: Entry = Entry {
 struct Case {
     direct: &'static str,
     aware: &'static str,
-    data: String,
+    data: &'static str,
     images: usize,
     calibration: usize,
     chips: usize,
+    times: &'static [f64],
+    arms: &'static [Arm],
 }
 
 const DAY: f64 = 86_400.0;
 const TIMES: [f64; 6] = [20.0, 600.0, 3_600.0, DAY, 30.0 * DAY, 365.0 * DAY];
+const FEW_TIMES: [f64; 4] = [20.0, 3_600.0, DAY, 365.0 * DAY];
 
 /// How a network is put on the chip.
 struct Arm {
@@ -117,38 +118,21 @@ const ARMS: [Arm; 4] = [
     Arm { name: "direct mapping, a scale a column", aware: false, recalibrate: false, per: "column" },
 ];
 
-fn case(setting: &Setting, evidence: &mut Evidence) -> Case {
-    match (setting.effort, setting.data) {
-        (Effort::Full, Some(data)) => Case {
-            direct: "cifar-resnet32",
-            aware: "cifar-resnet32-aware",
-            data: data.to_owned(),
-            images: 2000,
-            calibration: 1280,
-            chips: 5,
-        },
-        (effort, _) => {
-            if effort == Effort::Full {
-                evidence.caution(
-                    "ResNet-32 was not run: it needs the images that it was trained on, CIFAR-10 as JPEG, by --data folder:DIR. \
-                     These numbers are those of ResNet-8 on drawn digits.",
-                );
-            } else {
-                evidence.info(
-                    "Losses are those of ResNet-8 on drawn digits, an easier task than the review's; --full --data folder:DIR \
-                     runs ResNet-32.",
-                );
-            }
-            let (images, chips) = if effort == Effort::Full { (5000, 10) } else { (500, 3) };
-            Case {
-                direct: "strokes-resnet8",
-                aware: "strokes-resnet8-aware",
-                data: "strokes".to_owned(),
-                images,
-                calibration: 512,
-                chips,
-            }
-        }
+fn case(effort: Effort) -> Case {
+    // Chips differ more than samples do: many of the ones, few of the others.
+    let (images, chips, times, arms): (_, _, &'static [f64], &'static [Arm]) = match effort {
+        Effort::Full => (2000, 20, &TIMES, &ARMS),
+        Effort::Quick => (200, 8, &FEW_TIMES, &ARMS[..3]),
+    };
+    Case {
+        direct: "strokes-resnet8",
+        aware: "strokes-resnet8-aware",
+        data: "strokes",
+        images,
+        calibration: 256,
+        chips,
+        times,
+        arms,
     }
 }
 
@@ -162,8 +146,13 @@ struct Points {
 fn run(setting: &Setting) -> Result<Evidence, LabError> {
     let mut evidence = Evidence::default();
     count(&mut evidence)?;
-    let case = case(setting, &mut evidence);
-    let records = ARMS.iter().map(|arm| inference(&case, arm, setting)).collect::<Result<Vec<_>, _>>()?;
+    let case = case(setting.effort);
+    evidence.caution(
+        "Losses are those of ResNet-8 on drawn digits, an easier task than the review's ResNet-32 on CIFAR-10, of which only the \
+         size is held against ours here.",
+    );
+    let records =
+        case.arms.iter().map(|arm| inference(&case, arm, setting)).collect::<Result<Vec<_>, _>>()?;
     // The network that was trained in floating point, run so, is what all are held against.
     let baseline = scalar(&records[2], "digital_accuracy")?.value;
     let accuracy = |k: usize, time: &str| scalar(&records[k], &format!("accuracy_{time}"));
@@ -189,7 +178,7 @@ fn run(setting: &Setting) -> Result<Evidence, LabError> {
     ] {
         evidence.put(key, points.value, points.ci95);
     }
-    figures(&records, baseline, &mut evidence)?;
+    figures(&case, &records, baseline, &mut evidence)?;
     evidence.info(format!(
         "{} chips, {} test samples, the same for all. What is slight, and what sufficient, are bounds of ours: the review gives \
          words.",
@@ -217,11 +206,11 @@ fn failed(error: impl std::fmt::Display) -> LabError {
 fn inference(case: &Case, arm: &Arm, setting: &Setting) -> Result<Record, LabError> {
     let config = InferenceConfig {
         model: if arm.aware { case.aware } else { case.direct }.to_owned(),
-        data: case.data.clone(),
+        data: case.data.to_owned(),
         images: case.images,
         calibration: case.calibration,
         at: DAY,
-        times: TIMES.to_vec(),
+        times: case.times.to_vec(),
         compare_compensation: false,
         batch_norm: neurohm_studies::BatchNorm::Digital,
         recalibrate: arm.recalibrate,
@@ -252,10 +241,10 @@ fn scalar(record: &Record, name: &str) -> Result<Points, LabError> {
     Ok(Points { value: found.value, ci95: found.ci95 })
 }
 
-fn figures(records: &[Record], baseline: f64, evidence: &mut Evidence) -> Result<(), LabError> {
+fn figures(case: &Case, records: &[Record], baseline: f64, evidence: &mut Evidence) -> Result<(), LabError> {
     let mut lines = Vec::new();
     let mut rows = Vec::new();
-    for (arm, record) in ARMS.iter().zip(records) {
+    for (arm, record) in case.arms.iter().zip(records) {
         let series = record.series.iter().find(|s| s.name == "accuracy_over_time");
         let line = series.and_then(|s| s.lines.first());
         let line = line.ok_or_else(|| failed("a run has no accuracy over time"))?;
@@ -268,7 +257,7 @@ fn figures(records: &[Record], baseline: f64, evidence: &mut Evidence) -> Result
         let first = [Cell::Text(arm.name.into()), digital];
         rows.push(first.into_iter().chain(line.y.iter().enumerate().map(cell)).collect());
     }
-    lines.push(Line::new("floating point", TIMES.to_vec(), vec![baseline; TIMES.len()]).dashed());
+    lines.push(Line::new("floating point", case.times.to_vec(), vec![baseline; case.times.len()]).dashed());
     evidence.series.push(Series {
         name: "figure_6".into(),
         caption: "Test accuracy against time since programming; mean and 95 % interval over chips.".into(),
@@ -277,7 +266,8 @@ fn figures(records: &[Record], baseline: f64, evidence: &mut Evidence) -> Result
         lines,
     });
     let time = |t: &f64| neurohm_num::quantity::format(*t, neurohm_num::quantity::Dimension::Second);
-    let columns = ["network".to_string(), "digitally".to_string()].into_iter().chain(TIMES.iter().map(time));
+    let columns =
+        ["network".to_string(), "digitally".to_string()].into_iter().chain(case.times.iter().map(time));
     let unit = |name: &str| if name == "network" { String::new() } else { "%".to_string() };
     evidence.tables.push(Table {
         name: "figure_6_accuracy".into(),

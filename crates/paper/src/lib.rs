@@ -92,8 +92,6 @@ pub struct Setting<'a> {
     pub effort: Effort,
     /// Seed of all randomness.
     pub seed: u64,
-    /// Images that are not embedded (`folder:DIR`), for entries whose networks were trained on them.
-    pub data: Option<&'a str>,
     /// How files are read.
     pub inputs: &'a dyn Inputs,
     /// Whom progress is told, and who may stop the work.
@@ -206,8 +204,7 @@ mod tests {
 
     #[test]
     fn every_claim_is_answered_or_says_why_not() {
-        let setting =
-            Setting { effort: Effort::Quick, seed: 1, data: None, inputs: &Disk, watch: &Unwatched };
+        let setting = Setting { effort: Effort::Quick, seed: 1, inputs: &Disk, watch: &Unwatched };
         for entry in LEDGER {
             let evidence = (entry.run)(&setting).unwrap_or_else(|e| panic!("{}: {e}", entry.figure));
             for claim in entry.claims {

@@ -29,9 +29,6 @@ pub struct Options {
     /// What takes seconds [default]
     #[arg(long)]
     quick: bool,
-    /// CIFAR-10 as JPEG, folder:DIR, on which --full runs the ResNet-32 of figure 6
-    #[arg(long, value_name = "DATA", requires = "full")]
-    data: Option<String>,
     /// Seed of all randomness
     #[arg(long, value_name = "N", default_value_t = 1)]
     seed: u64,
@@ -51,8 +48,7 @@ pub fn run(options: Options, terminal: &Terminal) -> Result<(), Failure> {
     let folder = carry_out::folder(options.out.as_deref(), "paper", terminal)?;
     let effort = if options.full { Effort::Full } else { Effort::Quick };
     let progress = Progress::new(terminal);
-    let data = options.data.as_deref();
-    let setting = Setting { effort, seed: options.seed, data, inputs: &Disk, watch: &progress };
+    let setting = Setting { effort, seed: options.seed, inputs: &Disk, watch: &progress };
     let mut pages = Vec::new();
     let mut stopped = None;
     for entry in &entries {
@@ -187,10 +183,6 @@ fn record(page: &Page, options: &Options) -> Record {
     let judged = page.claims.iter().filter(|c| c.verdict != Verdict::NotComparable).count();
     let agree = page.claims.iter().filter(|c| c.verdict == Verdict::Reproduced).count();
     let effort = if options.full { " --full" } else { "" };
-    let data = options
-        .data
-        .as_ref()
-        .map_or_else(String::new, |data| format!(" --data {}", crate::args::quoted([data])));
     let seed = if options.seed == 1 { String::new() } else { format!(" --seed {}", options.seed) };
     let mut found = neurohm::study::experiment::Findings {
         series: page.series.clone(),
@@ -206,7 +198,7 @@ fn record(page: &Page, options: &Options) -> Record {
         &format!("{}: {}", page.figure, page.title),
         page.about,
         "reproduced",
-        &format!("neurohm paper {}{effort}{data}{seed}", page.figure),
+        &format!("neurohm paper {}{effort}{seed}", page.figure),
         options.seed,
         found,
     )

@@ -309,7 +309,6 @@ mod tests {
         let setting = Setting {
             effort: Effort::Quick,
             seed: 1,
-            data: None,
             inputs: &neurohm_study::Disk,
             watch: &neurohm_num::Unwatched,
         };
