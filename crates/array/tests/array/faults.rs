@@ -159,13 +159,11 @@ fn products_of_a_faulty_chip_recover() {
     let (none, ignored) = (error(&sound), error(&faulty));
     let [columns, spare, rows] =
         [(0, false), (8, false), (8, true)].map(|(spare, rows)| error(&remap(&faulty, spare, rows)));
-    println!(
-        "relative error: no faults {none}, ignored {ignored}, remapped {columns}, 8 spare columns {spare}, rows {rows}"
-    );
     // Nine tenths of what faults add in squares are gone; spare columns are other cells, with faults of their own.
     let parts =
         [columns, spare, rows].map(|error| (error * error - none * none) / (ignored * ignored - none * none));
-    assert!(parts.iter().all(|part| *part < 0.1), "{parts:?}");
+    // As measured: 0.122 without faults, 0.456 with them ignored, 0.161, 0.161 and 0.160 around them.
+    assert!(parts.iter().all(|part| *part < 0.1), "{none} {ignored}: {columns} {spare} {rows}");
 }
 
 #[test]
