@@ -47,10 +47,14 @@ const CHANGES: [&[&str]; 14] = [
     &["chip.dac={bit_serial = {resolution.bits = 8, sign = \"two_phases\", range.abs_max = {}}}"],
     &["chip.mapping.pair.optimised.at=[\"1 day\"]"],
     &["chip.mapping.pair.optimised.at=[\"20 s\", \"1 year\"]"],
-    &["chip.device=generic"],
-    &["chip.device=generic", "chip.mapping.faults=remap"],
-    &["chip.device=generic", "chip.mapping.faults.remap.spare_columns=4"],
-    &["chip.device=generic", "chip.mapping.faults.remap.rows=true"],
+    &["chip.device=generic", "chip.device.faults.stuck_low=0.05"],
+    &["chip.device=generic", "chip.device.faults.stuck_low=0.05", "chip.mapping.faults=remap"],
+    &[
+        "chip.device=generic",
+        "chip.device.faults.stuck_low=0.05",
+        "chip.mapping.faults.remap.spare_columns=4",
+    ],
+    &["chip.device=generic", "chip.device.faults.stuck_low=0.05", "chip.mapping.faults.remap.rows=true"],
 ];
 
 #[test]

@@ -43,9 +43,13 @@ fn optimised(chip: &ChipSpec, at: &[f64]) -> ChipSpec {
 fn pairs_chosen_for_a_day_are_no_worse_at_any_weight_on_fresh_chips() {
     let mut chip = chip_preset("default").unwrap();
     chip.set("mapping.per", "tile", &presets_only).unwrap();
-    for (device, devices, compensation) in
-        [("pcm", "1", "global"), ("pcm", "1", "none"), ("pcm", "2", "global"), ("reram_wan2022", "1", "none")]
-    {
+    // With the r.m.s. errors in units of the largest weight, one-sided and chosen, as measured.
+    for (device, devices, compensation, measured) in [
+        ("pcm", "1", "global", [0.0446, 0.0445]),
+        ("pcm", "1", "none", [0.1173, 0.0490]),
+        ("pcm", "2", "global", [0.0319, 0.0316]),
+        ("reram_wan2022", "1", "none", [0.0891, 0.0883]),
+    ] {
         let mut chip = chip.clone();
         for (path, value) in [
             ("device", device),
@@ -59,7 +63,15 @@ fn pairs_chosen_for_a_day_are_no_worse_at_any_weight_on_fresh_chips() {
         let ratios: Vec<f64> = chosen.iter().zip(&plain).map(|(c, p)| (c / p).sqrt()).collect();
         // In a bin of a few hundred weights an r.m.s. is known to some hundredths, but both chips draw the same numbers.
         assert!(ratios.iter().all(|ratio| *ratio < 1.02), "{ratios:?}");
+<<<<<<< HEAD
         assert!(all_chosen <= all * 1.001, "{device} x {devices}, {compensation}: {all_chosen} {all}");
+=======
+        let found = [all, all_chosen].map(f64::sqrt);
+        assert!(found[1] < found[0], "{found:?}");
+        for (found, measured) in found.into_iter().zip(measured) {
+            assert!((found - measured).abs() < 2e-4, "{device} x {devices}, {compensation}: {found}");
+        }
+>>>>>>> mapping
     }
 }
 
