@@ -162,15 +162,8 @@ fn products_of_a_faulty_chip_recover() {
     // Nine tenths of what faults add in squares are gone; spare columns are other cells, with faults of their own.
     let parts =
         [columns, spare, rows].map(|error| (error * error - none * none) / (ignored * ignored - none * none));
-<<<<<<< HEAD
-    assert!(
-        parts.iter().all(|part| *part < 0.1),
-        "{parts:?}: no faults {none}, ignored {ignored}, remapped {columns}, 8 spare columns {spare}, rows {rows}"
-    );
-=======
     // As measured: 0.122 without faults, 0.456 with them ignored, 0.161, 0.161 and 0.160 around them.
     assert!(parts.iter().all(|part| *part < 0.1), "{none} {ignored}: {columns} {spare} {rows}");
->>>>>>> mapping
 }
 
 #[test]
