@@ -14,7 +14,8 @@ use std::sync::{Mutex, PoisonError};
 const CALIBRATION_ROWS: u64 = 2048;
 
 /// Crossbars that hold the weighted layers of one graph, and their biases where the chip keeps these on devices
-/// ([`Bias::WordLine`](neurohm_array::Bias::WordLine)); all else stays digital. Hand it to an [`Executor`] of the same graph. Layers that it does not hold are computed exactly.
+/// ([`Bias::WordLine`]); all else stays digital. Hand it to an [`Executor`] of the same graph. Layers that it
+/// does not hold are computed exactly.
 #[derive(Debug)]
 pub struct AnalogNetwork {
     layers: Vec<AnalogLayer>,
