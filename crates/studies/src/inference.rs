@@ -171,11 +171,7 @@ impl Study for Inference {
         let lengths: Vec<_> = c.lengths.iter().map(|(name, length)| (name.clone(), *length)).collect();
         let material = material::prepare(c.asked(&lengths), inputs, run)?;
         if c.recalibrate && !material.has_batch_norms() {
-            return Err(StudyError::Invalid(format!(
-                "the model {} has no batch norms to recalibrate; they may have been folded into its weights before it was \
-                 exported",
-                c.model
-            )));
+            return Err(material::no_batch_norms(&c.model));
         }
         Ok(material)
     }

@@ -166,6 +166,13 @@ impl Material {
     }
 }
 
+/// A network without what recalibration takes anew.
+pub(crate) fn no_batch_norms(model: &str) -> StudyError {
+    StudyError::Invalid(format!(
+        "the model {model} has no batch norms to recalibrate; they may have been folded into its weights before it was exported"
+    ))
+}
+
 /// What is wrong with counts of samples and with normalisation.
 pub(crate) fn check(
     images: usize,

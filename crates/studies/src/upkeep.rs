@@ -272,11 +272,7 @@ impl Study for Upkeep {
         };
         let material = material::prepare(asked, inputs, run)?;
         if mitigations(c, &material).is_empty() {
-            return Err(StudyError::Invalid(format!(
-                "the model {} has no batch norms to recalibrate; they may have been folded into its weights before it was \
-                 exported",
-                c.model
-            )));
+            return Err(material::no_batch_norms(&c.model));
         }
         Ok(material)
     }

@@ -1,23 +1,11 @@
 //! Biases on devices: what a word line at a constant input adds, and what it takes up.
 
 use neurohm_array::{AnalogMatrix, Bias, ChipSpec, Dac, InputRange, Resolution, UniformDac, presets_only};
-use neurohm_num::{Key, Purpose, Rows, RowsMut};
+use neurohm_num::{Key, Rows, RowsMut};
+
+use crate::common::{chip, normals};
 
 const SIZE: (usize, usize, usize) = (7, 50, 13);
-
-fn normals(seed: u64, len: usize) -> Vec<f32> {
-    let mut values = vec![0.0; len];
-    Key::root(seed).stream(Purpose::Data, 0).fill_normal(0, &mut values);
-    values
-}
-
-fn chip(settings: &[(&str, &str)]) -> ChipSpec {
-    let mut chip = ChipSpec::ideal();
-    for (path, value) in settings {
-        chip.set(path, value, &presets_only).unwrap();
-    }
-    chip
-}
 
 fn fine(mut chip: ChipSpec) -> ChipSpec {
     let range = InputRange::AbsMax {};

@@ -1,24 +1,12 @@
 //! Inputs digit by digit, against whole numbers in double precision and the law of their noise.
 
 use neurohm_array::{AnalogMatrix, ChipSpec, Tally, presets_only};
-use neurohm_num::{Key, Purpose, Rows, RowsMut};
+use neurohm_num::{Key, Rows, RowsMut};
 use statrs::distribution::{ChiSquared, ContinuousCDF};
 
+use crate::common::{chip, normals};
+
 const SIZE: (usize, usize, usize) = (9, 40, 22);
-
-fn normals(seed: u64, len: usize) -> Vec<f32> {
-    let mut values = vec![0.0; len];
-    Key::root(seed).stream(Purpose::Data, 0).fill_normal(0, &mut values);
-    values
-}
-
-fn chip(settings: &[(&str, &str)]) -> ChipSpec {
-    let mut chip = ChipSpec::ideal();
-    for (path, value) in settings {
-        chip.set(path, value, &presets_only).unwrap();
-    }
-    chip
-}
 
 fn serial(bits: u32, digit_bits: u32, sign: &str) -> String {
     format!(

@@ -1,21 +1,9 @@
 //! Weights around stuck cells: against trying every order, and against what is lost without.
 
 use neurohm_array::{AnalogMatrix, ChipSpec, FaultMapping, Remap, presets_only};
-use neurohm_num::{Key, Purpose, Rows, RowsMut};
+use neurohm_num::{Key, Rows, RowsMut};
 
-fn normals(seed: u64, len: usize) -> Vec<f32> {
-    let mut values = vec![0.0; len];
-    Key::root(seed).stream(Purpose::Data, 0).fill_normal(0, &mut values);
-    values
-}
-
-fn chip(settings: &[(&str, &str)]) -> ChipSpec {
-    let mut chip = ChipSpec::ideal();
-    for (path, value) in settings {
-        chip.set(path, value, &presets_only).unwrap();
-    }
-    chip
-}
+use crate::common::{chip, normals};
 
 fn matrix(chip: &ChipSpec, w: &[f32], shape: (usize, usize), seed: u64) -> AnalogMatrix {
     let w = Rows::new(w, shape.0, shape.1).unwrap();

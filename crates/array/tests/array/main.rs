@@ -6,6 +6,7 @@ mod bias;
 mod bit_serial;
 mod cells;
 mod chip;
+mod common;
 mod damaged_chips;
 mod drift;
 mod dynamic;

@@ -1,23 +1,11 @@
 //! Weights in several digits, against digits by whole numbers and products in double precision.
 
 use neurohm_array::{AnalogMatrix, ChipSpec, Combine, Tally, presets_only};
-use neurohm_num::{Key, Purpose, Rows, RowsMut};
+use neurohm_num::{Key, Rows, RowsMut};
+
+use crate::common::{chip, normals};
 
 const SIZE: (usize, usize, usize) = (9, 40, 22);
-
-fn normals(seed: u64, len: usize) -> Vec<f32> {
-    let mut values = vec![0.0; len];
-    Key::root(seed).stream(Purpose::Data, 0).fill_normal(0, &mut values);
-    values
-}
-
-fn chip(settings: &[(&str, &str)]) -> ChipSpec {
-    let mut chip = ChipSpec::ideal();
-    for (path, value) in settings {
-        chip.set(path, value, &presets_only).unwrap();
-    }
-    chip
-}
 
 fn matrix(chip: &ChipSpec, w: &[f32], inputs: usize, outputs: usize) -> AnalogMatrix {
     let mut matrix =
